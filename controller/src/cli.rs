@@ -1,0 +1,48 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::{crds, process};
+
+/// Turns `AgentRuns` into Kubernetes Jobs.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the controller; settings come from the environment.
+    Run,
+    /// Write the CRDs, one file per kind.
+    Crds {
+        /// Directory of the files.
+        #[arg(long)]
+        out: PathBuf,
+        /// Write nothing; fail when a file differs.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    pub fn execute(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Run => {
+                let mut runtime = tokio::runtime::Builder::new_multi_thread();
+                // Two threads are plenty for a process that waits for the API server, and keep it small.
+                let runtime =
+                    runtime.worker_threads(2).enable_all().build().context("start the event loop")?;
+                Ok(runtime.block_on(process::run())?)
+            }
+            Command::Crds { out, check: false } => Ok(crds::write(&out)?),
+            Command::Crds { out, check: true } => Ok(crds::check(&out)?),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Settings of the process, read from the environment once at the start.
+//!
+//! Parsing happens here and nowhere else: the rest of the program gets typed values. Mistakes that are
+//! safe to survive become a default and a warning; a policy that cannot be read stops the start, because
+//! it must not silently become "no policy". All problems are reported together.
+
+mod env;
+mod settings;
+mod workload;
+
+pub use env::{EnvReader, Problem};
+pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};
+pub use workload::RunnerDefaults;

@@ -1,0 +1,57 @@
+//! Where a run stands, which decides what a pass does with it.
+
+use crate::api::{AgentRun, AgentRunStatus};
+
+use super::status::{condition_is_true, phase, reason};
+
+/// What a pass does with a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was started: validate and submit.
+    New,
+    /// Something was started: follow it, never submit again.
+    Accepted,
+    /// The end was reached and never changes.
+    Terminal,
+}
+
+impl Stage {
+    /// Reads the stage from the status.
+    pub fn of(run: &AgentRun) -> Self {
+        let Some(status) = &run.status else { return Self::New };
+        let current = status.phase.as_deref().unwrap_or(phase::PENDING);
+        if phase::is_terminal(current) {
+            Self::Terminal
+        } else if current == phase::RUNNING || status.runtime_ref.is_some() || accepted(status) {
+            Self::Accepted
+        } else {
+            Self::New
+        }
+    }
+}
+
+fn accepted(status: &AgentRunStatus) -> bool {
+    condition_is_true(&status.conditions, reason::ACCEPTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// [LC-12]
+    #[rstest]
+    #[case(json!({}), Stage::New)]
+    #[case(json!({"phase": "Pending"}), Stage::New)]
+    #[case(json!({"phase": "Pending", "runtimeRef": {"name": "x"}}), Stage::Accepted)]
+    #[case(json!({"phase": "Running"}), Stage::Accepted)]
+    #[case(json!({"phase": "Succeeded"}), Stage::Terminal)]
+    #[case(json!({"phase": "Failed", "runtimeRef": {"name": "x"}}), Stage::Terminal)]
+    #[case(json!({"phase": "Cancelled"}), Stage::Terminal)]
+    fn the_status_decides(#[case] status: Value, #[case] expected: Stage) {
+        let run = AgentRun { status: Some(serde_json::from_value(status).unwrap()), ..AgentRun::default() };
+        assert_eq!(Stage::of(&run), expected);
+    }
+}

@@ -1,0 +1,410 @@
+//! A change to the status of a run, from the status that was read to a patch.
+//!
+//! Every writer goes through [`Draft`], so the rules that hold for each write stand once: derived
+//! conditions, the mirrored reason, transition times, and that an equal status is not written at all.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{Resource, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use crate::api::{AgentRun, AgentRunStatus, ContractStatus, JobView};
+use crate::config::Settings;
+
+use super::super::outcome::Outcome;
+use super::super::validate::Refusal;
+use super::{artifacts, merge, phase, reason};
+
+/// How a run failed, which decides the condition that tells so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The run could never start as it was written.
+    InvalidSpec,
+    /// The run went wrong on the way.
+    Failed,
+}
+
+/// What is known about a run at the moment of its acceptance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// Hex SHA-256 of the spec.
+    pub spec_hash: String,
+    /// Hex SHA-256 of the system prompt.
+    pub system_prompt_hash: Option<String>,
+    /// Required and missing parameters.
+    pub contract: Option<ContractStatus>,
+    /// Why version control is left out.
+    pub vcs_skipped: Option<String>,
+}
+
+/// A status on its way to be written.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    run: &'a AgentRun,
+    now: Time,
+    status: AgentRunStatus,
+}
+
+impl<'a> Draft<'a> {
+    /// Starts from the status that was read. Times are whole seconds, as everywhere in Kubernetes.
+    pub fn of(run: &'a AgentRun, now: Timestamp) -> Self {
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self { run, now: Time(now), status: run.status.clone().unwrap_or_default() }
+    }
+
+    /// Sets a condition; its transition time moves only with its status.
+    pub fn condition(&mut self, type_: &str, state: bool, reason: &str, message: &str) -> &mut Self {
+        let state = if state { "True" } else { "False" };
+        let observed_generation = self.run.meta().generation;
+        let present = self.status.conditions.iter_mut().find(|condition| condition.type_ == type_);
+        match present {
+            Some(condition) => {
+                if condition.status != state {
+                    condition.last_transition_time = self.now.clone();
+                }
+                if condition.status != state || condition.reason != reason || condition.message != message {
+                    condition.observed_generation = observed_generation;
+                }
+                state.clone_into(&mut condition.status);
+                reason.clone_into(&mut condition.reason);
+                message.clone_into(&mut condition.message);
+            }
+            None => self.status.conditions.push(Condition {
+                type_: type_.to_owned(),
+                status: state.to_owned(),
+                reason: reason.to_owned(),
+                message: message.to_owned(),
+                last_transition_time: self.now.clone(),
+                observed_generation,
+            }),
+        }
+        self
+    }
+
+    /// Turns a condition to false if it is true.
+    pub fn settle(&mut self, type_: &str, reason: &str) -> &mut Self {
+        if condition_is_true(&self.status.conditions, type_) {
+            self.condition(type_, false, reason, "");
+        }
+        self
+    }
+
+    /// The run waits; the phase stays as it is.
+    pub fn waiting(&mut self) -> &mut Self {
+        self.status.phase.get_or_insert_with(|| phase::PENDING.to_owned());
+        self
+    }
+
+    /// The run was accepted with this Job.
+    pub fn accepted(&mut self, job: &JobView, submission: Submission) -> &mut Self {
+        self.status.spec_hash = Some(submission.spec_hash);
+        self.status.system_prompt_hash = submission.system_prompt_hash;
+        self.status.contract = submission.contract;
+        if let Some(message) = submission.vcs_skipped {
+            self.condition(reason::VCS_SKIPPED, true, reason::VCS_PROVIDERS_DISABLED, &message);
+        }
+        self.settle(reason::WARNING, reason::NONE);
+        self.running(job)
+    }
+
+    /// The run's Job exists.
+    pub fn running(&mut self, job: &JobView) -> &mut Self {
+        self.status.phase = Some(phase::RUNNING.to_owned());
+        self.follow(job);
+        self.condition(reason::ACCEPTED, true, reason::SUBMITTED, "");
+        self.condition(reason::IN_PROGRESS, true, reason::RUNNING, "");
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED).settle(reason::JOB_CONFLICT, reason::RESOLVED)
+    }
+
+    /// Records the Job's identity and start.
+    fn follow(&mut self, job: &JobView) {
+        let observed_at =
+            self.status.runtime_ref.as_ref().and_then(|known| known.get("jobObservedAt")).cloned();
+        self.status.runtime_ref = Some(json!({
+            "type": self.run.spec.runtime.type_,
+            "name": job.name_any(),
+            "namespace": self.run.namespace(),
+            "uid": job.uid(),
+            "jobObservedAt": observed_at.unwrap_or_else(|| json!(self.now)),
+        }));
+        let started = job.status.start_time.clone().or_else(|| self.status.started_at.clone());
+        self.status.started_at = Some(started.unwrap_or_else(|| self.now.clone()));
+    }
+
+    /// The run's Job has this outcome, which ends the run unless the Job is active.
+    pub fn outcome(&mut self, outcome: &Outcome) -> &mut Self {
+        match outcome {
+            Outcome::Active => self,
+            Outcome::Succeeded { at } => {
+                self.end(phase::SUCCEEDED, at.clone());
+                self.condition(reason::SUCCEEDED, true, reason::COMPLETED, "")
+            }
+            Outcome::Failed { at, reason, message } => {
+                let reason = reason.as_deref().unwrap_or(reason::JOB_FAILED);
+                self.failed(
+                    Failure::Failed,
+                    reason,
+                    message.as_deref().unwrap_or("the Job failed"),
+                    at.clone(),
+                )
+            }
+        }
+    }
+
+    /// The run cannot start.
+    pub fn refused(&mut self, refusal: &Refusal) -> &mut Self {
+        if refusal.contract.is_some() {
+            self.status.contract.clone_from(&refusal.contract);
+        }
+        self.failed(refusal.failure, refusal.reason, &refusal.message, None)
+    }
+
+    /// The run has failed, at the given time or now.
+    pub fn failed(&mut self, failure: Failure, reason: &str, message: &str, at: Option<Time>) -> &mut Self {
+        self.end(phase::FAILED, at);
+        let type_ = match failure {
+            Failure::InvalidSpec => reason::INVALID_SPEC,
+            Failure::Failed => reason::FAILED,
+        };
+        self.condition(type_, true, reason, message).condition(reason::SUCCEEDED, false, reason, message)
+    }
+
+    fn end(&mut self, phase: &str, at: Option<Time>) {
+        self.status.phase = Some(phase.to_owned());
+        // A Job's clock and ours may differ; the end is never shown before the start.
+        let finished = at.unwrap_or_else(|| self.now.clone());
+        self.status.finished_at = self.status.started_at.clone().into_iter().chain([finished]).max();
+        self.settle(reason::IN_PROGRESS, reason::FINISHED).settle(reason::JOB_CONFLICT, reason::RESOLVED);
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
+    }
+
+    /// Applies the artifact limits; in strict mode a run that has not ended fails when it breaks them.
+    pub fn limit_artifacts(&mut self, settings: &Settings) -> &mut Self {
+        let Some(reported) = &self.status.artifacts else { return self };
+        let limited = artifacts::limit(reported, settings.artifacts_max);
+        let Some(reason) = limited.reason else { return self };
+        self.status.artifacts = Some(limited.kept);
+        self.condition(reason::ARTIFACTS_LIMITED, true, reason, "artifacts outside the limits were dropped");
+        if settings.artifacts_strict && !phase::is_terminal(self.phase()) {
+            let message = format!("the run's artifacts break a limit: {reason}");
+            self.failed(Failure::Failed, reason::ARTIFACTS_LIMIT_EXCEEDED, &message, None);
+        }
+        self
+    }
+
+    fn phase(&self) -> &str {
+        self.status.phase.as_deref().unwrap_or(phase::PENDING)
+    }
+
+    /// The status as a merge patch for the status subresource, or `None` when nothing changed.
+    ///
+    /// The patch carries uid and resource version, so that it only lands on the object that was read.
+    pub fn into_patch(mut self) -> Option<Value> {
+        let before = self.run.status.clone().unwrap_or_default();
+        self.status.reason = self.mirrored_reason();
+        self.derive_conditions();
+        self.status.observed_generation = self.run.meta().generation;
+        self.status.observed_uid = self.run.uid();
+        if self.status == before {
+            return None;
+        }
+        self.status.updated_at = Some(self.now.clone());
+        Some(json!({
+            "metadata": {"uid": self.run.uid(), "resourceVersion": self.run.resource_version()},
+            "status": merge::diff(&object(&before), &object(&self.status)),
+        }))
+    }
+
+    fn mirrored_reason(&self) -> Option<String> {
+        let types: &[&str] = match self.phase() {
+            phase::PENDING => &[reason::BLOCKED, reason::JOB_CONFLICT],
+            phase::RUNNING => &[reason::IN_PROGRESS],
+            phase::FAILED => &[reason::INVALID_SPEC, reason::FAILED],
+            phase::SUCCEEDED => &[reason::SUCCEEDED],
+            _ => &[reason::CANCELLED],
+        };
+        let is_true =
+            |type_: &&str| self.status.conditions.iter().find(|c| c.type_ == **type_ && c.status == "True");
+        types.iter().find_map(is_true).map(|condition| condition.reason.clone())
+    }
+
+    fn derive_conditions(&mut self) {
+        let phase = self.phase().to_owned();
+        let reason = self.status.reason.clone().unwrap_or_else(|| phase.clone());
+        self.condition(reason::READY, phase == phase::SUCCEEDED, &reason, "")
+            .condition(
+                reason::PROGRESSING,
+                matches!(phase.as_str(), phase::PENDING | phase::RUNNING),
+                &reason,
+                "",
+            )
+            .condition(
+                reason::DEGRADED,
+                matches!(phase.as_str(), phase::FAILED | phase::CANCELLED),
+                &reason,
+                "",
+            );
+    }
+}
+
+/// Whether the condition of this type is true.
+pub fn condition_is_true(conditions: &[Condition], type_: &str) -> bool {
+    conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+/// A status as JSON; it always is an object.
+fn object(status: &AgentRunStatus) -> Map<String, Value> {
+    match serde_json::to_value(status) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    const CREATED: i64 = 1_800_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(CREATED + second).unwrap()
+    }
+
+    fn job() -> JobView {
+        serde_json::from_value(json!({"metadata": {"name": "r-job", "uid": "job-uid"}})).unwrap()
+    }
+
+    fn run(status: &Value) -> AgentRun {
+        serde_json::from_value(json!({
+            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "AgentRun",
+            "metadata": {"name": "r", "namespace": "ns", "uid": "run-uid", "generation": 3, "resourceVersion": "7"},
+            "spec": {"agentRef": {"name": "a"}, "runtime": {"type": "job"}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    /// Writes a draft the way the API server would.
+    fn applied(run: &AgentRun, draft: Draft<'_>) -> AgentRun {
+        let mut object = serde_json::to_value(run).unwrap();
+        if let Some(patch) = draft.into_patch() {
+            json_patch::merge(&mut object, &patch);
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn accepted() -> AgentRun {
+        let run = run(&json!({}));
+        let mut draft = Draft::of(&run, at(0));
+        draft.accepted(&job(), Submission::default());
+        applied(&run, draft)
+    }
+
+    fn state(run: &AgentRun, type_: &str) -> Option<String> {
+        let conditions = &run.status.as_ref().unwrap().conditions;
+        conditions.iter().find(|condition| condition.type_ == type_).map(|condition| condition.status.clone())
+    }
+
+    /// [LC-05] [LC-07]
+    #[test]
+    fn a_running_run_names_its_job_and_start() {
+        let status = accepted().status.unwrap();
+        assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Running"), Some("Running")));
+        assert_eq!(status.started_at, Some(Time(at(0))));
+        assert_eq!(status.observed_generation, Some(3));
+        assert_eq!(status.observed_uid.as_deref(), Some("run-uid"));
+        let reference = status.runtime_ref.unwrap();
+        assert_eq!(reference["uid"], "job-uid");
+        assert_eq!(reference["namespace"], "ns");
+    }
+
+    /// [LC-16]
+    #[test]
+    fn the_same_decision_later_writes_nothing() {
+        let run = accepted();
+        let mut draft = Draft::of(&run, at(60));
+        draft.running(&job()).outcome(&Outcome::Active);
+        assert_eq!(draft.into_patch(), None);
+    }
+
+    /// [LC-06] [LC-08]
+    #[rstest]
+    #[case(Some(5), 5)]
+    #[case(None, 9)]
+    #[case(Some(-100), 0)]
+    fn the_end_is_the_jobs_but_never_before_the_start(#[case] ended: Option<i64>, #[case] expected: i64) {
+        let running = accepted();
+        let mut draft = Draft::of(&running, at(9));
+        draft.outcome(&Outcome::Succeeded { at: ended.map(|second| Time(at(second))) });
+        let finished = applied(&running, draft);
+        let status = finished.status.as_ref().unwrap();
+        assert_eq!(status.finished_at, Some(Time(at(expected))));
+        assert_eq!(status.reason.as_deref(), Some("Completed"));
+        assert_eq!(state(&finished, reason::IN_PROGRESS).as_deref(), Some("False"));
+        assert_eq!(state(&finished, reason::READY).as_deref(), Some("True"));
+        let accepted = &status.conditions[0];
+        assert_eq!((accepted.type_.as_str(), &accepted.last_transition_time), ("Accepted", &Time(at(0))));
+    }
+
+    /// [LC-10]
+    #[rstest]
+    #[case(Failure::Failed, reason::FAILED, reason::INVALID_SPEC)]
+    #[case(Failure::InvalidSpec, reason::INVALID_SPEC, reason::FAILED)]
+    fn a_failure_has_exactly_one_of_both_conditions(
+        #[case] failure: Failure,
+        #[case] present: &str,
+        #[case] absent: &str,
+    ) {
+        let run = run(&json!({}));
+        let mut draft = Draft::of(&run, at(0));
+        draft.failed(failure, "Why", "because", None);
+        let failed = applied(&run, draft);
+        assert_eq!(state(&failed, present).as_deref(), Some("True"));
+        assert_eq!(state(&failed, absent), None);
+        assert_eq!(state(&failed, reason::DEGRADED).as_deref(), Some("True"));
+        assert_eq!(failed.status.unwrap().reason.as_deref(), Some("Why"));
+    }
+
+    #[test]
+    fn what_others_wrote_is_kept() {
+        let run = run(&json!({
+            "vcs": {"repository": "a/b"},
+            "conditions": [{"type": "Theirs", "status": "True", "reason": "X", "message": "",
+                            "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+        }));
+        let mut draft = Draft::of(&run, at(0));
+        draft.accepted(&job(), Submission::default());
+        let written = applied(&run, draft);
+        assert_eq!(state(&written, "Theirs").as_deref(), Some("True"));
+        assert_eq!(written.status.unwrap().vcs.unwrap().repository.as_deref(), Some("a/b"));
+    }
+
+    #[test]
+    fn a_patch_only_lands_on_what_was_read() {
+        let run = run(&json!({}));
+        let mut draft = Draft::of(&run, at(0));
+        draft.waiting();
+        let patch = draft.into_patch().unwrap();
+        assert_eq!(patch["metadata"], json!({"uid": "run-uid", "resourceVersion": "7"}));
+    }
+
+    proptest! {
+        /// [LC-08]
+        #[test]
+        fn condition_types_stay_unique(flips in prop::collection::vec(("[A-C]", any::<bool>()), 0..20)) {
+            let run = run(&json!({}));
+            let mut draft = Draft::of(&run, at(0));
+            for (type_, state) in &flips {
+                draft.condition(type_, *state, "R", "");
+            }
+            let mut types: Vec<_> = draft.status.conditions.iter().map(|condition| &condition.type_).collect();
+            let before = types.len();
+            types.sort();
+            types.dedup();
+            prop_assert_eq!(types.len(), before);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Reference controller of the agents system: turns `AgentRun` objects into Kubernetes Jobs, follows
+//! them, writes down how they ended, and gives finished Jobs a time to live.
+//!
+//! ```text
+//!            environment                              API server
+//!                 │                             watch ▲│     │▲ create, patch, delete
+//!             [config]                                │▼     ▼│
+//!                 │        ┌───────────────────────[reconcile]────────────┐
+//!                 ▼        │  caches ─▶ queue ─▶ pass: effects in order   │
+//!              settings ──▶│                          │ ▲                 │──▶ [serve]
+//!                          └──────────────────────────┼─┼─────────────────┘    health over HTTP
+//!                                     objects, time   ▼ │   what should be
+//!                                                  [decide]
+//!                                              pure functions over [api]
+//! ```
+//!
+//! Start reading with [`decide`]: every rule of the system stands there, without any IO. [`reconcile`]
+//! only puts these decisions into an order that survives a crash at any point.
+
+mod cli;
+mod process;
+
+pub mod api;
+pub mod config;
+pub mod crds;
+pub mod decide;
+pub mod reconcile;
+pub mod serve;
+
+pub use cli::Cli;
+pub use process::ProcessError;

@@ -1,0 +1,110 @@
+//! The running process: settings, client, controller, server and an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::{Client, Config};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{EnvReader, Settings, SettingsError};
+use crate::reconcile::supervise;
+use crate::serve::{Health, ServeError, serve};
+
+/// Longest time open connections may keep the process after its work has ended.
+const CONNECTIONS: Duration = Duration::from_secs(2);
+
+/// Why the process could not run.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is no usable kubeconfig and no service account.
+    #[error("find a Kubernetes configuration")]
+    Infer(#[source] kube::config::InferConfigError),
+    /// The configuration gives no client.
+    #[error("build a Kubernetes client")]
+    Client(#[source] kube::Error),
+    /// Signals cannot be listened to.
+    #[error("listen to signals")]
+    Signals(#[source] std::io::Error),
+    /// The HTTP server does not run.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run() -> Result<(), ProcessError> {
+    let (settings, warnings) = Settings::read(EnvReader::new(std::env::vars()))?;
+    log_to_stdout(&settings.log_level);
+    for problem in warnings {
+        warn!(variable = problem.variable, value = problem.value, "configuration: expected {}", problem.rule);
+    }
+    let settings = Arc::new(settings);
+    let health = Arc::new(Health::new(settings.enabled));
+    let stop_work = stop_on_signal(Arc::clone(&health))?;
+    let stop_server = CancellationToken::new();
+    let server = tokio::spawn(serve(settings.port, Arc::clone(&health), stop_server.clone()));
+    let work = work(Arc::clone(&settings), health, stop_work.clone());
+    tokio::pin!(server);
+    tokio::select! {
+        worked = work => worked?,
+        // The server ends early only when it cannot serve, and then nobody could tell that we are alive.
+        ended = &mut server => return ended.unwrap_or(Ok(())).map_err(ProcessError::from),
+    }
+    stop_server.cancel();
+    // A peer that keeps its connection open is not waited for.
+    if let Ok(Ok(ended)) = timeout(CONNECTIONS, server).await {
+        ended?;
+    }
+    info!("stopped");
+    Ok(())
+}
+
+async fn work(
+    settings: Arc<Settings>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) -> Result<(), ProcessError> {
+    if !settings.enabled {
+        info!("the controller is switched off, serving health only");
+        stop.cancelled().await;
+        return Ok(());
+    }
+    let mut config = Config::infer().await.map_err(ProcessError::Infer)?;
+    // Failed passes are repeated with a back-off of their own; hidden retries would only delay them.
+    config.default_retry = false;
+    let client = Client::try_from(config).map_err(ProcessError::Client)?;
+    supervise(client, settings, health, stop).await;
+    Ok(())
+}
+
+/// A token that is cancelled by SIGTERM and SIGINT; readiness falls at the same moment.
+fn stop_on_signal(health: Arc<Health>) -> Result<CancellationToken, ProcessError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ProcessError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signals)?;
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        health.terminating();
+        info!("stopping");
+        cancel.cancel();
+    });
+    Ok(stop)
+}
+
+fn log_to_stdout(level: &str) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().json().flatten_event(true);
+    // The spans of the controller runtime repeat what the events say.
+    lines.with_current_span(false).with_span_list(false).with_env_filter(filter).init();
+}

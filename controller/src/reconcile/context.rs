@@ -1,0 +1,122 @@
+//! What all passes of one controller share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::reflector::Store;
+use kube::{Api, Client, Resource, ResourceExt};
+use tokio::sync::{Semaphore, watch};
+
+use crate::api::{AgentRun, JobView};
+use crate::config::Settings;
+
+use super::backoff::Backoff;
+
+/// Whether a cache holds everything that was there at the start.
+pub(super) type Filled = watch::Receiver<bool>;
+
+/// How long the cache is trusted to catch up with a write of our own. Afterwards a pass goes ahead with
+/// what is cached: after a restore of the datastore versions may even go back.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// The last status write of a run.
+struct Written {
+    version: u64,
+    at: Instant,
+}
+
+/// Client, settings, caches and the little that is remembered between passes.
+pub(super) struct Context {
+    /// Talks to the API server.
+    pub client: Client,
+    /// Settings of the process.
+    pub settings: Arc<Settings>,
+    /// All labelled Jobs of the watched namespaces.
+    pub jobs: Store<JobView>,
+    /// Whether `jobs` is complete.
+    pub jobs_filled: Filled,
+    /// Bounds the passes that are under way in the whole process.
+    pub permits: Arc<Semaphore>,
+    /// Failures in a row.
+    pub backoff: Backoff,
+    missing: Mutex<HashMap<String, Instant>>,
+    written: Mutex<HashMap<String, Written>>,
+    warned: Mutex<HashSet<String>>,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        settings: Arc<Settings>,
+        jobs: Store<JobView>,
+        jobs_filled: Filled,
+        permits: Arc<Semaphore>,
+    ) -> Self {
+        Self {
+            client,
+            settings,
+            jobs,
+            jobs_filled,
+            permits,
+            backoff: Backoff::default(),
+            missing: Mutex::default(),
+            written: Mutex::default(),
+            warned: Mutex::default(),
+        }
+    }
+
+    /// Access to objects in the run's own namespace; no status can point a pass anywhere else.
+    pub(super) fn api<K>(&self, run: &AgentRun) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &run.namespace().unwrap_or_default())
+    }
+
+    /// How long the Job of this run has been missing, counted from the first call.
+    pub(super) fn missing_for(&self, run_uid: &str) -> Duration {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        missing.entry(run_uid.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    /// The Job of this run is there, or nobody waits for it any more.
+    pub(super) fn not_missing(&self, run_uid: &str) {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(run_uid);
+    }
+
+    /// Whether this is the first warning about this run.
+    pub(super) fn first_warning(&self, run_uid: &str) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(run_uid.to_owned())
+    }
+
+    /// The status of this run was written and has this version now.
+    pub(super) fn wrote(&self, run: &AgentRun) {
+        let (Some(uid), Some(version)) = (run.uid(), version(run)) else { return };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|_, earlier| earlier.at.elapsed() < CATCH_UP);
+        written.insert(uid, Written { version, at: Instant::now() });
+    }
+
+    /// Whether this copy is older than our own last write. A pass over it could only end in a conflict,
+    /// and the event that brings the new copy is on its way.
+    pub(super) fn is_behind(&self, run: &AgentRun) -> bool {
+        let (Some(uid), Some(cached)) = (run.uid(), version(run)) else { return false };
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.get(&uid).is_some_and(|last| cached < last.version && last.at.elapsed() < CATCH_UP)
+    }
+
+    /// Drops everything that is remembered about a run.
+    pub(super) fn forget(&self, run_uid: &str) {
+        self.not_missing(run_uid);
+        self.backoff.succeeded(run_uid);
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).remove(run_uid);
+    }
+}
+
+/// Versions of one kind can be compared as numbers, by the conventions of the API.
+fn version(run: &AgentRun) -> Option<u64> {
+    run.resource_version()?.parse().ok()
+}

@@ -1,0 +1,111 @@
+//! A run with a Job: watch the spec, watch the Job, and write down how it ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use crate::api::{AgentRun, JobView};
+use crate::decide::outcome::Outcome;
+use crate::decide::status::{Draft, Failure, phase, reason};
+use crate::decide::{spec_hash, text};
+
+use super::context::Context;
+use super::error::Error;
+use super::status::write;
+use super::{jobs, ttl};
+
+/// How often a Job is looked at that the watch does not deliver, for example without its label.
+const UNWATCHED_POLL: Duration = Duration::from_secs(2);
+/// How often a followed run is looked at without any event, in case one was lost.
+const SAFETY_NET: Duration = Duration::from_mins(5);
+
+/// Brings an accepted run forward.
+pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    let mut draft = Draft::of(run, Timestamp::now());
+    if is_edited(run) {
+        let message = "the spec was changed after the run was accepted";
+        if context.settings.immutability_enforced {
+            jobs::delete(run, &recorded_name(run), context).await?;
+            draft.failed(Failure::Failed, reason::SPEC_IMMUTABLE_VIOLATION, message, None);
+            write(run, draft, context).await?;
+            return Ok(Action::await_change());
+        }
+        draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, message);
+    } else {
+        draft.settle(reason::WARNING, reason::NONE);
+    }
+    let name = recorded_name(run);
+    if let Some(job) = jobs::cached(run, &name, context).filter(|job| is_recorded(run, job)) {
+        return with_job(run, &job, draft, SAFETY_NET, context).await;
+    }
+    let read = jobs::read(run, &name, context).await?;
+    match read.filter(|job| jobs::is_owned(run, job) && is_recorded(run, job)) {
+        Some(job) => with_job(run, &job, draft, UNWATCHED_POLL, context).await,
+        None => without_job(run, &name, draft, context).await,
+    }
+}
+
+async fn with_job(
+    run: &AgentRun,
+    job: &JobView,
+    mut draft: Draft<'_>,
+    look_again: Duration,
+    context: &Context,
+) -> Result<Action, Error> {
+    context.not_missing(&run.uid().unwrap_or_default());
+    draft.running(job);
+    let is_running = run.status.as_ref().and_then(|status| status.phase.as_deref()) == Some(phase::RUNNING);
+    if !is_running {
+        // Every run is seen running before it ends; the write brings the next pass.
+        write(run, draft, context).await?;
+        return Ok(Action::requeue(look_again));
+    }
+    let outcome = Outcome::of(job);
+    draft.outcome(&outcome).limit_artifacts(&context.settings);
+    write(run, draft, context).await?;
+    if outcome.is_finished() {
+        ttl::set(run, job, context).await?;
+        return Ok(Action::await_change());
+    }
+    Ok(Action::requeue(look_again))
+}
+
+async fn without_job(
+    run: &AgentRun,
+    name: &str,
+    mut draft: Draft<'_>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let uid = run.uid().unwrap_or_default();
+    let missing = context.missing_for(&uid);
+    let grace = context.settings.job_missing_grace;
+    if let Some(left) = grace.checked_sub(missing).filter(|left| !left.is_zero()) {
+        return Ok(Action::requeue(left));
+    }
+    let message = format!("Job {name:?} of this run does not exist any more");
+    draft.failed(Failure::Failed, reason::JOB_MISSING, &message, None);
+    write(run, draft, context).await?;
+    context.not_missing(&uid);
+    Ok(Action::await_change())
+}
+
+fn is_edited(run: &AgentRun) -> bool {
+    let stored = run.status.as_ref().and_then(|status| text::given(status.spec_hash.as_ref()));
+    stored.is_some_and(|stored| stored != spec_hash::compute(&run.spec))
+}
+
+/// The recorded name of the Job, else the one it must have. Its namespace always is the run's own.
+fn recorded_name(run: &AgentRun) -> String {
+    recorded(run, "name").map_or_else(|| jobs::name(run), str::to_owned)
+}
+
+/// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name.
+fn is_recorded(run: &AgentRun, job: &JobView) -> bool {
+    recorded(run, "uid").is_none_or(|uid| job.uid().as_deref() == Some(uid))
+}
+
+fn recorded<'a>(run: &'a AgentRun, key: &str) -> Option<&'a str> {
+    text::non_blank(run.status.as_ref()?.runtime_ref.as_ref()?.get(key)?.as_str()?)
+}

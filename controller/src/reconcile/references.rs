@@ -1,0 +1,150 @@
+//! Reading what a run refers to.
+//!
+//! References are read directly and not from a cache: a verdict on a missing object is final, and a
+//! cache may lag behind the user who created the object a moment before the run.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use futures::future::OptionFuture;
+use futures::try_join;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::ListParams;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::api::{Agent, AgentProvider, AgentRun, Memory, SystemPromptRef};
+use crate::decide::spec_hash::sha256_hex;
+use crate::decide::validate::prompt::{self, Source};
+use crate::decide::validate::{self, Plan, Prompt, References, Refusal};
+
+use super::context::Context;
+use super::error::Error;
+
+/// A run that may start: the plan for its objects and what the status should say about it.
+pub(super) struct Prepared {
+    /// Everything needed to build the objects.
+    pub plan: Plan,
+    /// Hex SHA-256 of the system prompt.
+    pub system_prompt_hash: Option<String>,
+    /// Why version control is left out.
+    pub vcs_skipped: Option<String>,
+}
+
+/// Runs all checks. The outer error is about the cluster, the inner one about the run.
+pub(super) async fn prepare(run: &AgentRun, context: &Context) -> Result<Result<Prepared, Refusal>, Error> {
+    let settings = &context.settings;
+    let parameters: BTreeMap<String, String> = match validate::before_references(run, settings) {
+        Ok(parameters) => parameters,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let references = read(run, context).await?;
+    let mut plan = match validate::with_references(run, parameters, references, settings) {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (prompt, system_prompt_hash) = match system_prompt(run, &plan, context).await? {
+        Ok(prompt) => prompt,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    plan.prompt = prompt;
+    Ok(validate::version_control(run, &plan).map(|vcs_skipped| Prepared {
+        plan,
+        system_prompt_hash,
+        vcs_skipped,
+    }))
+}
+
+async fn read(run: &AgentRun, context: &Context) -> Result<References, Error> {
+    let with_agent = async {
+        let agent: Option<Agent> = named(run, validate::names::agent(run), context).await?;
+        let provider = agent.as_ref().and_then(validate::names::provider);
+        let (provider, memory) =
+            try_join!(named::<AgentProvider>(run, provider, context), memory(run, agent.as_ref(), context))?;
+        Ok((agent, provider, memory))
+    };
+    let implementation = named(run, validate::names::implementation(run), context);
+    let ((agent, provider, memory), implementation) = try_join!(with_agent, implementation)?;
+    Ok(References { agent, provider, implementation, memory })
+}
+
+/// The Memory that is named, else the oldest one that is marked as default.
+async fn memory(run: &AgentRun, agent: Option<&Agent>, context: &Context) -> Result<Option<Memory>, Error> {
+    if let Some(name) = validate::names::memory(run, agent) {
+        return named(run, Some(name), context).await;
+    }
+    let memories = context.api::<Memory>(run).list(&ListParams::default()).await;
+    let memories = memories.map_err(|source| Error::ReadReference {
+        kind: "Memory",
+        name: "marked as default".to_owned(),
+        source,
+    })?;
+    let defaults = memories.items.into_iter().filter(|memory| memory.spec.default);
+    Ok(defaults.min_by_key(|memory| (memory.creation_timestamp(), memory.name_any())))
+}
+
+async fn system_prompt(
+    run: &AgentRun,
+    plan: &Plan,
+    context: &Context,
+) -> Result<Result<(Prompt, Option<String>), Refusal>, Error> {
+    for source in prompt::sources(run, plan) {
+        match source {
+            Source::Text(text) => {
+                let hash = sha256_hex(text.as_bytes());
+                return Ok(Ok((Prompt::Inline(text), Some(hash))));
+            }
+            Source::Reference(reference) => {
+                if let Err(refusal) = prompt::check_reference(&reference, plan, &context.settings) {
+                    return Ok(Err(refusal));
+                }
+                let read = prompt_content(run, &reference, context).await?;
+                match prompt::check_content(&reference, read) {
+                    Err(refusal) => return Ok(Err(refusal)),
+                    Ok(None) => {}
+                    Ok(Some(text)) => {
+                        let hash = sha256_hex(text.as_bytes());
+                        return Ok(Ok((Prompt::Reference(reference), Some(hash))));
+                    }
+                }
+            }
+        }
+    }
+    Ok(Ok((Prompt::Absent, None)))
+}
+
+async fn prompt_content(
+    run: &AgentRun,
+    reference: &SystemPromptRef,
+    context: &Context,
+) -> Result<Option<Vec<u8>>, Error> {
+    let (name, key) = (Some(reference.name.trim()), reference.key.trim());
+    if reference.kind == "Secret" {
+        let secret: Option<Secret> = named(run, name, context).await?;
+        return Ok(secret.and_then(|secret| secret.data?.remove(key)).map(|bytes| bytes.0));
+    }
+    let config_map: Option<ConfigMap> = named(run, name, context).await?;
+    Ok(config_map.and_then(|config_map| {
+        let text = config_map.data.and_then(|mut data| data.remove(key)).map(String::into_bytes);
+        text.or_else(|| config_map.binary_data?.remove(key).map(|bytes| bytes.0))
+    }))
+}
+
+async fn named<K>(run: &AgentRun, name: Option<&str>, context: &Context) -> Result<Option<K>, Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api = context.api::<K>(run);
+    let read: OptionFuture<_> = name
+        .map(|name| async move {
+            let kind = std::any::type_name::<K>().rsplit("::").next().unwrap_or_default();
+            api.get_opt(name).await.map_err(|source| Error::ReadReference {
+                kind,
+                name: name.to_owned(),
+                source,
+            })
+        })
+        .into();
+    Ok(read.await.transpose()?.flatten())
+}

@@ -1,0 +1,42 @@
+//! Writing the status of a run.
+
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use tracing::info;
+
+use crate::api::AgentRun;
+use crate::decide::status::Draft;
+
+use super::FIELD_MANAGER;
+use super::context::Context;
+use super::error::{Error, api_code};
+
+/// Writes the draft if it changes anything.
+///
+/// The patch is conditional on the resource version that was read. When somebody else was faster this
+/// fails, and the next pass decides again on what is there then.
+pub(super) async fn write(run: &AgentRun, draft: Draft<'_>, context: &Context) -> Result<(), Error> {
+    let Some(patch) = draft.into_patch() else { return Ok(()) };
+    let name = run.name_any();
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match context.api::<AgentRun>(run).patch_status(&name, &params, &Patch::Merge(&patch)).await {
+        Ok(written) => {
+            context.wrote(&written);
+            let status = written.status.unwrap_or_default();
+            let before = run.status.as_ref().and_then(|status| status.phase.as_deref());
+            if before != status.phase.as_deref() {
+                info!(
+                    namespace = run.namespace(),
+                    run = name,
+                    phase = status.phase,
+                    reason = status.reason,
+                    "phase"
+                );
+            }
+            Ok(())
+        }
+        // A run that is gone needs no status.
+        Err(error) if api_code(&error) == Some(404) => Ok(()),
+        Err(source) => Err(Error::WriteStatus { run: name, source }),
+    }
+}

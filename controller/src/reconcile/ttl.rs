@@ -1,0 +1,71 @@
+//! Giving finished Jobs their time to live.
+
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use serde_json::json;
+use tracing::warn;
+
+use crate::api::{AgentRun, JobView};
+use crate::decide::outcome::Outcome;
+use crate::decide::ttl::{MAXIMUM, MINIMUM, Remark, for_run};
+
+use super::FIELD_MANAGER;
+use super::context::Context;
+use super::error::{Error, api_code};
+use super::jobs;
+
+/// Sets the TTL of a finished Job. Must only be called after the end was written to the run's status.
+pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Result<(), Error> {
+    let Some(seconds) = wanted(run, context) else { return Ok(()) };
+    if job.spec.ttl_seconds_after_finished == Some(seconds) {
+        return Ok(());
+    }
+    let name = job.name_any();
+    // The uid keeps the patch off a Job that took the name meanwhile; only the TTL is changed.
+    let patch = json!({
+        "metadata": {"uid": job.uid()},
+        "spec": {"ttlSecondsAfterFinished": seconds},
+    });
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match context.api::<JobView>(run).patch(&name, &params, &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        // A Job that is gone, or replaced, needs no TTL.
+        Err(error) if api_code(&error).is_some_and(|code| matches!(code, 404 | 409)) => Ok(()),
+        Err(source) => Err(Error::SetTtl { name, source }),
+    }
+}
+
+/// Gives the finished Job of a terminal run the TTL that a crash kept it from getting.
+pub(super) async fn heal(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    let lacks_ttl =
+        |job: &JobView| job.spec.ttl_seconds_after_finished.is_none() && Outcome::of(job).is_finished();
+    let name = jobs::name(run);
+    let suspect = jobs::cached(run, &name, context).is_some_and(|job| lacks_ttl(&job));
+    if suspect && wanted(run, context).is_some() {
+        // The cache may lag behind our own patch, which must not be repeated.
+        let read = jobs::read(run, &name, context).await?;
+        if let Some(job) = read.filter(|job| jobs::is_owned(run, job) && lacks_ttl(job)) {
+            set(run, &job, context).await?;
+        }
+    }
+    Ok(Action::await_change())
+}
+
+fn wanted(run: &AgentRun, context: &Context) -> Option<i32> {
+    let ttl = for_run(run.spec.runtime.config.as_ref(), &context.settings.runner.job_ttl);
+    let problem = match ttl.remark {
+        Remark::None => None,
+        Remark::Unusable => Some("it is no number and is ignored".to_owned()),
+        Remark::Clamped => Some(format!("it is outside {MINIMUM} to {MAXIMUM} seconds and is clamped")),
+    };
+    if let Some(problem) = problem.filter(|_| context.first_warning(&run.uid().unwrap_or_default())) {
+        warn!(
+            namespace = run.namespace(),
+            run = run.name_any(),
+            seconds = ttl.seconds,
+            "runtime.config.ttlSecondsAfterFinished: {problem}"
+        );
+    }
+    ttl.seconds
+}

@@ -1,0 +1,25 @@
+//! Pure judgement: assertions over a recorded history.
+//!
+//! [`judge`] answers whether an [`Assertion`](crate::scenario::assertion::Assertion) holds on the entries
+//! of a record; it needs no cluster, no clock and no files, so that a stored record is judged exactly
+//! like a live one. [`explain`] says, once, why it did not.
+
+pub mod cel;
+mod explain;
+mod failure;
+pub mod golden;
+mod managed;
+pub mod matching;
+mod path;
+mod select;
+mod temporal;
+#[cfg(test)]
+mod testing;
+mod trail;
+
+pub use explain::explain;
+pub use failure::{Difference, Failure, Since, SourceExcerpt};
+pub use path::{Path, Segment};
+pub use select::present;
+pub use temporal::{Judgement, judge};
+pub use trail::trail;

@@ -1,0 +1,273 @@
+//! Whether an assertion holds on a history.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::cel::Scope;
+use super::golden;
+use super::matching::Pattern;
+use super::select::{Selection, State, bound, deletion};
+use crate::record::{Change, Entry, Observation};
+use crate::scenario::assertion::{Assertion, Bindings, Claim, Condition, Operator, Target};
+
+/// What a history says about an assertion. Only [`Judgement::Holds`] lets a scenario pass; what `NotYet`
+/// means when nothing more can come is failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It holds. For `eventually` and `sequence` this is final; `always`, `never` and `exactly` hold on
+    /// the history so far.
+    Holds,
+    /// It does not hold, and may after further entries: no version satisfies `eventually`, a `sequence` is
+    /// incomplete, `always` has not seen any object, `exactly` has seen too few.
+    NotYet,
+    /// `eventually` does not hold and never will: its object was deleted.
+    Impossible,
+    /// `always`, `never` or `exactly` does not hold, whatever comes.
+    Violated,
+    /// It cannot be known, and why.
+    Inconclusive(String),
+}
+
+/// Judges `assertion` on `history`. The window of `eventually` begins with the versions that were current
+/// when the entry with sequence number `window_start` was recorded; the other operators take all of it.
+///
+/// Templates in patterns and golden files have to be expanded before.
+pub fn judge(
+    assertion: &Assertion,
+    history: &[Arc<Entry>],
+    window_start: u64,
+    bindings: &Bindings,
+) -> Judgement {
+    try_judge(assertion, history, window_start, bindings).unwrap_or_else(Judgement::Inconclusive)
+}
+
+fn try_judge(
+    assertion: &Assertion,
+    history: &[Arc<Entry>],
+    window_start: u64,
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let judgement = match &assertion.operator {
+        Operator::Eventually { claim, .. } => return eventually(claim, history, window_start, bindings),
+        Operator::Sequence(claims) => return sequence(claims, history, bindings),
+        Operator::Always(claim) => always(claim, history, bindings)?,
+        Operator::Never(claim) => never(claim, history, bindings)?,
+        Operator::Exactly { count, claim } => exactly(*count, claim, history, bindings)?,
+    };
+    match gap(assertion, history, bindings) {
+        Some(reason) if judgement != Judgement::Violated => Err(reason),
+        _ => Ok(judgement),
+    }
+}
+
+fn eventually(
+    claim: &Claim,
+    history: &[Arc<Entry>],
+    window_start: u64,
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    if claim.condition.exists == Some(false) {
+        for version in selection.current() {
+            if judge.content(version.object)? {
+                return Ok(Judgement::NotYet);
+            }
+        }
+        return Ok(Judgement::Holds);
+    }
+    for version in selection.window(window_start) {
+        if version.change != Change::Deleted && judge.content(version.object)? {
+            return Ok(Judgement::Holds);
+        }
+    }
+    let impossible = match &claim.target {
+        Target::Object { alias } => {
+            deletion(bound(bindings, alias)?, history).is_some() && selection.current().is_empty()
+        }
+        Target::Rendered { .. } => true,
+        Target::Resources { .. } => false,
+    };
+    Ok(if impossible { Judgement::Impossible } else { Judgement::NotYet })
+}
+
+fn always(claim: &Claim, history: &[Arc<Entry>], bindings: &Bindings) -> Result<Judgement, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    for version in &selection.versions {
+        if !judge.always_of(version)? {
+            return Ok(Judgement::Violated);
+        }
+    }
+    Ok(if selection.versions.is_empty() { Judgement::NotYet } else { Judgement::Holds })
+}
+
+fn never(claim: &Claim, history: &[Arc<Entry>], bindings: &Bindings) -> Result<Judgement, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    // Something that never existed was absent all the time.
+    if claim.condition.exists == Some(false) && selection.versions.is_empty() {
+        return Ok(Judgement::Violated);
+    }
+    for version in &selection.versions {
+        if judge.ever_of(version)? {
+            return Ok(Judgement::Violated);
+        }
+    }
+    Ok(Judgement::Holds)
+}
+
+fn exactly(
+    count: usize,
+    claim: &Claim,
+    history: &[Arc<Entry>],
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    let mut found = BTreeSet::new();
+    for version in &selection.versions {
+        if !found.contains(&version.uid) && judge.ever_of(version)? {
+            found.insert(version.uid);
+        }
+    }
+    Ok(match found.len().cmp(&count) {
+        std::cmp::Ordering::Less => Judgement::NotYet,
+        std::cmp::Ordering::Equal => Judgement::Holds,
+        std::cmp::Ordering::Greater => Judgement::Violated,
+    })
+}
+
+fn sequence(claims: &[Claim], history: &[Arc<Entry>], bindings: &Bindings) -> Result<Judgement, String> {
+    let mut after = 0;
+    for claim in claims {
+        match next_in_sequence(claim, history, after, bindings)? {
+            Some(version) => after = version.resource_version,
+            None => return Ok(Judgement::NotYet),
+        }
+    }
+    Ok(if claims.is_empty() { Judgement::NotYet } else { Judgement::Holds })
+}
+
+/// The earliest version after resource version `after` that satisfies the claim. Taking the earliest one
+/// leaves most room for the claims that follow, so no other choice can complete a sequence that this one
+/// does not.
+pub(super) fn next_in_sequence<'a>(
+    claim: &Claim,
+    history: &'a [Arc<Entry>],
+    after: u64,
+    bindings: &'a Bindings,
+) -> Result<Option<State<'a>>, String> {
+    if matches!(claim.target, Target::Rendered { .. }) {
+        return Err("rendered objects have no history, so no order".to_owned());
+    }
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    for version in selection.versions.into_iter().filter(|version| version.resource_version > after) {
+        let is_there = version.change != Change::Deleted;
+        let wants_it_there = claim.condition.exists != Some(false);
+        if is_there == wants_it_there && judge.content(version.object)? {
+            return Ok(Some(version));
+        }
+    }
+    Ok(None)
+}
+
+/// A claim, ready to be judged on many versions.
+pub(super) struct ClaimJudge<'a> {
+    condition: &'a Condition,
+    pattern: Option<Pattern>,
+    golden: Option<Value>,
+    scope: Scope<'a>,
+}
+
+impl<'a> ClaimJudge<'a> {
+    /// Prepares `claim`; the error tells what is wrong with how it is written.
+    pub(super) fn new(claim: &'a Claim, bindings: &'a Bindings) -> Result<Self, String> {
+        let condition = &claim.condition;
+        let pattern = match &condition.matches {
+            Some(expected) => Some(Pattern::compile(expected).map_err(|mistakes| {
+                let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+                mistakes.join("; ")
+            })?),
+            None => None,
+        };
+        let golden = condition.golden.as_ref().map(|golden| golden::normalize(&golden.template.to_json()));
+        let scope = Scope::new(bindings, condition.cel.as_deref());
+        Ok(Self { condition, pattern, golden, scope })
+    }
+
+    /// The expected subset.
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        self.pattern.as_ref()
+    }
+
+    /// The variables of the claim's expression.
+    pub(super) fn scope(&self) -> &Scope<'a> {
+        &self.scope
+    }
+
+    /// Whether everything that is said about the content holds; nothing said holds.
+    pub(super) fn content(&self, object: &Value) -> Result<bool, String> {
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(object)) {
+            return Ok(false);
+        }
+        if self.golden.as_ref().is_some_and(|expected| !golden::equal(expected, object)) {
+            return Ok(false);
+        }
+        match &self.condition.cel {
+            Some(expression) => self.scope.holds(expression, object),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether the version satisfies the claim at some time. The last state before a deletion counts: it
+    /// may have been written together with the removal of the last finalizer, and was then never seen
+    /// in another version.
+    pub(super) fn ever_of(&self, version: &State<'_>) -> Result<bool, String> {
+        if self.condition.exists == Some(false) && version.change != Change::Deleted {
+            return Ok(false);
+        }
+        self.content(version.object)
+    }
+
+    /// Whether the version keeps to a claim about all of them: a deletion violates `exists: true`, and
+    /// is no state of its own otherwise.
+    pub(super) fn always_of(&self, version: &State<'_>) -> Result<bool, String> {
+        let deleted = version.change == Change::Deleted;
+        match self.condition.exists {
+            Some(exists) if exists == deleted => Ok(false),
+            _ => self.content(version.object),
+        }
+    }
+}
+
+/// The first interruption of a watch that the assertion depends on.
+fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
+    let claim = match &assertion.operator {
+        Operator::Always(claim) | Operator::Never(claim) | Operator::Exactly { claim, .. } => claim,
+        Operator::Eventually { .. } | Operator::Sequence(_) => return None,
+    };
+    let kind_of = |alias: &str| {
+        bindings.objects.get(alias).map(|object| format!("{}/{}", object.api_version, object.kind))
+    };
+    let kinds: Vec<String> = match &claim.target {
+        Target::Object { alias } => kind_of(alias).into_iter().collect(),
+        Target::Resources { api_version, kind, of, .. } => {
+            let owner = of.as_deref().and_then(kind_of);
+            std::iter::once(format!("{api_version}/{kind}")).chain(owner).collect()
+        }
+        Target::Rendered { .. } => return None,
+    };
+    history.iter().find_map(|entry| match &entry.observation {
+        Observation::Gap { kind, reason } if kinds.contains(kind) => {
+            Some(format!("the watch of {kind} was interrupted, versions may be missing: {reason}"))
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

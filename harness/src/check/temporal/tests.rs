@@ -1,0 +1,259 @@
+//! What each operator says about which history.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::{Judgement, judge};
+use crate::check::testing::*;
+use crate::scenario::assertion::{Assertion, Operator, Target};
+
+fn judged(assertion: &Assertion, history: &History) -> Judgement {
+    judge(assertion, &history.0, 0, &bindings())
+}
+
+fn run(phases: &[&str]) -> History {
+    let mut history = History::default().added("Run/r", 1, &json!({}));
+    for (resource_version, name) in (2..).zip(phases) {
+        history = history.modified("Run/r", resource_version, &phase(name));
+    }
+    history
+}
+
+#[test]
+fn eventually_sees_a_state_that_is_gone_again() {
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    assert_eq!(judged(&assertion, &run(&["Running", "Failed"])), Judgement::Holds);
+}
+
+#[test]
+fn eventually_does_not_see_what_was_over_before_the_window() {
+    let history = run(&["Running", "Failed"]);
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    assert_eq!(judge(&assertion, &history.0, 2, &bindings()), Judgement::Holds);
+    assert_eq!(judge(&assertion, &history.0, 3, &bindings()), Judgement::NotYet);
+}
+
+#[test]
+fn eventually_takes_the_version_that_was_current_when_the_window_began() {
+    let history = run(&["Running"]);
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    assert_eq!(judge(&assertion, &history.0, 99, &bindings()), Judgement::Holds);
+}
+
+#[test]
+fn eventually_waits_while_a_field_is_missing_or_of_another_type() {
+    let assertion = eventually(cel(object("run"), "self.status.count > 2"));
+    let history = History::default().added("Run/r", 1, &json!({"status": {"count": "3"}}));
+    assert_eq!(judged(&assertion, &run(&[])), Judgement::NotYet);
+    assert_eq!(judged(&assertion, &history), Judgement::NotYet);
+}
+
+#[test]
+fn eventually_is_impossible_once_its_object_is_deleted() {
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    let deleted = run(&[]).deleted("Run/r", 9, &json!({}));
+    assert_eq!(judged(&assertion, &deleted), Judgement::Impossible);
+    let restored = deleted.added("Run/r#second", 10, &json!({}));
+    assert_eq!(judged(&assertion, &restored), Judgement::NotYet);
+    let running = restored.modified("Run/r#second", 11, &phase("Running"));
+    assert_eq!(judged(&assertion, &running), Judgement::Holds);
+}
+
+#[test]
+fn a_deleted_state_is_no_success() {
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    let history = run(&[]).deleted("Run/r", 9, &phase("Running"));
+    assert_eq!(judge(&assertion, &history.0, 1, &bindings()), Judgement::Impossible);
+}
+
+#[test]
+fn an_earlier_object_of_the_name_is_not_the_alias() {
+    let assertion = eventually(matches(object("run"), &phase("Running")));
+    let history = History::default()
+        .added("Run/r#old", 1, &phase("Running"))
+        .deleted("Run/r#old", 2, &phase("Running"))
+        .added("Run/r", 3, &json!({}));
+    assert_eq!(judged(&assertion, &history), Judgement::NotYet);
+}
+
+#[test]
+fn absence_is_judged_at_the_end() {
+    let assertion = eventually(exists(object("run"), false));
+    assert_eq!(judged(&assertion, &run(&[])), Judgement::NotYet);
+    let deleted = run(&[]).deleted("Run/r", 9, &json!({}));
+    assert_eq!(judged(&assertion, &deleted), Judgement::Holds);
+    let again = deleted.added("Run/r#again", 10, &json!({}));
+    assert_eq!(judged(&assertion, &again), Judgement::NotYet);
+    assert_eq!(judged(&eventually(exists(jobs(), false)), &run(&[])), Judgement::Holds);
+}
+
+#[test]
+fn always_over_nothing_does_not_hold() {
+    let assertion = assertion(Operator::Always(matches(jobs(), &json!({"spec": {"$absent": true}}))));
+    assert_eq!(judged(&assertion, &run(&[])), Judgement::NotYet);
+    assert_eq!(judged(&assertion, &run(&[]).added("Job/a", 9, &json!({}))), Judgement::Holds);
+}
+
+#[rstest]
+#[case::every_version(&["Running", "Running"], Judgement::Holds)]
+#[case::one_does_not(&["Running", "Pending", "Running"], Judgement::Violated)]
+fn always_judges_every_version(#[case] phases: &[&str], #[case] expected: Judgement) {
+    let claim = cel(object("run"), "!has(self.status) || self.status.phase == 'Running'");
+    assert_eq!(judged(&assertion(Operator::Always(claim)), &run(phases)), expected);
+}
+
+#[test]
+fn always_there_means_never_deleted() {
+    let assertion = assertion(Operator::Always(exists(object("run"), true)));
+    assert_eq!(judged(&assertion, &run(&["Running"])), Judgement::Holds);
+    assert_eq!(judged(&assertion, &run(&[]).deleted("Run/r", 9, &json!({}))), Judgement::Violated);
+}
+
+#[test]
+fn never_sees_states_that_last_a_moment_and_last_states() {
+    let assertion = assertion(Operator::Never(matches(object("run"), &phase("Failed"))));
+    assert_eq!(judged(&assertion, &run(&["Running", "Succeeded"])), Judgement::Holds);
+    assert_eq!(judged(&assertion, &run(&["Failed", "Succeeded"])), Judgement::Violated);
+    assert_eq!(judged(&assertion, &run(&[]).deleted("Run/r", 9, &phase("Failed"))), Judgement::Violated);
+}
+
+#[test]
+fn never_absent_needs_an_object() {
+    let assertion = assertion(Operator::Never(exists(object("run"), false)));
+    assert_eq!(judged(&assertion, &run(&[])), Judgement::Holds);
+    assert_eq!(judged(&assertion, &History::default()), Judgement::Violated);
+}
+
+#[rstest]
+#[case::no_boolean("self.status.phase")]
+#[case::unknown_variable("other == 1")]
+fn a_wrong_expression_is_no_answer(#[case] text: &str) {
+    let assertion = assertion(Operator::Never(cel(object("run"), text)));
+    assert!(matches!(judged(&assertion, &run(&["Failed"])), Judgement::Inconclusive(_)));
+}
+
+#[test]
+fn an_error_of_the_data_counts_as_false() {
+    let assertion = assertion(Operator::Never(cel(object("run"), "self.status.phase != 'Failed'")));
+    let history = History::default().added("Run/r", 1, &json!({"status": "none"}));
+    assert_eq!(judged(&assertion, &history), Judgement::Holds);
+}
+
+#[rstest]
+#[case::unbound(object("nobody"))]
+#[case::unbound_owner(resources(Some("nobody"), &[]))]
+#[case::not_rendered(Target::Rendered { of: "nothing".into(), kind: "Service".into(), name: None })]
+fn a_target_that_cannot_exist_never_passes(#[case] target: Target) {
+    let assertion = assertion(Operator::Never(matches(target, &json!({}))));
+    assert!(matches!(judged(&assertion, &run(&[])), Judgement::Inconclusive(_)));
+}
+
+#[rstest]
+#[case::in_order(&["Pending", "Running", "Succeeded"], Judgement::Holds)]
+#[case::out_of_order(&["Succeeded", "Running", "Pending"], Judgement::NotYet)]
+#[case::incomplete(&["Pending", "Running"], Judgement::NotYet)]
+#[case::back_and_forth(&["Running", "Pending", "Running", "Succeeded"], Judgement::Holds)]
+fn sequence_needs_the_order(#[case] phases: &[&str], #[case] expected: Judgement) {
+    let claims = ["Pending", "Running", "Succeeded"];
+    let claims = claims.iter().map(|name| matches(object("run"), &phase(name))).collect();
+    assert_eq!(judged(&assertion(Operator::Sequence(claims)), &run(phases)), expected);
+}
+
+#[test]
+fn one_version_satisfies_only_one_item_of_a_sequence() {
+    let claims = || vec![matches(object("run"), &phase("Running")), exists(object("run"), true)];
+    let history = run(&["Running"]);
+    assert_eq!(judged(&assertion(Operator::Sequence(claims())), &history), Judgement::NotYet);
+    let repeated = history.modified("Run/r", 2, &phase("Running"));
+    assert_eq!(judged(&assertion(Operator::Sequence(claims())), &repeated), Judgement::NotYet);
+}
+
+#[test]
+fn sequence_goes_by_resource_version_not_by_receipt() {
+    let claims = vec![matches(object("run"), &phase("Running")), exists(resources(None, &[]), true)];
+    let history = History::default().added("Job/a", 7, &json!({})).added("Run/r", 3, &phase("Running"));
+    assert_eq!(judged(&assertion(Operator::Sequence(claims)), &history), Judgement::Holds);
+}
+
+#[test]
+fn sequence_can_end_with_a_deletion() {
+    let claims = vec![matches(object("run"), &phase("Running")), exists(object("run"), false)];
+    let assertion = assertion(Operator::Sequence(claims));
+    assert_eq!(judged(&assertion, &run(&["Running"])), Judgement::NotYet);
+    let deleted = run(&["Running"]).deleted("Run/r", 9, &phase("Running"));
+    assert_eq!(judged(&assertion, &deleted), Judgement::Holds);
+}
+
+#[rstest]
+#[case::too_few(2, Judgement::NotYet)]
+#[case::as_many(1, Judgement::Holds)]
+#[case::too_many(0, Judgement::Violated)]
+fn exactly_counts_objects_not_versions(#[case] count: usize, #[case] expected: Judgement) {
+    let history = History::default().added("Job/a", 1, &phase("x")).modified("Job/a", 2, &phase("x")).added(
+        "Job/b",
+        3,
+        &phase("y"),
+    );
+    let operator = Operator::Exactly { count, claim: matches(jobs(), &phase("x")) };
+    assert_eq!(judged(&assertion(operator), &history), expected);
+}
+
+#[test]
+fn ownership_is_followed_through_chains_and_not_lost() {
+    let history = History::default()
+        .added("Run/r", 1, &json!({}))
+        .added("Step/s", 2, &owned_by("Run/r", &json!({})))
+        .added("Job/a", 3, &owned_by("Step/s", &json!({})))
+        .modified("Job/a", 4, &phase("x"))
+        .added("Job/b", 5, &owned_by("Run/other", &phase("x")));
+    let operator =
+        |count| Operator::Exactly { count, claim: matches(resources(Some("run"), &[]), &phase("x")) };
+    assert_eq!(judged(&assertion(operator(1)), &history), Judgement::Holds);
+}
+
+#[test]
+fn objects_of_other_namespaces_are_not_meant() {
+    let history = History::default().added("Job/a", 1, &json!({"metadata": {"namespace": "other"}}));
+    let assertion = assertion(Operator::Never(matches(jobs(), &json!({}))));
+    assert_eq!(judged(&assertion, &history), Judgement::Holds);
+}
+
+#[test]
+fn an_object_that_lost_its_label_is_not_there_any_more() {
+    let labelled = json!({"metadata": {"labels": {"a": "b"}}});
+    let history = History::default().added("Job/a", 1, &labelled);
+    let assertion = eventually(exists(resources(None, &[("a", "b")]), false));
+    assert_eq!(judged(&assertion, &history), Judgement::NotYet);
+    assert_eq!(judged(&assertion, &history.modified("Job/a", 2, &json!({}))), Judgement::Holds);
+}
+
+#[rstest]
+#[case::of_the_kind("v1/Job", true)]
+#[case::of_another_kind("v1/Pod", false)]
+fn a_gap_leaves_nothing_proved(#[case] kind: &str, #[case] inconclusive: bool) {
+    let history = History::default().added("Job/a", 1, &phase("x")).gap(kind);
+    let never = |name| assertion(Operator::Never(matches(jobs(), &phase(name))));
+    assert_eq!(matches!(judged(&never("y"), &history), Judgement::Inconclusive(_)), inconclusive);
+    assert_eq!(judged(&never("x"), &history), Judgement::Violated);
+}
+
+#[test]
+fn rendered_objects_are_judged_like_one_version() {
+    let target = || Target::Rendered { of: "chart".into(), kind: "Service".into(), name: Some("s".into()) };
+    let is = |port: u16| eventually(matches(target(), &json!({"spec": {"port": port}})));
+    assert_eq!(judged(&is(80), &History::default()), Judgement::Holds);
+    assert_eq!(judged(&is(81), &History::default()), Judgement::Impossible);
+}
+
+#[test]
+fn expressions_see_case_namespace_and_objects() {
+    let text =
+        "case.expected == 30 && namespace == 'ns' && objects.run.spec.ttl == 5 && self.metadata.name == 'r'";
+    assert_eq!(judged(&eventually(cel(object("run"), text)), &run(&[])), Judgement::Holds);
+}
+
+#[test]
+fn a_pattern_with_an_unknown_operator_is_no_answer() {
+    let assertion = assertion(Operator::Never(matches(object("run"), &json!({"spec": {"$nope": 1}}))));
+    assert!(matches!(judged(&assertion, &run(&[])), Judgement::Inconclusive(_)));
+}

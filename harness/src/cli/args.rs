@@ -1,0 +1,338 @@
+//! The arguments and their help.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::cluster::process::Supervisor;
+use crate::cluster::{BackendChoice, ClusterSpec, KubernetesVersion, k3s};
+use crate::exit;
+use crate::report::{ColorChoice, Verbosity};
+use crate::scenario::Filter;
+
+const EXAMPLES: &str = "\
+Examples:
+  hallmark run                               the suite in ./scenarios on whatever cluster is at hand
+  hallmark run --name ttl --requirement TTL-03
+  hallmark run --implementation mine.yaml    the same suite against another controller
+  hallmark cluster up && hallmark run --cluster kept
+  hallmark lint scenarios
+
+";
+
+/// Judges whether a Kubernetes controller does what its specification says.
+#[derive(Debug, Parser)]
+#[command(name = "hallmark", version, after_help = [EXAMPLES, exit::HELP].concat())]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// How to talk about it.
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a suite and judge the implementation under test
+    Run(RunArgs),
+    /// Check a suite without a cluster
+    Lint(SuiteArgs),
+    /// Show the cases of a suite
+    List(ListArgs),
+    /// Print a JSON Schema for editors
+    Schema(SchemaArgs),
+    /// Keep a cluster for several runs
+    Cluster(ClusterArgs),
+}
+
+/// How much is said, and in which colours.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Say only what failed, and the verdict
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say every case with its time
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Colour on stderr; `auto` honours `NO_COLOR`
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: When,
+}
+
+impl Output {
+    pub(super) fn color(&self) -> ColorChoice {
+        match self.color {
+            When::Auto => ColorChoice::Auto,
+            When::Always => ColorChoice::Always,
+            When::Never => ColorChoice::Never,
+        }
+    }
+
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum When {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Which suite.
+#[derive(Debug, Args)]
+pub(super) struct SuiteArgs {
+    /// Folder of the suite
+    #[arg(default_value = "scenarios")]
+    pub(super) path: PathBuf,
+}
+
+/// Which cases of it.
+#[derive(Debug, Args)]
+pub(super) struct FilterArgs {
+    /// Only cases whose id contains this; may be repeated, one must match
+    #[arg(short, long = "name", value_name = "SUBSTRING")]
+    names: Vec<String>,
+    /// Only cases that prove this requirement; may be repeated, one must match
+    #[arg(long = "requirement", value_name = "ID")]
+    requirements: Vec<String>,
+    /// Only scenarios with this label; may be repeated, all must match
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+}
+
+impl FilterArgs {
+    pub(super) fn filter(&self) -> Filter {
+        Filter {
+            names: self.names.clone(),
+            requirements: self.requirements.clone(),
+            labels: self.labels.clone(),
+            ..Filter::default()
+        }
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// `hallmark run`.
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) cluster: SpecArgs,
+    /// The implementation under test; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// Folder of the reports
+    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
+    pub(super) report_dir: PathBuf,
+    /// How many cases run at the same time
+    #[arg(short, long, value_name = "N", default_value = "16")]
+    pub(super) jobs: std::num::NonZeroUsize,
+    /// Write what was observed into the golden files instead of comparing with them
+    #[arg(long)]
+    pub(super) bless: bool,
+    /// Leave the namespaces of failed cases in the cluster
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(super) struct SpecArgs {
+    /// Where to run: `auto` takes k3s if Docker can start it, else local processes
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    cluster: ClusterKind,
+    /// Context of your kubeconfig, for `--cluster kubeconfig`
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Version of the local cluster: 1.34, 1.35 or 1.36
+    #[arg(long, value_name = "VERSION", default_value = "1.35")]
+    kubernetes: KubernetesVersion,
+    /// Image of the k3s cluster
+    #[arg(long, value_name = "IMAGE", env = "HALLMARK_K3S_IMAGE", default_value = k3s::DEFAULT_IMAGE)]
+    k3s_image: String,
+    /// Image archive to be loaded into the k3s cluster; may be repeated
+    #[arg(long = "image-archive", value_name = "FILE")]
+    images: Vec<PathBuf>,
+}
+
+impl SpecArgs {
+    pub(super) fn spec(self, supervisor: Supervisor) -> ClusterSpec {
+        ClusterSpec {
+            backend: self.cluster.choice(),
+            kubernetes: self.kubernetes,
+            k3s_image: self.k3s_image,
+            images: self.images,
+            context: self.context,
+            supervisor,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ClusterKind {
+    #[default]
+    Auto,
+    /// Kubernetes as child processes, without Docker and without nodes
+    Local,
+    /// A node in a container
+    K3s,
+    /// The cluster of `hallmark cluster up`
+    Kept,
+    /// A cluster of your kubeconfig
+    Kubeconfig,
+}
+
+impl ClusterKind {
+    fn choice(self) -> BackendChoice {
+        match self {
+            Self::Auto => BackendChoice::Auto,
+            Self::Local => BackendChoice::Local,
+            Self::K3s => BackendChoice::K3s,
+            Self::Kept => BackendChoice::Kept,
+            Self::Kubeconfig => BackendChoice::Kubeconfig,
+        }
+    }
+}
+
+/// `hallmark list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// Form of the list on stdout
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ListFormat,
+}
+
+/// Form of a list.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum ListFormat {
+    /// A line per case
+    #[default]
+    Text,
+    /// A JSON array
+    Json,
+}
+
+/// `hallmark schema`.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Kind of document
+    #[arg(value_enum, default_value_t)]
+    pub(super) document: SchemaOf,
+}
+
+/// Kinds of documents that have a schema.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Scenario files
+    #[default]
+    Scenario,
+    /// `suite.yaml`
+    Suite,
+    /// The requirement catalogue
+    Catalogue,
+}
+
+/// `hallmark cluster`.
+#[derive(Debug, Args)]
+pub(super) struct ClusterArgs {
+    #[command(subcommand)]
+    pub(super) command: ClusterCommand,
+}
+
+/// What to do with the kept cluster.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Start a cluster that goes on; use it with `hallmark run --cluster kept`
+    Up(SpecArgs),
+    /// Say whether a cluster is kept, and where its kubeconfig is
+    Status,
+    /// Stop the kept cluster
+    Down,
+    /// Own a kept cluster
+    #[command(hide = true)]
+    Serve {
+        /// The order of `hallmark cluster up`.
+        #[arg(action = ArgAction::Set)]
+        order: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command};
+    use crate::cluster::BackendChoice;
+    use crate::report::Verbosity;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_needs_no_argument() {
+        let Command::Run(args) = parse("hallmark run").expect("parses").command else { panic!("not run") };
+        assert_eq!(args.suite.path.to_str(), Some("scenarios"));
+        assert_eq!(args.report_dir.to_str(), Some("target/hallmark"));
+        assert_eq!(args.jobs.get(), 16);
+        let spec = args.cluster.spec(crate::cluster::process::Supervisor::at("hallmark"));
+        assert_eq!(spec.backend, BackendChoice::Auto);
+    }
+
+    #[test]
+    fn filters_may_be_repeated_and_stand_beside_the_path() {
+        let line = "hallmark run suite -n a --name b --requirement TTL-01 --label area=ttl --label x= -v";
+        let cli = parse(line).expect("parses");
+        assert_eq!(cli.output.verbosity(), Verbosity::Verbose);
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        let filter = args.filter.filter();
+        assert_eq!(filter.names, ["a", "b"]);
+        assert_eq!(filter.requirements, ["TTL-01"]);
+        assert_eq!(filter.labels, [("area".to_owned(), "ttl".to_owned()), ("x".to_owned(), String::new())]);
+    }
+
+    #[rstest::rstest]
+    #[case::unknown_cluster("hallmark run --cluster minikube")]
+    #[case::unknown_version("hallmark run --kubernetes 1.20")]
+    #[case::label_without_value("hallmark run --label area")]
+    #[case::no_parallelism("hallmark run --jobs 0")]
+    #[case::loud_and_quiet("hallmark run -q -v")]
+    #[case::no_command("hallmark")]
+    fn wrong_usage_is_refused(#[case] line: &str) {
+        assert!(parse(line).is_err());
+    }
+
+    #[test]
+    fn help_tells_the_exit_codes() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.contains("3  inconclusive"), "{help}");
+    }
+}

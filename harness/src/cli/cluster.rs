@@ -1,0 +1,71 @@
+//! `hallmark cluster up`, `status`, `down` and the hidden `serve`.
+
+use super::args::{ClusterArgs, ClusterCommand, Output, SpecArgs};
+use super::console::Console;
+use crate::cluster::kept::{self, KeptCluster};
+use crate::cluster::process::Supervisor;
+use crate::cluster::{ClusterError, ClusterSpec};
+use crate::event::EventSink;
+use crate::exit;
+use crate::report::{self, Settings};
+
+pub(super) async fn cluster(args: ClusterArgs, output: &Output, console: Console) -> u8 {
+    let outcome = match args.command {
+        ClusterCommand::Up(args) => up(args, output, console).await,
+        ClusterCommand::Status => status(console),
+        ClusterCommand::Down => kept::down().await.map(|stopped| {
+            console.say(if stopped { "the kept cluster is gone" } else { "no cluster is kept" });
+            exit::CONFORMANT
+        }),
+        ClusterCommand::Serve { order } => {
+            Ok(if kept::serve(&order).await { exit::CONFORMANT } else { exit::INCONCLUSIVE })
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        console.error(&error);
+        exit::INCONCLUSIVE
+    })
+}
+
+async fn up(args: SpecArgs, output: &Output, console: Console) -> Result<u8, ClusterError> {
+    let supervisor = match Supervisor::current_exe() {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            console.error(&error);
+            return Ok(exit::INCONCLUSIVE);
+        }
+    };
+    let (sink, receiver) = EventSink::channel();
+    let settings = Settings { color: output.color(), verbosity: output.verbosity(), ..Settings::default() };
+    let progress = report::spawn_progress(receiver, settings);
+    let spec: ClusterSpec = args.spec(supervisor);
+    let kept = kept::up(&spec, &sink).await;
+    drop(sink);
+    // Progress is for people only; the command ends as it would without.
+    let _shown = progress.await;
+    describe(&kept?, console);
+    Ok(exit::CONFORMANT)
+}
+
+fn status(console: Console) -> Result<u8, ClusterError> {
+    if let Some(kept) = kept::status()? {
+        describe(&kept, console);
+        Ok(exit::CONFORMANT)
+    } else {
+        console.say("no cluster is kept; start one with `hallmark cluster up`");
+        Ok(exit::NOTHING_RUN)
+    }
+}
+
+/// The cluster for people, the path of its kubeconfig as data.
+fn describe(kept: &KeptCluster, console: Console) {
+    let info = kept.info();
+    console.say(&format!(
+        "{} {} ({}), owned by process {}",
+        info.backend,
+        info.kubernetes_version,
+        info.distribution,
+        kept.keeper().pid
+    ));
+    Console::data(&kept.kubeconfig_path().display().to_string());
+}

@@ -1,0 +1,112 @@
+//! `hallmark run`.
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Output, RunArgs};
+use super::console::Console;
+use super::signal;
+use crate::cluster::process::Supervisor;
+use crate::engine::{self, EngineError};
+use crate::event::EventSink;
+use crate::exit;
+use crate::report::{self, Progress, Settings};
+use crate::scenario::suite::{LoadOptions, Suite};
+
+pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 {
+    let suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
+        Ok(suite) => suite,
+        Err(error) => {
+            console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let supervisor = match Supervisor::current_exe() {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
+    let (sink, receiver) = EventSink::channel();
+    let cancel = CancellationToken::new();
+    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    let reporter = report::spawn(
+        receiver,
+        Settings {
+            report_dir: Some(args.report_dir.clone()),
+            color: output.color(),
+            verbosity: output.verbosity(),
+            progress: Progress::Auto,
+        },
+    );
+    let request = engine::Request {
+        suite,
+        filter: args.filter.filter(),
+        implementation: args.implementation,
+        cluster: args.cluster.spec(supervisor.clone()),
+        jobs: args.jobs.get(),
+        report_dir: Some(args.report_dir),
+        bless: args.bless,
+        keep: args.keep,
+        supervisor,
+    };
+    let outcome = engine::run(request, sink, cancel.clone()).await;
+    // Ends the signal task, and with it the last sink, so that the reporter comes to its end.
+    signal::stop(&cancel);
+    let summary = reporter.await;
+    if let Err(error) = &outcome {
+        console.error(error);
+    }
+    match summary {
+        Ok(Ok(summary)) => exit_code(summary.exit, outcome.as_ref().err()),
+        Ok(Err(error)) => {
+            console.error(&error);
+            exit::INCONCLUSIVE
+        }
+        Err(error) => {
+            console.error(&error);
+            exit::INCONCLUSIVE
+        }
+    }
+}
+
+/// Trouble makes a green run inconclusive and hides no failure.
+fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
+    match trouble {
+        _ if reported == exit::NON_CONFORMANT => reported,
+        None => reported,
+        Some(EngineError::NoImplementation | EngineError::Implementation(_)) => exit::USAGE,
+        Some(_) => exit::INCONCLUSIVE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit_code;
+    use crate::engine::EngineError;
+    use crate::exit;
+
+    #[rstest::rstest]
+    #[case::green(exit::CONFORMANT, None, exit::CONFORMANT)]
+    #[case::wrong_usage(exit::INCONCLUSIVE, Some(EngineError::NoImplementation), exit::USAGE)]
+    #[case::green_then_trouble(
+        exit::CONFORMANT,
+        Some(EngineError::PlayedJobsInactive(5)),
+        exit::INCONCLUSIVE
+    )]
+    #[case::red_then_trouble(
+        exit::NON_CONFORMANT,
+        Some(EngineError::PlayedJobsInactive(5)),
+        exit::NON_CONFORMANT
+    )]
+    fn trouble_hides_no_failure(
+        #[case] reported: u8,
+        #[case] trouble: Option<EngineError>,
+        #[case] code: u8,
+    ) {
+        assert_eq!(exit_code(reported, trouble.as_ref()), code);
+    }
+}

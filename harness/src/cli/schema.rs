@@ -1,0 +1,24 @@
+//! `hallmark schema`.
+
+use super::args::SchemaOf;
+use super::console::Console;
+use crate::exit;
+use crate::scenario::schema::{catalogue_schema, scenario_schema, suite_schema};
+
+pub(super) fn schema(document: SchemaOf, console: Console) -> u8 {
+    let schema = match document {
+        SchemaOf::Scenario => scenario_schema(),
+        SchemaOf::Suite => suite_schema(),
+        SchemaOf::Catalogue => catalogue_schema(),
+    };
+    match serde_json::to_string_pretty(&schema) {
+        Ok(text) => {
+            Console::data(&text);
+            exit::CONFORMANT
+        }
+        Err(error) => {
+            console.error(&error);
+            exit::INCONCLUSIVE
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! From the kubeconfig of a node to one that works outside of its container.
+
+use std::io::{self, Write};
+
+use kube::config::Kubeconfig;
+use tempfile::NamedTempFile;
+
+/// Points every cluster of the kubeconfig to the API server's port on this machine.
+pub(super) fn point_to_port(kubeconfig: &mut Kubeconfig, port: u16) {
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        cluster.server = Some(format!("https://127.0.0.1:{port}"));
+    }
+}
+
+/// Writes the kubeconfig to a file that only this user can read and that goes with the handle. JSON, which
+/// every reader of YAML reads.
+pub(super) fn write(kubeconfig: &Kubeconfig) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("hallmark-kubeconfig-").suffix(".yaml").tempfile()?;
+    serde_json::to_writer(&mut file, kubeconfig)?;
+    file.flush()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FROM_NODE: &str = "\
+apiVersion: v1
+kind: Config
+current-context: default
+clusters: [{name: default, cluster: {server: 'https://127.0.0.1:6443', certificate-authority-data: Y2E=}}]
+contexts: [{name: default, context: {cluster: default, user: default}}]
+users: [{name: default, user: {client-certificate-data: Yw==, client-key-data: c2VjcmV0}}]
+";
+
+    #[test]
+    fn the_written_file_holds_the_credentials_and_the_published_port() {
+        let mut kubeconfig = Kubeconfig::from_yaml(FROM_NODE).unwrap();
+        point_to_port(&mut kubeconfig, 32768);
+        let file = write(&kubeconfig).unwrap();
+        let read = Kubeconfig::read_from(file.path()).unwrap();
+        let cluster = read.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.server.as_deref(), Some("https://127.0.0.1:32768"));
+        assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Y2E="));
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.contains("c2VjcmV0"), "the client key is lost: {text}");
+    }
+}

@@ -1,0 +1,214 @@
+//! Starting the components in order, and stopping them.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+
+use super::certificates::{self, Certificates};
+use super::ports::{self, Ports};
+use super::state::State;
+use super::{flags, log};
+use crate::cluster::info::{Backend, ClusterInfo};
+use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Supervisor};
+use crate::cluster::provision::{self, Component, KubernetesBinaries};
+use crate::cluster::{ClusterError, ClusterSpec, client, kubeconfig};
+use crate::event::EventSink;
+
+/// How often a start is repeated because another process took a port.
+const ATTEMPTS: u32 = 3;
+/// How long the API server may take until it is ready, also on a busy machine.
+const READY: Duration = Duration::from_secs(90);
+/// How long the controllers may take to act after that.
+const CONTROLLERS: Duration = Duration::from_mins(1);
+
+const PHASE: &str = "starting the local cluster";
+
+/// A running cluster of child processes. Dropping it kills them at once.
+#[derive(Debug)]
+pub struct LocalCluster {
+    info: ClusterInfo,
+    kubeconfig: PathBuf,
+    controller_manager: Running,
+    apiserver: Running,
+    etcd: Running,
+    /// Last, so that the folder goes after the processes that write into it.
+    _state: State,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: &'static str,
+    process: Supervised,
+    log: PathBuf,
+}
+
+/// Provisions the binaries, starts the components and waits until the controllers act.
+pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<LocalCluster, ClusterError> {
+    super::sweep();
+    let binaries = provision::kubernetes(spec.kubernetes, events).await?;
+    let begin = Instant::now();
+    for attempt in 1..=ATTEMPTS {
+        events.progress(PHASE, if attempt == 1 { "" } else { "again, a port was taken" });
+        match start_once(&binaries, &spec.supervisor, events).await {
+            Err(ClusterError::Ended { log, .. }) if ports::lost_race(&log) => {}
+            Err(error) => return Err(error),
+            Ok(cluster) => {
+                events.progress_done(PHASE, begin.elapsed());
+                return Ok(cluster);
+            }
+        }
+    }
+    Err(ClusterError::Ports { attempts: ATTEMPTS })
+}
+
+async fn start_once(
+    binaries: &KubernetesBinaries,
+    supervisor: &Supervisor,
+    events: &EventSink,
+) -> Result<LocalCluster, ClusterError> {
+    let state = State::create()?;
+    let ports = ports::free()?;
+    let launch = Launch { supervisor, state: &state };
+
+    let etcd = launch.run("etcd", &binaries.etcd, flags::etcd(&state.path("etcd"), ports)).await?;
+    let certificates = certificates::make(state.path("").as_path())?;
+    let kubeconfig = state.path("kubeconfig");
+    kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
+    let apiserver =
+        launch.run("kube-apiserver", &binaries.apiserver, flags::apiserver(&certificates, ports)).await?;
+    let client = client::connect(&kubeconfig).await?;
+    events.progress(PHASE, "waiting for the API server");
+    tokio::select! {
+        ready = client::wait_ready(&client, READY) => ready?,
+        ended = etcd.ended() => return Err(ended),
+        ended = apiserver.ended() => return Err(ended),
+    }
+    // Started earlier it would exit, because the roles that it needs are not there yet.
+    let controller_manager = launch
+        .run(
+            "kube-controller-manager",
+            &binaries.controller_manager,
+            flags::controller_manager(&certificates, &kubeconfig),
+        )
+        .await?;
+    events.progress(PHASE, "waiting for the controllers");
+    tokio::select! {
+        acting = client::wait_service_account(&client, "default", CONTROLLERS) => acting?,
+        ended = etcd.ended() => return Err(ended),
+        ended = apiserver.ended() => return Err(ended),
+        ended = controller_manager.ended() => return Err(ended),
+    }
+    let info = ClusterInfo {
+        backend: Backend::Local,
+        distribution: "upstream Kubernetes processes".to_owned(),
+        kubernetes_version: client::server_version(&client, READY).await?,
+        node: false,
+        disposable: true,
+    };
+    Ok(LocalCluster { info, kubeconfig, controller_manager, apiserver, etcd, _state: state })
+}
+
+struct Launch<'a> {
+    supervisor: &'a Supervisor,
+    state: &'a State,
+}
+
+impl Launch<'_> {
+    async fn run(
+        &self,
+        name: &'static str,
+        component: &Component,
+        flags: Vec<String>,
+    ) -> Result<Running, ClusterError> {
+        let log = self.state.path(&format!("{name}.log"));
+        let process = SupervisedCommand::new(self.supervisor, &component.program)
+            .args(&component.args)
+            .args(flags)
+            .output(Output::File(log.clone()))
+            .spawn()
+            .await
+            .map_err(|source| ClusterError::Spawn { component: name, source })?;
+        Ok(Running { name, process, log })
+    }
+}
+
+impl Running {
+    /// Resolves when the process ends, which nobody asked for.
+    async fn ended(&self) -> ClusterError {
+        let exit: Exit = self.process.ended().await;
+        ClusterError::Ended { component: self.name, exit, log: log::tail(&self.log) }
+    }
+}
+
+impl LocalCluster {
+    /// What is known about it.
+    pub fn info(&self) -> &ClusterInfo {
+        &self.info
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig_path(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Resolves with a sentence when a component ends unasked.
+    pub async fn lost(&self) -> String {
+        let ended = tokio::select! {
+            ended = self.etcd.ended() => ended,
+            ended = self.apiserver.ended() => ended,
+            ended = self.controller_manager.ended() => ended,
+        };
+        ended.to_string()
+    }
+
+    /// Ends all processes and removes the folder. Bounded by the ten seconds that a kill may take.
+    ///
+    /// The components are killed, not asked: their data goes with them, and an orderly end would make
+    /// every run a second longer.
+    pub async fn stop(self) {
+        tokio::join!(
+            self.controller_manager.process.stop_now(),
+            self.apiserver.process.stop_now(),
+            self.etcd.process.stop_now(),
+        );
+    }
+}
+
+fn admin_kubeconfig(certificates: &Certificates, ports: Ports) -> Kubeconfig {
+    const NAME: &str = "hallmark-local";
+    let text = |path: &Path| Some(path.display().to_string());
+    Kubeconfig {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Config".to_owned()),
+        current_context: Some(NAME.to_owned()),
+        clusters: vec![NamedCluster {
+            name: NAME.to_owned(),
+            cluster: Some(Cluster {
+                server: Some(format!("https://127.0.0.1:{}", ports.apiserver)),
+                certificate_authority: text(&certificates.ca),
+                ..Cluster::default()
+            }),
+            ..NamedCluster::default()
+        }],
+        auth_infos: vec![NamedAuthInfo {
+            name: NAME.to_owned(),
+            auth_info: Some(AuthInfo {
+                client_certificate: text(&certificates.admin),
+                client_key: text(&certificates.admin_key),
+                ..AuthInfo::default()
+            }),
+            ..NamedAuthInfo::default()
+        }],
+        contexts: vec![NamedContext {
+            name: NAME.to_owned(),
+            context: Some(Context {
+                cluster: NAME.to_owned(),
+                user: Some(NAME.to_owned()),
+                ..Context::default()
+            }),
+            ..NamedContext::default()
+        }],
+        ..Kubeconfig::default()
+    }
+}

@@ -1,0 +1,148 @@
+//! Choosing a backend and starting it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::info::{ClusterInfo, KubernetesVersion};
+use super::process::Supervisor;
+use super::{ClusterError, client, k3s, kept, kubeconfig, local};
+use crate::event::EventSink;
+
+/// Which cluster is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterSpec {
+    /// Which backend.
+    pub backend: BackendChoice,
+    /// Which Kubernetes, where the backend lets choose.
+    pub kubernetes: KubernetesVersion,
+    /// Image of the `k3s` backend, `repository:tag`.
+    pub k3s_image: String,
+    /// Image archives (`docker save` format) to be preloaded into the node.
+    pub images: Vec<PathBuf>,
+    /// Context of the `kubeconfig` backend.
+    pub context: Option<String>,
+    /// The binary that supervises the processes of the `local` backend.
+    pub supervisor: Supervisor,
+}
+
+/// Which backend is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackendChoice {
+    /// `k3s` if Docker answers and the image is present or can be pulled, else `local`.
+    #[default]
+    Auto,
+    /// Processes.
+    Local,
+    /// A node in a container.
+    K3s,
+    /// The cluster that `hallmark cluster up` keeps.
+    Kept,
+    /// A named context of the user's kubeconfig.
+    Kubeconfig,
+}
+
+/// A cluster in use.
+///
+/// Dropping it kills what was started for it at once, without waiting; [`Cluster::stop`] waits. A kept
+/// cluster and the user's own cluster go on in both cases.
+#[derive(Debug)]
+pub struct Cluster {
+    running: Running,
+    start_time: Duration,
+}
+
+#[derive(Debug)]
+enum Running {
+    Local(Box<local::LocalCluster>),
+    K3s(Box<k3s::K3sCluster>),
+    Kept(kept::KeptCluster),
+    Kubeconfig(kubeconfig::AttachedCluster),
+}
+
+/// Starts or finds the wanted cluster and returns when it can be worked with: the API server is ready and
+/// the controllers act.
+pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, ClusterError> {
+    let begin = Instant::now();
+    let running = match resolve(spec, events).await {
+        BackendChoice::K3s => Running::K3s(Box::new(k3s::start(spec, events).await?)),
+        BackendChoice::Kept => Running::Kept(kept::find()?),
+        BackendChoice::Kubeconfig => Running::Kubeconfig(kubeconfig::attach(spec.context.as_deref()).await?),
+        BackendChoice::Local | BackendChoice::Auto => {
+            Running::Local(Box::new(local::start(spec, events).await?))
+        }
+    };
+    let start_time = match running {
+        Running::Local(_) | Running::K3s(_) => begin.elapsed(),
+        Running::Kept(_) | Running::Kubeconfig(_) => Duration::ZERO,
+    };
+    Ok(Cluster { running, start_time })
+}
+
+/// The backend that [`start`] will use: [`BackendChoice::Auto`] becomes one of the others.
+pub async fn resolve(spec: &ClusterSpec, events: &EventSink) -> BackendChoice {
+    if spec.backend != BackendChoice::Auto {
+        spec.backend
+    } else if k3s::available(&spec.k3s_image).await {
+        events.note(format!("using the k3s backend: Docker answers and can run `{}`", spec.k3s_image));
+        BackendChoice::K3s
+    } else {
+        events.note(format!(
+            "using the local backend, without a node: Docker does not answer or cannot get `{}`",
+            spec.k3s_image
+        ));
+        BackendChoice::Local
+    }
+}
+
+impl Cluster {
+    /// What is known about it.
+    pub fn info(&self) -> &ClusterInfo {
+        match &self.running {
+            Running::Local(cluster) => cluster.info(),
+            Running::K3s(cluster) => cluster.info(),
+            Running::Kept(cluster) => cluster.info(),
+            Running::Kubeconfig(cluster) => cluster.info(),
+        }
+    }
+
+    /// A kubeconfig file with one context and every right that the harness has.
+    pub fn kubeconfig_path(&self) -> &Path {
+        match &self.running {
+            Running::Local(cluster) => cluster.kubeconfig_path(),
+            Running::K3s(cluster) => cluster.kubeconfig_path(),
+            Running::Kept(cluster) => cluster.kubeconfig_path(),
+            Running::Kubeconfig(cluster) => cluster.kubeconfig_path(),
+        }
+    }
+
+    /// How long its start took; zero if it was there before.
+    pub fn start_time(&self) -> Duration {
+        self.start_time
+    }
+
+    /// A client with every right that the harness has. It does not retry; callers set deadlines.
+    pub async fn client(&self) -> Result<kube::Client, ClusterError> {
+        client::connect(self.kubeconfig_path()).await
+    }
+
+    /// Resolves with a sentence when a process of the cluster ends unasked, which makes every running
+    /// scenario inconclusive. Pending forever where the harness does not own the processes.
+    pub async fn lost(&self) -> String {
+        match &self.running {
+            Running::Local(cluster) => cluster.lost().await,
+            Running::K3s(_) | Running::Kept(_) | Running::Kubeconfig(_) => std::future::pending().await,
+        }
+    }
+
+    /// Stops what was started for it and waits until it is gone; bounded.
+    pub async fn stop(self) -> Result<(), ClusterError> {
+        match self.running {
+            Running::Local(cluster) => {
+                cluster.stop().await;
+                Ok(())
+            }
+            Running::K3s(cluster) => Ok(cluster.stop().await?),
+            Running::Kept(_) | Running::Kubeconfig(_) => Ok(()),
+        }
+    }
+}

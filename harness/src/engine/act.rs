@@ -1,0 +1,160 @@
+//! Steps that change objects.
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
+};
+use serde_json::Value;
+
+use super::api::{RequestError, request};
+use super::case::{CaseRun, Stop};
+use crate::scenario::assertion::{BoundObject, Target};
+use crate::scenario::step::Manifest;
+use crate::yaml::{Location, Node};
+
+/// An object that a step names.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    pub(super) resource: ApiResource,
+    pub(super) name: String,
+    pub(super) uid: String,
+}
+
+impl Reference {
+    /// An Api for the object in the case's namespace.
+    pub(super) fn api(&self, client: &Client, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(client.clone(), namespace, &self.resource)
+    }
+
+    pub(super) fn describe(&self) -> String {
+        format!("{} {}", self.resource.kind, self.name)
+    }
+}
+
+impl CaseRun<'_> {
+    /// Creates an object, in the case's namespace unless it names another one.
+    pub(super) async fn create(&mut self, manifest: &Manifest) -> Result<Result<(), String>, Stop> {
+        let object = self.object(manifest)?;
+        let api = self.api_of(manifest)?;
+        let parameters = PostParams::default();
+        let answer = request(|| async { api.create(&parameters, &object).await }).await;
+        match answer {
+            Ok(created) => {
+                self.bind(manifest, &created)?;
+                Ok(Ok(()))
+            }
+            Err(RequestError::Refused(status)) => Ok(Err(status.message)),
+            Err(trouble) => {
+                Err(trouble_of(&format!("create {} {}", manifest.kind, manifest.alias), &trouble))
+            }
+        }
+    }
+
+    /// Applies an object server-side.
+    pub(super) async fn apply(
+        &mut self,
+        manifest: &Manifest,
+        field_manager: &str,
+        force: bool,
+        at: &Location,
+    ) -> Result<(), Stop> {
+        let object = self.object(manifest)?;
+        let api = self.api_of(manifest)?;
+        let mut parameters = PatchParams::apply(field_manager);
+        parameters.force = force;
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let answer = request(|| async { api.patch(&name, &parameters, &Patch::Apply(&object)).await }).await;
+        let claim = format!("apply {} {}", manifest.kind, manifest.alias);
+        let applied = answer.map_err(|error| self.refusal(&claim, &name, &error, at))?;
+        self.bind(manifest, &applied)
+    }
+
+    /// Sends a JSON merge patch.
+    pub(super) async fn patch(
+        &mut self,
+        target: &Target,
+        merge: &Node,
+        status: bool,
+        at: &Location,
+    ) -> Result<(), Stop> {
+        let body = self.expand(merge)?.to_json();
+        let reference = self.reference(target, at).await?;
+        let api = reference.api(self.client(), &self.namespace);
+        let parameters =
+            PatchParams { field_manager: Some("hallmark-scenario".to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(&body);
+        let answer = request(|| async {
+            if status {
+                api.patch_status(&reference.name, &parameters, &patch).await
+            } else {
+                api.patch(&reference.name, &parameters, &patch).await
+            }
+        })
+        .await;
+        let claim = format!("patch {}", reference.describe());
+        answer.map(drop).map_err(|error| self.refusal(&claim, &reference.name, &error, at))
+    }
+
+    /// Deletes exactly the object that the record shows, never one that took its name meanwhile.
+    pub(super) async fn delete(&mut self, target: &Target, at: &Location) -> Result<(), Stop> {
+        let reference = self.reference(target, at).await?;
+        let api = reference.api(self.client(), &self.namespace);
+        let parameters = DeleteParams {
+            preconditions: Some(Preconditions { uid: Some(reference.uid.clone()), resource_version: None }),
+            ..DeleteParams::background()
+        };
+        let answer = request(|| async { api.delete(&reference.name, &parameters).await }).await;
+        match answer {
+            Err(error) if !error.is_not_found() => {
+                Err(self.refusal(&format!("delete {}", reference.describe()), &reference.name, &error, at))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The manifest as the object to be sent, templates of the running scenario put in.
+    fn object(&self, manifest: &Manifest) -> Result<DynamicObject, Stop> {
+        let value = self.expand(&manifest.object)?.to_json();
+        serde_json::from_value(value).map_err(|error| {
+            Stop::Inconclusive(format!("the manifest of {} is no Kubernetes object: {error}", manifest.alias))
+        })
+    }
+
+    fn api_of(&self, manifest: &Manifest) -> Result<Api<DynamicObject>, Stop> {
+        let resource = self.resource(&manifest.api_version, &manifest.kind)?;
+        Ok(Api::namespaced_with(self.client().clone(), &self.namespace, resource))
+    }
+
+    fn bind(&mut self, manifest: &Manifest, object: &DynamicObject) -> Result<(), Stop> {
+        let latest: Value = serde_json::to_value(object)
+            .map_err(|error| Stop::Inconclusive(format!("the answer of the API server: {error}")))?;
+        let metadata = &object.metadata;
+        self.bindings.objects.insert(
+            manifest.alias.clone(),
+            BoundObject {
+                api_version: manifest.api_version.clone(),
+                kind: manifest.kind.clone(),
+                namespace: metadata.namespace.clone().unwrap_or_default(),
+                name: metadata.name.clone().unwrap_or_default(),
+                uid: metadata.uid.clone().unwrap_or_default(),
+                latest: Arc::new(latest),
+            },
+        );
+        Ok(())
+    }
+
+    /// A verdict from an answer: refusals are failures, trouble leaves the question open.
+    pub(super) fn refusal(&self, claim: &str, object: &str, error: &RequestError, at: &Location) -> Stop {
+        match error {
+            RequestError::Refused(status) => self.refused(claim, object, &status.message, at),
+            RequestError::Trouble(_) => trouble_of(claim, error),
+        }
+    }
+}
+
+/// Trouble with the cluster, which is no verdict on the subject.
+pub(super) fn trouble_of(what: &str, error: &RequestError) -> Stop {
+    Stop::Inconclusive(format!("{what}: {error}"))
+}

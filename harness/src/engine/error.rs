@@ -1,0 +1,84 @@
+//! Why a run could not judge anything.
+
+use crate::cluster::ClusterError;
+use crate::cluster::provision::ProvisionError;
+use crate::record::WatchError;
+use crate::subject::SubjectError;
+use crate::subject::implementation::ImplementationError;
+
+/// Trouble that ends a whole run; what concerns one case only is its verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No implementation file is named, neither by the suite nor on the command line.
+    #[error("the suite names no implementation; name one with --implementation")]
+    NoImplementation,
+    /// The implementation file is broken.
+    #[error(transparent)]
+    Implementation(#[from] ImplementationError),
+    /// There is no cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Helm could not be found or built.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// The subject could not be built, or its CRDs not installed.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// A watch did not come up.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The API server serves no such kind.
+    #[error("the cluster does not serve {kind} ({api_version}), which the suite uses")]
+    UnknownKind {
+        /// `apiVersion`.
+        api_version: String,
+        /// `kind`.
+        kind: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The policy that keeps played Jobs from getting pods did not become active.
+    #[error("{action}")]
+    PlayedJobs {
+        /// What was done.
+        action: &'static str,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The policy that keeps played Jobs from getting pods did not become active in time.
+    #[error("the admission policy for played Jobs was not active within {0} s")]
+    PlayedJobsInactive(u64),
+    /// The record could not be written.
+    #[error("write the record to `{}`", path.display())]
+    Record {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An image for the node could not be made.
+    #[error("make the image `{reference}`")]
+    Image {
+        /// The image.
+        reference: String,
+        /// Why.
+        #[source]
+        source: crate::cluster::k3s::archive::ArchiveError,
+    },
+    /// The folder for images could not be made.
+    #[error("make a folder for images")]
+    ImageFolder(#[source] std::io::Error),
+    /// A chart's files could not be read for their digest.
+    #[error("read the chart `{}`", path.display())]
+    Chart {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}

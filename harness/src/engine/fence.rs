@@ -1,0 +1,142 @@
+//! "Nothing happens" is bounded by a fence, not by a sleep.
+//!
+//! A sentinel object is created and the subject must process it; then the record is brought up to the
+//! present. A claim that something never happened is judged only after that.
+
+use std::time::Duration;
+
+use kube::api::{Api, DynamicObject, ListParams, PostParams};
+
+use super::act::trouble_of;
+use super::api::request;
+use super::case::{CaseRun, Stop};
+use crate::check::{Judgement, explain, judge};
+use crate::record::Observation;
+use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
+use crate::yaml::Location;
+
+/// How long the subject may take to process the sentinel: the specification's "promptly", and time for a
+/// subject that was just restarted.
+const PROCESSED: Duration = Duration::from_secs(15);
+/// How long the watches may lag behind a list.
+const CAUGHT_UP: Duration = Duration::from_secs(10);
+
+/// The alias of the sentinel.
+const ALIAS: &str = "fence";
+
+impl CaseRun<'_> {
+    /// Waits until the subject has processed everything up to now and the record shows it.
+    pub(super) async fn fence(&mut self, at: &Location) -> Result<(), Stop> {
+        if let Some(fence) = self.run.fence.clone().filter(|_| self.subject.is_some()) {
+            let claim = Claim {
+                target: Target::Object { alias: ALIAS.to_owned() },
+                condition: Condition { matches: Some(fence.matches.clone()), ..Condition::default() },
+                location: at.clone(),
+            };
+            let assertion = Assertion {
+                operator: Operator::Eventually { claim, within: PROCESSED },
+                location: at.clone(),
+            };
+            self.sentinel(&fence).await?;
+            let bindings = self.fence_bindings();
+            let begin = self.record.snapshot().len().saturating_sub(1) as u64;
+            let judged = self.wait_for(PROCESSED, |history| judge(&assertion, history, 0, &bindings)).await?;
+            if !matches!(judged, Judgement::Holds) {
+                let history = self.record.snapshot();
+                let mut failure = explain(&assertion, &history, begin, &bindings, Some(PROCESSED));
+                failure.claim = format!("the subject goes on processing objects (fence): {}", failure.claim);
+                return Err(Stop::Failed(Box::new(failure)));
+            }
+        }
+        self.catch_up().await
+    }
+
+    async fn sentinel(&mut self, fence: &crate::scenario::suite::Fence) -> Result<(), Stop> {
+        self.fences += 1;
+        let mut value = self.expand(&fence.manifest.object)?.to_json();
+        let name = format!("{}-{}", fence.manifest.alias, self.fences);
+        if let Some(slot) = value.pointer_mut("/metadata/name") {
+            *slot = name.clone().into();
+        }
+        let object: DynamicObject = serde_json::from_value(value)
+            .map_err(|error| Stop::Inconclusive(format!("the fence is no Kubernetes object: {error}")))?;
+        let resource = self.resource(&fence.manifest.api_version, &fence.manifest.kind)?;
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client().clone(), &self.namespace, resource);
+        let parameters = PostParams::default();
+        let created = request(|| async { api.create(&parameters, &object).await })
+            .await
+            .map_err(|error| trouble_of(&format!("create the fence {name}"), &error))?;
+        self.sentinel = Some(BoundObject {
+            api_version: fence.manifest.api_version.clone(),
+            kind: fence.manifest.kind.clone(),
+            namespace: self.namespace.clone(),
+            name,
+            uid: created.metadata.uid.clone().unwrap_or_default(),
+            latest: std::sync::Arc::default(),
+        });
+        Ok(())
+    }
+
+    /// The fence is no alias of the scenario, so it is bound apart.
+    fn fence_bindings(&self) -> Bindings {
+        let mut bindings = self.bindings.clone();
+        if let Some(sentinel) = &self.sentinel {
+            bindings.objects.insert(ALIAS.to_owned(), sentinel.clone());
+        }
+        bindings
+    }
+
+    /// Waits until the record shows every object of the namespace at least as new as a list made now.
+    ///
+    /// Watches of different kinds are independent: without this a claim over one kind could be judged
+    /// before versions arrive that were written before the fence.
+    async fn catch_up(&mut self) -> Result<(), Stop> {
+        if self.namespace.is_empty() {
+            return Ok(());
+        }
+        for resource in self.run.kinds.resources() {
+            // Events are shown, never judged, and there are many of them.
+            if resource.kind == "Event" {
+                continue;
+            }
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(self.client().clone(), &self.namespace, &resource);
+            let list = request(|| async { api.list_metadata(&ListParams::default()).await })
+                .await
+                .map_err(|error| trouble_of(&format!("list {}", resource.plural), &error))?;
+            let present: Vec<(String, u64)> = list
+                .items
+                .into_iter()
+                .map(|item| {
+                    let version = item.metadata.resource_version.and_then(|text| text.parse().ok());
+                    (item.metadata.uid.unwrap_or_default(), version.unwrap_or_default())
+                })
+                .collect();
+            let kind = resource.kind.clone();
+            let caught_up = self
+                .wait_for(CAUGHT_UP, |history| {
+                    let seen = |uid: &str, version: u64| {
+                        history.iter().rev().any(|entry| match &entry.observation {
+                            Observation::Object(object) => {
+                                object.uid == uid && object.resource_version >= version
+                            }
+                            _ => false,
+                        })
+                    };
+                    if present.iter().all(|(uid, version)| seen(uid, *version)) {
+                        Judgement::Holds
+                    } else {
+                        Judgement::NotYet
+                    }
+                })
+                .await?;
+            if !matches!(caught_up, Judgement::Holds) {
+                return Err(Stop::Inconclusive(format!(
+                    "the watch of {kind} lags more than {} s behind the API server",
+                    CAUGHT_UP.as_secs()
+                )));
+            }
+        }
+        Ok(())
+    }
+}

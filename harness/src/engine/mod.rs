@@ -1,0 +1,33 @@
+//! The engine: from a suite to verdicts.
+//!
+//! ```text
+//! Suite ──plan──▶ groups of cases that share a subject
+//!                   │
+//! run: cluster, CRDs, watches ──▶ subjects ──▶ cases in parallel, each in its namespace
+//!                                               │
+//!                       case: steps act (act, finish) ──▶ record ──▶ wait (judge) ──▶ verdict
+//! ```
+//!
+//! The engine decides when something is done and how long is waited; [`crate::check`] decides whether a
+//! claim holds. It prints nothing: reporters hear from it through [`crate::event::EventSink`].
+
+mod act;
+mod api;
+mod bless;
+mod case;
+mod cleanup;
+mod error;
+mod fence;
+mod finish;
+mod images;
+mod kinds;
+mod plan;
+mod played;
+mod prepare;
+mod run;
+mod subjects;
+mod wait;
+
+pub use error::EngineError;
+pub use plan::{Plan, Release};
+pub use run::{Request, run};

@@ -1,0 +1,98 @@
+//! Planning, pure: which cases run, in which namespaces, with which subjects.
+
+use super::run::Request;
+use crate::scenario::PlannedCase;
+use crate::scenario::document::SubjectMode;
+
+/// What a run is going to do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The cases, in the order in which they are started.
+    pub cases: Vec<PlacedCase>,
+    /// The releases that are shared by several cases.
+    pub releases: Vec<Release>,
+    /// Whether filters or `focus` left cases out.
+    pub filtered: bool,
+}
+
+/// A case and its place.
+#[derive(Debug, Clone)]
+pub struct PlacedCase {
+    /// The case.
+    pub case: PlannedCase,
+    /// Its namespace; empty if it needs none.
+    pub namespace: String,
+    /// Index of the shared release that serves it.
+    pub release: Option<usize>,
+    /// Why it is not run.
+    pub skip: Option<String>,
+}
+
+/// One install of the subject that serves all cases with equal chart values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// Namespace of the release itself.
+    pub namespace: String,
+    /// Chart values that the cases ask for.
+    pub values: serde_json::Value,
+    /// Namespaces of its cases.
+    pub watched: Vec<String>,
+}
+
+impl Plan {
+    /// Plans the selected cases of a suite; `node` tells whether pods really run.
+    pub fn new(request: &Request, run_id: &str, node: bool) -> Self {
+        let all = request.suite.cases();
+        let wanted: Vec<&PlannedCase> = all.iter().filter(|case| request.filter.selects(case)).collect();
+        let focused = wanted.iter().any(|case| case.focus());
+        let wanted: Vec<&PlannedCase> = wanted.into_iter().filter(|case| !focused || case.focus()).collect();
+        let filtered = wanted.len() < all.len();
+        let mut releases: Vec<Release> = Vec::new();
+        let mut cases = Vec::with_capacity(wanted.len());
+        for (index, case) in wanted.into_iter().enumerate() {
+            let skip = reason_to_skip(case, node);
+            let namespace =
+                if case.needs_namespace() { namespace(case, index, run_id) } else { String::new() };
+            let release = (skip.is_none() && case.subject == SubjectMode::Shared)
+                .then(|| place(&mut releases, case, &namespace, run_id));
+            cases.push(PlacedCase { case: case.clone(), namespace, release, skip });
+        }
+        // Cases with a subject of their own start first: they take longest.
+        cases.sort_by_key(|placed| placed.case.subject != SubjectMode::Dedicated);
+        Self { cases, releases, filtered }
+    }
+
+    /// How many cases will really run.
+    pub fn runnable(&self) -> usize {
+        self.cases.iter().filter(|placed| placed.skip.is_none()).count()
+    }
+}
+
+fn reason_to_skip(case: &PlannedCase, node: bool) -> Option<String> {
+    if let Some(reason) = case.skip() {
+        return Some(reason.to_owned());
+    }
+    (case.requires_node() && !node).then(|| "needs a cluster with a node (--cluster k3s)".to_owned())
+}
+
+fn place(releases: &mut Vec<Release>, case: &PlannedCase, namespace: &str, run_id: &str) -> usize {
+    if let Some(index) = releases.iter().position(|release| release.values == case.values) {
+        if let Some(release) = releases.get_mut(index) {
+            release.watched.push(namespace.to_owned());
+        }
+        return index;
+    }
+    releases.push(Release {
+        namespace: format!("subject-{}-{run_id}", releases.len()),
+        values: case.values.clone(),
+        watched: vec![namespace.to_owned()],
+    });
+    releases.len() - 1
+}
+
+/// A readable, unique namespace: at most 63 characters, the scenario's name cut first.
+fn namespace(case: &PlannedCase, index: usize, run_id: &str) -> String {
+    let suffix = format!("-{index}-{run_id}");
+    let name: String = case.id.scenario.chars().take(63_usize.saturating_sub(suffix.len())).collect();
+    format!("{}{suffix}", name.trim_end_matches('-'))
+}

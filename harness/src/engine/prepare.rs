@@ -1,0 +1,105 @@
+//! Everything that has to be there before the first case: programs, cluster, kinds, watches.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::EngineError;
+use super::images::{self, Images};
+use super::run::Request;
+use crate::cluster::{self, BackendChoice, Cluster};
+use crate::event::EventSink;
+use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, SubjectError};
+
+/// The cluster and what acts on it.
+pub(super) struct Prepared {
+    pub(super) cluster: Cluster,
+    pub(super) context: SubjectContext,
+    pub(super) helm_version: String,
+    /// What the node was given; a node may read the archives for as long as it runs.
+    _images: Option<Images>,
+}
+
+/// Reads the implementation file that the command line or the suite names.
+pub(super) fn implementation(request: &Request) -> Result<Implementation, EngineError> {
+    let path: Option<PathBuf> =
+        request.implementation.clone().or_else(|| request.suite.implementation().map(Path::to_owned));
+    Ok(Implementation::load(&path.ok_or(EngineError::NoImplementation)?)?)
+}
+
+/// Starts the cluster and, meanwhile, builds the subject and finds helm.
+pub(super) async fn prepare(
+    request: &Request,
+    implementation: Implementation,
+    events: &EventSink,
+) -> Result<Prepared, EngineError> {
+    let implementation = Arc::new(implementation);
+    let mut spec = request.cluster.clone();
+    spec.backend = cluster::resolve(&spec, events).await;
+    // The node must be given its images before it starts; the folder that holds them lives that long.
+    let images = match spec.backend {
+        BackendChoice::K3s => Some(images::archives(&implementation, events).await?),
+        _ => None,
+    };
+    if let Some(images) = &images {
+        spec.images.extend(images.archives.iter().cloned());
+    }
+    let building = async {
+        match implementation.process.as_ref().and_then(|process| process.build.as_ref()) {
+            Some(build) if images.is_none() => {
+                subject::build(&implementation, build, events).await.map_err(EngineError::from)
+            }
+            _ => Ok(()),
+        }
+    };
+    let helm = async {
+        let found = cluster::provision::helm(events).await?;
+        let helm = Helm::new(found.path).map_err(SubjectError::from)?;
+        let version = helm.version().await.map_err(SubjectError::from)?;
+        Ok::<_, EngineError>((helm, version))
+    };
+    let starting = async { cluster::start(&spec, events).await.map_err(EngineError::from) };
+    let (cluster, (), (helm, helm_version)) = tokio::try_join!(starting, building, helm)?;
+    let context = SubjectContext {
+        client: cluster.client().await?,
+        kubeconfig_path: cluster.kubeconfig_path().to_owned(),
+        helm,
+        implementation,
+        supervisor: spec.supervisor.clone(),
+        ports: PortPool::default(),
+        events: events.clone(),
+        info: cluster.info().clone(),
+    };
+    Ok(Prepared { cluster, context, helm_version, _images: images })
+}
+
+/// SHA-256 over paths and contents of all files below a folder.
+pub(super) fn digest(folder: &Path) -> Result<String, EngineError> {
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
+    files.sort();
+    let mut hash = Sha256::new();
+    for path in files {
+        let content =
+            std::fs::read(&path).map_err(|source| EngineError::Chart { path: path.clone(), source })?;
+        hash.update(path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().as_bytes());
+        hash.update([0]);
+        hash.update(content.len().to_le_bytes());
+        hash.update(content);
+    }
+    Ok(format!("sha256:{}", hex::encode(hash.finalize())))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), EngineError> {
+    let failed = |source| EngineError::Chart { path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! A whole run: prepare, judge all cases in parallel, clean up whatever happens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use futures::stream::{FuturesUnordered, StreamExt};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::EngineError;
+use super::case::{CaseRun, RunContext};
+use super::cleanup;
+use super::kinds::Kinds;
+use super::plan::{PlacedCase, Plan};
+use super::played::PlayedJobs;
+use super::prepare::{self, Prepared};
+use super::subjects::Shared;
+use crate::cluster::process::Supervisor;
+use crate::cluster::{Backend, ClusterSpec};
+use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
+use crate::record::{Record, RecordWriter, WatchHub};
+use crate::scenario::Filter;
+use crate::scenario::suite::Suite;
+use crate::subject::crds;
+
+/// What is said of cases that a signal cut short.
+const INTERRUPTED: &str = "the run was interrupted";
+
+/// What to run, where, and how.
+#[derive(Debug)]
+pub struct Request {
+    /// The suite.
+    pub suite: Suite,
+    /// Which of its cases.
+    pub filter: Filter,
+    /// The implementation file, instead of the one that the suite names.
+    pub implementation: Option<PathBuf>,
+    /// The cluster.
+    pub cluster: ClusterSpec,
+    /// How many cases run at the same time.
+    pub jobs: usize,
+    /// Where `events.ndjson` is written; `None` writes no record.
+    pub report_dir: Option<PathBuf>,
+    /// Rewrite golden files instead of failing on them.
+    pub bless: bool,
+    /// Leave the namespaces of cases that did not pass.
+    pub keep: bool,
+    /// The program that watches over child processes.
+    pub supervisor: Supervisor,
+}
+
+/// Runs a suite; verdicts go to `events`. An error means that nothing could be judged.
+pub async fn run(request: Request, events: EventSink, cancel: CancellationToken) -> Result<(), EngineError> {
+    let begin = Instant::now();
+    let outcome = judge(&request, &events, &cancel).await;
+    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: cancel.is_cancelled() });
+    outcome
+}
+
+async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
+    let run_id = new_run_id();
+    if Plan::new(request, &run_id, true).cases.is_empty() {
+        return Ok(());
+    }
+    let implementation = prepare::implementation(request)?;
+    let prepared = tokio::select! {
+        prepared = prepare::prepare(request, implementation, events) => prepared?,
+        () = cancel.cancelled() => return Ok(()),
+    };
+    let plan = Plan::new(request, &run_id, prepared.context.info.node);
+    announce(request, events, &prepared, &plan, &run_id)?;
+    let outcome = tokio::select! {
+        outcome = on_cluster(request, events, cancel, &prepared, &plan, &run_id) => outcome,
+        lost = prepared.cluster.lost() => {
+            events.note(format!("the cluster was lost: {lost}"));
+            cancel.cancel();
+            Ok(())
+        }
+    };
+    prepared.cluster.stop().await?;
+    outcome
+}
+
+fn announce(
+    request: &Request,
+    events: &EventSink,
+    prepared: &Prepared,
+    plan: &Plan,
+    run_id: &str,
+) -> Result<(), EngineError> {
+    let implementation = &prepared.context.implementation;
+    events.send(Event::RunStarted(Box::new(RunInfo {
+        run_id: run_id.to_owned(),
+        cluster: prepared.context.info.clone(),
+        cluster_start: prepared.cluster.start_time(),
+        helm_version: prepared.helm_version.clone(),
+        implementation: implementation.info(),
+        suite: request.suite.name().to_owned(),
+        suite_digest: request.suite.digest().to_owned(),
+        chart_digest: prepare::digest(&implementation.chart())?,
+        requirements: request.suite.requirements().to_vec(),
+        cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
+        filtered: plan.filtered,
+    })));
+    Ok(())
+}
+
+/// Whether the cluster is gone after the run and needs no tidying.
+fn is_thrown_away(prepared: &Prepared, request: &Request) -> bool {
+    prepared.context.info.backend != Backend::Kubeconfig
+        && request.cluster.backend != crate::cluster::BackendChoice::Kept
+}
+
+async fn on_cluster(
+    request: &Request,
+    events: &EventSink,
+    cancel: &CancellationToken,
+    prepared: &Prepared,
+    plan: &Plan,
+    run_id: &str,
+) -> Result<(), EngineError> {
+    let client = &prepared.context.client;
+    let implementation = &prepared.context.implementation;
+    let (played, _crds) = tokio::try_join!(PlayedJobs::install(client, run_id), async {
+        Ok(crds::apply(client, &prepared.context.helm, implementation).await?)
+    },)?;
+    let kinds = Kinds::discover(client, plan, request.suite.fence()).await?;
+    let hub = WatchHub::start(client, kinds.resources()).await?;
+    let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
+    let writer = match &record_path {
+        Some(path) => {
+            RecordWriter::create(path).map_err(|source| EngineError::Record { path: path.clone(), source })?
+        }
+        None => RecordWriter::none(),
+    };
+    let context = RunContext {
+        run_id: run_id.to_owned(),
+        subjects: prepared.context.clone(),
+        kinds,
+        fence: request.suite.fence().cloned(),
+        events: events.clone(),
+        cancel: cancel.clone(),
+        bless: request.bless,
+    };
+    let tidy = !is_thrown_away(prepared, request);
+    let runner = Runner { request, context, hub, writer: writer.clone(), tidy };
+    runner.all(plan).await;
+    if tidy {
+        played.remove().await;
+        for namespace in cleanup::wait_until_gone(client, run_id).await {
+            events.note(format!("the namespace {namespace} is still being deleted"));
+        }
+    }
+    match record_path {
+        Some(path) => writer.finish().map_err(|source| EngineError::Record { path, source }),
+        None => Ok(()),
+    }
+}
+
+/// Runs the cases of a plan.
+struct Runner<'a> {
+    request: &'a Request,
+    context: RunContext,
+    hub: WatchHub,
+    writer: RecordWriter,
+    /// Whether what was made has to be removed.
+    tidy: bool,
+}
+
+impl Runner<'_> {
+    async fn all(&self, plan: &Plan) {
+        let shared: Vec<Arc<Shared>> =
+            plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
+        let slots = Semaphore::new(self.request.jobs.max(1));
+        let mut running: FuturesUnordered<_> =
+            plan.cases.iter().map(|placed| self.one(placed, &shared, &slots)).collect();
+        while running.next().await.is_some() {}
+        for release in &shared {
+            release.stop().await;
+            if self.tidy {
+                cleanup::delete_namespace(&self.context.subjects.client, release.namespace()).await;
+            }
+        }
+    }
+
+    async fn one(&self, placed: &PlacedCase, shared: &[Arc<Shared>], slots: &Semaphore) {
+        let id = placed.case.id.clone();
+        let finished = |verdict, elapsed| {
+            self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
+                id: id.clone(),
+                verdict,
+                elapsed,
+                namespace: placed.namespace.clone(),
+            })));
+        };
+        if let Some(reason) = &placed.skip {
+            finished(Verdict::Skipped { reason: reason.clone() }, std::time::Duration::ZERO);
+            return;
+        }
+        let release = placed.release.and_then(|index| shared.get(index));
+        let subject = match release {
+            Some(release) => tokio::select! {
+                subject = release.subject(&self.context.subjects) => Some(subject),
+                () = self.context.cancel.cancelled() => Some(Err((false, INTERRUPTED.to_owned()))),
+            },
+            None => None,
+        };
+        let Ok(_slot) = slots.acquire().await else { return };
+        if self.context.cancel.is_cancelled() {
+            finished(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }, std::time::Duration::ZERO);
+            return;
+        }
+        let begin = Instant::now();
+        self.context.events.send(Event::CaseStarted { case: id.clone() });
+        let record = Record::new(id.clone(), self.writer.clone());
+        if !placed.namespace.is_empty() {
+            self.hub.route(&placed.namespace, &record);
+        }
+        if let Some(release) = release {
+            release.join(&placed.namespace, &record);
+        }
+        let verdict = match subject {
+            Some(Err((true, reason))) => {
+                CaseRun::new(&self.context, placed, record, None).never_started(&reason)
+            }
+            Some(Err((false, reason))) => Verdict::Inconclusive { reason },
+            Some(Ok(subject)) => self.judge(placed, record, Some(subject)).await,
+            None => self.judge(placed, record, None).await,
+        };
+        let keep = self.request.keep && !matches!(verdict, Verdict::Passed);
+        finished(verdict, begin.elapsed());
+        self.hub.forget(&placed.namespace);
+        if self.tidy && !keep && !placed.namespace.is_empty() {
+            cleanup::delete_namespace(&self.context.subjects.client, &placed.namespace).await;
+        }
+        if let Some(release) = release {
+            release.leave(&placed.namespace).await;
+        }
+    }
+
+    /// Judges a case; a panic of the harness is trouble of the harness and leaves the others running.
+    async fn judge(
+        &self,
+        placed: &PlacedCase,
+        record: Record,
+        subject: Option<Arc<crate::subject::Subject>>,
+    ) -> Verdict {
+        let mut case = CaseRun::new(&self.context, placed, record, subject);
+        let judged = tokio::select! {
+            judged = std::panic::AssertUnwindSafe(case.judge()).catch_unwind() => judged,
+            () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }),
+        };
+        if self.tidy && !placed.namespace.is_empty() {
+            cleanup::drain(&self.context.subjects.client, &self.context.kinds, &placed.namespace).await;
+        }
+        let stopped = std::panic::AssertUnwindSafe(case.dismiss()).catch_unwind().await;
+        match (judged, stopped) {
+            (Ok(verdict), Ok(())) => verdict,
+            _ => Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() },
+        }
+    }
+}
+
+/// Eight hexadecimal digits that no other run has: from the process, the clock and an address.
+fn new_run_id() -> String {
+    let mut hash = Sha256::new();
+    hash.update(std::process::id().to_le_bytes());
+    hash.update(jiff::Timestamp::now().as_nanosecond().to_le_bytes());
+    hex::encode(hash.finalize()).chars().take(8).collect()
+}

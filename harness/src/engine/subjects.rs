@@ -1,0 +1,141 @@
+//! The releases that several cases share: started once, all at the same time, stopped after their last
+//! case.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::case::chain;
+use super::cleanup::RUN_LABEL;
+use super::plan::Release;
+use crate::record::{Observation, Record};
+use crate::subject::helm::HelmRelease;
+use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
+
+/// Why a shared subject is not there: whether it is the subject's fault, and the reason.
+pub(super) type StartFailure = (bool, String);
+
+/// A release that several cases share.
+pub(super) struct Shared {
+    release: Release,
+    run_id: String,
+    subject: OnceCell<Result<Arc<Subject>, StartFailure>>,
+    /// Cases that still need it.
+    remaining: AtomicUsize,
+    /// Records of the cases that run at present, by namespace.
+    records: Arc<Mutex<Vec<(String, Record)>>>,
+}
+
+impl Shared {
+    /// A release that `cases` cases will use.
+    pub(super) fn new(release: Release, run_id: &str) -> Arc<Self> {
+        let remaining = AtomicUsize::new(release.watched.len());
+        Arc::new(Self {
+            release,
+            run_id: run_id.to_owned(),
+            subject: OnceCell::new(),
+            remaining,
+            records: Arc::default(),
+        })
+    }
+
+    /// The subject; the first caller starts it, the others wait.
+    pub(super) async fn subject(&self, context: &SubjectContext) -> Result<Arc<Subject>, StartFailure> {
+        self.subject.get_or_init(|| self.start(context)).await.clone()
+    }
+
+    async fn start(&self, context: &SubjectContext) -> Result<Arc<Subject>, StartFailure> {
+        let namespaces: Api<Namespace> = Api::all(context.client.clone());
+        let namespace: Namespace = serde_json::from_value(json!({
+            "metadata": {"name": self.release.namespace, "labels": {RUN_LABEL: self.run_id}},
+        }))
+        .unwrap_or_default();
+        namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .map_err(|error| (false, format!("create the namespace {}: {error}", self.release.namespace)))?;
+        let release = ReleaseSpec {
+            namespace: self.release.namespace.clone(),
+            watched: self.release.watched.clone(),
+            values: self.release.values.clone(),
+            shared: true,
+        };
+        Subject::start(context, release, self.log_sink())
+            .await
+            .map(Arc::new)
+            .map_err(|error| (error.is_subject_fault(), chain(&error)))
+    }
+
+    /// Hands each log line to the case whose namespace it mentions, everything else to all of them.
+    fn log_sink(&self) -> LogSink {
+        let records = Arc::clone(&self.records);
+        Arc::new(move |observation| {
+            let records = records.lock().unwrap_or_else(PoisonError::into_inner);
+            for (namespace, record) in records.iter() {
+                let concerned = match &observation {
+                    Observation::Log { line } => line.contains(namespace.as_str()),
+                    _ => true,
+                };
+                if concerned {
+                    record.append(observation.clone());
+                }
+            }
+        })
+    }
+
+    /// From now on the record hears from the subject.
+    pub(super) fn join(&self, namespace: &str, record: &Record) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push((namespace.to_owned(), record.clone()));
+    }
+
+    /// A case is done; the last one stops the subject.
+    pub(super) async fn leave(&self, namespace: &str) {
+        {
+            let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.retain(|(joined, _)| joined != namespace);
+        }
+        if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.stop().await;
+        }
+    }
+
+    /// Stops the subject if it runs.
+    pub(super) async fn stop(&self) {
+        if let Some(Ok(subject)) = self.subject.get()
+            && let Err(error) = subject.stop().await
+        {
+            tracing::debug!(namespace = %self.release.namespace, error = %chain(&error), "subject not stopped");
+        }
+    }
+
+    /// Namespace of the release.
+    pub(super) fn namespace(&self) -> &str {
+        &self.release.namespace
+    }
+}
+
+/// Renders the chart without installing it.
+pub(super) async fn render(
+    context: &SubjectContext,
+    values: &Value,
+    value_files: &[PathBuf],
+) -> Result<Vec<Value>, SubjectError> {
+    let implementation = &context.implementation;
+    let chart = implementation.chart();
+    let value_files: Vec<PathBuf> = value_files.iter().map(|file| chart.join(file)).collect();
+    let release = HelmRelease {
+        chart: &chart,
+        name: &implementation.install.chart.release,
+        // Guards compare namespaces with that of the release.
+        namespace: "agents",
+        value_files: &value_files,
+        values,
+    };
+    Ok(context.helm.template(release, &[]).await?)
+}

@@ -1,0 +1,96 @@
+//! Waiting on the record: judged again with every entry, never by the clock alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::case::{CaseRun, Stop};
+use crate::check::{Judgement, explain, judge};
+use crate::record::Entry;
+use crate::scenario::assertion::{Assertion, Operator, Target};
+use crate::yaml::Location;
+
+use super::act::Reference;
+
+/// How long a step waits for the object that it acts on.
+const OBJECT: Duration = Duration::from_secs(5);
+
+impl CaseRun<'_> {
+    /// Judges the record now and with every new entry until it is decided or the time is over.
+    pub(super) async fn wait_for(
+        &self,
+        within: Duration,
+        mut judgement: impl FnMut(&[Arc<Entry>]) -> Judgement,
+    ) -> Result<Judgement, Stop> {
+        let mut length = self.record.length();
+        let deadline = tokio::time::Instant::now() + within;
+        loop {
+            length.mark_unchanged();
+            let judged = judgement(&self.record.snapshot());
+            if !matches!(judged, Judgement::NotYet) {
+                return Ok(judged);
+            }
+            tokio::select! {
+                () = self.run.cancel.cancelled() => {
+                    return Err(Stop::Inconclusive("the run was interrupted".to_owned()));
+                }
+                changed = tokio::time::timeout_at(deadline, length.changed()) => {
+                    if !matches!(changed, Ok(Ok(()))) {
+                        return Ok(judgement(&self.record.snapshot()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges an assertion; `eventually` waits, all others need a fence before them.
+    pub(super) async fn assert(&mut self, assertion: &Assertion) -> Result<(), Stop> {
+        let assertion = self.expand_assertion(assertion)?;
+        let within = match &assertion.operator {
+            Operator::Eventually { within, .. } => *within,
+            _ => Duration::ZERO,
+        };
+        let bindings = self.fresh_bindings();
+        let window = self.window;
+        let judged = self.wait_for(within, |history| judge(&assertion, history, window, &bindings)).await?;
+        match judged {
+            Judgement::Holds => Ok(()),
+            Judgement::Inconclusive(reason) => Err(Stop::Inconclusive(reason)),
+            Judgement::NotYet | Judgement::Impossible | Judgement::Violated => {
+                if self.run.bless && self.bless(&assertion, &bindings)? {
+                    return Ok(());
+                }
+                let history = self.record.snapshot();
+                let waited = (!within.is_zero()).then_some(within);
+                Err(Stop::Failed(Box::new(explain(&assertion, &history, window, &bindings, waited))))
+            }
+        }
+    }
+
+    /// The one object that a step acts on, as the record shows it; waits until it is there.
+    pub(super) async fn reference(&self, target: &Target, at: &Location) -> Result<Reference, Stop> {
+        let bindings = self.fresh_bindings();
+        let mut found = Vec::new();
+        let judged = self
+            .wait_for(OBJECT, |history| {
+                found = crate::check::present(target, history, &bindings);
+                if found.len() == 1 { Judgement::Holds } else { Judgement::NotYet }
+            })
+            .await?;
+        match (judged, found.pop()) {
+            (Judgement::Holds, Some(version)) => Ok(Reference {
+                resource: self.resource(&version.api_version, &version.kind)?.clone(),
+                name: version.name,
+                uid: version.uid,
+            }),
+            (_, one) => {
+                let count = found.len() + usize::from(one.is_some());
+                Err(self.refused(
+                    &format!("{} is exactly one object", crate::scenario::describe_target(target)),
+                    "",
+                    &format!("{count} such objects are there after {} s", OBJECT.as_secs()),
+                    at,
+                ))
+            }
+        }
+    }
+}

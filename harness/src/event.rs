@@ -1,0 +1,225 @@
+//! What a run tells its reporters.
+//!
+//! The engine, the clusters and the subjects send typed [`Event`]s into an [`EventSink`]; reporters are
+//! the only ones who print or write result files.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::check::Failure;
+use crate::cluster::ClusterInfo;
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// A phase of preparation began or moved on, for example the build of a cluster binary.
+    Progress {
+        /// What is being prepared, stable while it lasts: `building kube-apiserver v1.35.4`.
+        phase: String,
+        /// Where it is by now; empty at the beginning.
+        detail: String,
+    },
+    /// A phase of preparation ended well.
+    ProgressDone {
+        /// The phase of the matching [`Event::Progress`].
+        phase: String,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// Something that people should know and that is no verdict.
+    Note {
+        /// One sentence.
+        message: String,
+    },
+    /// All that is known before the first scenario.
+    RunStarted(Box<RunInfo>),
+    /// A case began.
+    CaseStarted {
+        /// Which.
+        case: CaseId,
+    },
+    /// A case ended.
+    CaseFinished(Box<CaseResult>),
+    /// The run ended; nothing follows.
+    RunFinished {
+        /// Wall time from start to end.
+        elapsed: Duration,
+        /// Whether somebody interrupted it.
+        interrupted: bool,
+    },
+}
+
+/// What a run is about.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunInfo {
+    /// Random name of the run, a label on everything it makes.
+    pub run_id: String,
+    /// The cluster.
+    pub cluster: ClusterInfo,
+    /// How long the cluster took to start; zero if it was there.
+    #[serde(rename = "clusterStart")]
+    pub cluster_start: Duration,
+    /// `helm version` in short form.
+    pub helm_version: String,
+    /// The implementation under test.
+    pub implementation: ImplementationInfo,
+    /// Name of the suite.
+    pub suite: String,
+    /// SHA-256 over the suite's files.
+    pub suite_digest: String,
+    /// SHA-256 over the chart's files.
+    pub chart_digest: String,
+    /// The catalogue, to report requirements that no selected case proves.
+    pub requirements: Vec<RequirementInfo>,
+    /// The selected cases in plan order, skipped ones included.
+    pub cases: Vec<CaseInfo>,
+    /// Whether filters left out cases: such a run never says "conformant".
+    pub filtered: bool,
+}
+
+/// Identity of the implementation under test.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImplementationInfo {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Where it comes from.
+    pub url: String,
+    /// Who made it.
+    pub organization: String,
+}
+
+/// One row of the requirement catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequirementInfo {
+    /// For example `TTL-03`.
+    pub id: String,
+    /// One testable sentence.
+    pub statement: String,
+    /// How binding it is.
+    pub level: Level,
+    /// The feature it belongs to, for example `core`.
+    pub feature: String,
+    /// Where the rule comes from.
+    pub source: String,
+}
+
+/// How binding a requirement is (RFC 2119).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// Without it an implementation is not conformant.
+    Must,
+    /// Recommended.
+    Should,
+    /// Allowed.
+    May,
+}
+
+/// A scenario and one of its cases.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct CaseId {
+    /// Name of the scenario, unique in its suite.
+    pub scenario: String,
+    /// Name of the case; empty for a scenario without a case table.
+    pub case: String,
+}
+
+impl std::fmt::Display for CaseId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.scenario)?;
+        if self.case.is_empty() { Ok(()) } else { write!(f, "/{}", self.case) }
+    }
+}
+
+/// A planned case.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseInfo {
+    /// Which.
+    pub id: CaseId,
+    /// Area label of the scenario, for grouping.
+    pub area: String,
+    /// File of the scenario as shown to people.
+    pub file: String,
+    /// What it claims.
+    pub summary: String,
+    /// The requirement ids that it proves.
+    pub requirements: Vec<String>,
+}
+
+/// The end of a case.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseResult {
+    /// Which.
+    pub id: CaseId,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// From its first step to its verdict.
+    pub elapsed: Duration,
+    /// Its namespace; empty if it needed none.
+    pub namespace: String,
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Every claim held.
+    Passed,
+    /// A claim did not hold.
+    Failed(Box<Failure>),
+    /// The cluster or the harness was in trouble; nothing is known about the implementation.
+    Inconclusive {
+        /// What went wrong.
+        reason: String,
+    },
+    /// It was not run.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where events go. Cloning is cheap; sending never blocks and never fails.
+#[derive(Debug, Clone)]
+pub struct EventSink(mpsc::UnboundedSender<Event>);
+
+impl EventSink {
+    /// A sink and the receiver for the reporters.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends an event; without reporters it is dropped.
+    pub fn send(&self, event: Event) {
+        let _receiver_gone = self.0.send(event);
+    }
+
+    /// Tells how far a phase of preparation is.
+    pub fn progress(&self, phase: impl Into<String>, detail: impl Into<String>) {
+        self.send(Event::Progress { phase: phase.into(), detail: detail.into() });
+    }
+
+    /// Tells that a phase of preparation ended well.
+    pub fn progress_done(&self, phase: impl Into<String>, elapsed: Duration) {
+        self.send(Event::ProgressDone { phase: phase.into(), elapsed });
+    }
+
+    /// Tells something that is no verdict.
+    pub fn note(&self, message: impl Into<String>) {
+        self.send(Event::Note { message: message.into() });
+    }
+}

@@ -1,0 +1,29 @@
+//! What the exit code of the command says.
+//!
+//! A failed case always wins: neither trouble of the cluster nor an interruption hides it.
+
+/// Every claim held, or every selected one in a filtered run; also a command without verdict that did
+/// its work.
+pub const CONFORMANT: u8 = 0;
+
+/// At least one case failed.
+pub const NON_CONFORMANT: u8 = 1;
+
+/// The command line, the suite or the implementation file is wrong; nothing was started.
+pub const USAGE: u8 = 2;
+
+/// No case failed, but the cluster or the harness was in trouble or somebody interrupted the run:
+/// nothing is known about at least one case.
+pub const INCONCLUSIVE: u8 = 3;
+
+/// No case ran: the selection was empty or everything in it was skipped.
+pub const NOTHING_RUN: u8 = 4;
+
+/// The table for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0  conformant, or every selected case passed
+  1  not conformant: a case failed
+  2  wrong usage, or an invalid suite
+  3  inconclusive: trouble of the cluster or the harness, or an interruption
+  4  nothing run: no case selected, or all skipped";

@@ -1,0 +1,31 @@
+//! Hallmark judges whether a Kubernetes controller does what its specification says.
+//!
+//! Scenarios are YAML documents. A run brings up a cluster, installs the controller under test (the
+//! *subject*), performs the steps of every scenario in a namespace of its own and judges the recorded
+//! watch history, never a sampled state:
+//!
+//! ```text
+//! scenario files ──parse, check──▶ plan ──▶ engine ──▶ steps act on the cluster
+//!                                            │
+//!                    watches, controller log ──▶ record (one ordered event log per scenario)
+//!                                            │
+//!                assertions are evaluated on the record ──▶ verdict ──▶ reporters
+//! ```
+//!
+//! Data flows one way: [`yaml`] → [`scenario`] → [`engine`] (acting through [`cluster`] and [`subject`],
+//! writing into a [`record`]) → [`check`] → [`report`]. The pure parts ([`yaml`], [`scenario`],
+//! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
+//! API, and this crate knows none of its types.
+
+pub mod check;
+pub mod cli;
+pub mod cluster;
+pub mod diagnostic;
+pub mod engine;
+pub mod event;
+pub mod exit;
+pub mod record;
+pub mod report;
+pub mod scenario;
+pub mod subject;
+pub mod yaml;

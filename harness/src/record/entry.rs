@@ -1,0 +1,116 @@
+//! The values of a record: object versions, steps, log lines, subject events and gaps.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One thing that was observed, and when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Place in the record of this scenario, counted from 0 without holes.
+    pub sequence: u64,
+    /// When the harness received it.
+    pub at: Timestamp,
+    /// What it was.
+    pub observation: Observation,
+}
+
+/// What was observed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Observation {
+    /// A watch delivered a version of an object.
+    Object(ObjectVersion),
+    /// The engine began a step.
+    StepStarted {
+        /// Index of the step in its scenario.
+        index: usize,
+        /// The step in a few words.
+        summary: String,
+    },
+    /// The engine ended a step.
+    StepFinished {
+        /// Index of the step in its scenario.
+        index: usize,
+        /// Whether it did what was asked.
+        ok: bool,
+    },
+    /// The subject wrote a line to its log.
+    Log {
+        /// The line without its line break.
+        line: String,
+    },
+    /// The subject was started, became ready, was stopped, killed, or ended by itself.
+    Subject {
+        /// What happened, in words for people.
+        what: String,
+        /// Whether nobody asked for it: a crash.
+        unexpected: bool,
+    },
+    /// A watch was interrupted; versions between the last one and the next one may be missing.
+    Gap {
+        /// `apiVersion/Kind` of the watch.
+        kind: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How an object changed with a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Change {
+    /// It was not there before.
+    Added,
+    /// It was there and differs now.
+    Modified,
+    /// It is gone; the version holds its last state.
+    Deleted,
+}
+
+/// One version of one object, as the API server sent it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectVersion {
+    /// How it came to be.
+    pub change: Change,
+    /// `apiVersion`, for example `batch/v1`.
+    pub api_version: String,
+    /// `kind`, for example `Job`.
+    pub kind: String,
+    /// Namespace; empty for objects of the cluster.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion` as the number it is on every API server backed by one datastore; it
+    /// orders versions of different kinds, which arrive on different watches.
+    pub resource_version: u64,
+    /// The whole object, `managedFields` included.
+    pub object: Arc<serde_json::Value>,
+}
+
+impl ObjectVersion {
+    /// The uid in the owner reference that has `controller: true`, if there is one.
+    pub fn controller_uid(&self) -> Option<&str> {
+        self.object
+            .pointer("/metadata/ownerReferences")?
+            .as_array()?
+            .iter()
+            .find(|reference| reference.get("controller").and_then(serde_json::Value::as_bool) == Some(true))?
+            .get("uid")?
+            .as_str()
+    }
+
+    /// `Kind namespace/name`, for people.
+    pub fn describe(&self) -> String {
+        if self.namespace.is_empty() {
+            format!("{} {}", self.kind, self.name)
+        } else {
+            format!("{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The growing log of one case, and the file that all cases share.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::entry::{Entry, Observation};
+use crate::event::CaseId;
+
+/// The log of one case. Clones write into the same log.
+#[derive(Debug, Clone)]
+pub struct Record(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    case: CaseId,
+    entries: Mutex<Vec<Arc<Entry>>>,
+    length: watch::Sender<u64>,
+    writer: RecordWriter,
+}
+
+impl Record {
+    /// An empty log whose entries are also written to `writer`.
+    pub fn new(case: CaseId, writer: RecordWriter) -> Self {
+        Self(Arc::new(Inner { case, entries: Mutex::new(Vec::new()), length: watch::Sender::new(0), writer }))
+    }
+
+    /// Adds what was observed now.
+    pub fn append(&self, observation: Observation) {
+        let mut entries = lock(&self.0.entries);
+        let sequence = entries.len() as u64;
+        let entry = Arc::new(Entry { sequence, at: Timestamp::now(), observation });
+        entries.push(Arc::clone(&entry));
+        // Written under the lock, so that the file has the order of the log.
+        self.0.writer.write(&self.0.case, &entry);
+        drop(entries);
+        self.0.length.send_replace(sequence + 1);
+    }
+
+    /// All entries so far.
+    pub fn snapshot(&self) -> Vec<Arc<Entry>> {
+        lock(&self.0.entries).clone()
+    }
+
+    /// The number of entries, for waiting on growth.
+    pub fn length(&self) -> watch::Receiver<u64> {
+        self.0.length.subscribe()
+    }
+}
+
+/// A poisoned lock still holds whole entries: they are only ever pushed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes the entries of all cases, one JSON object per line, as they happen. Clones share the file.
+#[derive(Debug, Clone)]
+pub struct RecordWriter(Option<Arc<Mutex<Sink>>>);
+
+#[derive(Debug)]
+struct Sink {
+    file: BufWriter<File>,
+    failure: Option<std::io::Error>,
+}
+
+/// One line of `events.ndjson`.
+#[derive(Serialize)]
+struct Line<'a> {
+    case: String,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
+impl RecordWriter {
+    /// Begins the file anew.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
+        Ok(Self(Some(Arc::new(Mutex::new(Sink { file, failure: None })))))
+    }
+
+    /// A writer that writes nowhere.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    fn write(&self, case: &CaseId, entry: &Entry) {
+        let Some(sink) = &self.0 else { return };
+        let mut sink = lock(sink);
+        if sink.failure.is_some() {
+            return;
+        }
+        let line = Line { case: case.to_string(), entry };
+        let written = serde_json::to_writer(&mut sink.file, &line)
+            .map_err(std::io::Error::from)
+            .and_then(|()| sink.file.write_all(b"\n"));
+        sink.failure = written.err();
+    }
+
+    /// Writes what is buffered; returns the first error of any write.
+    pub fn finish(&self) -> std::io::Result<()> {
+        let Some(sink) = &self.0 else { return Ok(()) };
+        let mut sink = lock(sink);
+        match sink.failure.take() {
+            Some(error) => Err(error),
+            None => sink.file.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_stands_in_the_file_in_the_order_of_the_log() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("deep/events.ndjson");
+        let writer = RecordWriter::create(&path).expect("file");
+        let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
+        let record = Record::new(id, writer.clone());
+        for line in ["one", "two"] {
+            record.append(Observation::Log { line: line.to_owned() });
+        }
+        writer.finish().expect("written");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1]["case"], "s/c");
+        assert_eq!(lines[1]["sequence"], 1);
+        assert_eq!(lines[1]["observation"]["log"]["line"], "two");
+        assert_eq!(*record.length().borrow(), 2);
+    }
+}

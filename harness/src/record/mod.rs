@@ -1,0 +1,12 @@
+//! What happened in a scenario, in one order.
+//!
+//! [`Record`] is the growing log that the engine and the watches write; [`entry`] are its pure values,
+//! which [`crate::check`] judges. Nothing here decides whether something was right.
+
+pub mod entry;
+mod log;
+mod watch;
+
+pub use entry::{Change, Entry, ObjectVersion, Observation};
+pub use log::{Record, RecordWriter};
+pub use watch::{WatchError, WatchHub, Watched};

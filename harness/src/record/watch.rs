@@ -1,0 +1,213 @@
+//! One watch per kind, shared by all cases, every version kept.
+//!
+//! A watch delivers versions of all namespaces; [`WatchHub`] hands each to the record of the case that
+//! owns the namespace. After an interruption the watch lists anew: versions in between may be missing, so
+//! every record gets a [`Observation::Gap`], and objects that are gone are recorded as deleted.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Client, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::entry::{Change, ObjectVersion, Observation};
+use super::log::Record;
+
+/// How long the first list of every kind may take.
+const FIRST_LIST: Duration = Duration::from_secs(30);
+
+/// A kind to be watched.
+pub type Watched = ApiResource;
+
+/// A watch that did not come up.
+#[derive(Debug, thiserror::Error)]
+#[error("the watch of {kind} did not list within {} s", FIRST_LIST.as_secs())]
+pub struct WatchError {
+    kind: String,
+}
+
+/// The watches of a run.
+#[derive(Debug)]
+pub struct WatchHub {
+    routes: Routes,
+    cancel: CancellationToken,
+}
+
+/// Records by namespace.
+type Routes = Arc<Mutex<BTreeMap<String, Record>>>;
+
+impl WatchHub {
+    /// Starts one watch per kind and waits until each has its first list.
+    pub async fn start(client: &Client, kinds: Vec<Watched>) -> Result<Self, WatchError> {
+        let hub = Self { routes: Routes::default(), cancel: CancellationToken::new() };
+        let mut listed = Vec::new();
+        for kind in kinds {
+            let (sender, receiver) = watch::channel(false);
+            listed.push((kind.kind.clone(), receiver));
+            let follower = Follower {
+                routes: Arc::clone(&hub.routes),
+                kind,
+                known: BTreeMap::new(),
+                relisted: None,
+                listed: sender,
+            };
+            tokio::spawn(follower.run(client.clone(), hub.cancel.child_token()));
+        }
+        for (kind, mut receiver) in listed {
+            let ready = tokio::time::timeout(FIRST_LIST, receiver.wait_for(|listed| *listed)).await;
+            if !matches!(ready, Ok(Ok(_))) {
+                return Err(WatchError { kind });
+            }
+        }
+        Ok(hub)
+    }
+
+    /// From now on, versions of objects in `namespace` go to `record`.
+    pub fn route(&self, namespace: &str, record: &Record) {
+        lock(&self.routes).insert(namespace.to_owned(), record.clone());
+    }
+
+    /// Versions of objects in `namespace` are no longer kept.
+    pub fn forget(&self, namespace: &str) {
+        lock(&self.routes).remove(namespace);
+    }
+}
+
+impl Drop for WatchHub {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, BTreeMap<String, Record>> {
+    routes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The watch of one kind.
+struct Follower {
+    routes: Routes,
+    kind: ApiResource,
+    /// The last version of every object that is there, by uid.
+    known: BTreeMap<String, ObjectVersion>,
+    /// While a list after an interruption arrives: the uids that it held so far.
+    relisted: Option<Vec<String>>,
+    listed: watch::Sender<bool>,
+}
+
+impl Follower {
+    async fn run(mut self, client: Client, cancel: CancellationToken) {
+        let api: Api<DynamicObject> = Api::all_with(client, &self.kind);
+        let mut versions = watcher(api, watcher::Config::default()).boxed();
+        loop {
+            let event = tokio::select! {
+                () = cancel.cancelled() => return,
+                event = versions.next() => event,
+            };
+            match event {
+                Some(Ok(event)) => self.handle(event),
+                Some(Err(error)) => {
+                    tracing::debug!(kind = %self.kind.kind, %error, "watch interrupted");
+                    self.gap(&error.to_string());
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn handle(&mut self, event: watcher::Event<DynamicObject>) {
+        match event {
+            watcher::Event::Apply(object) => self.seen(object),
+            watcher::Event::InitApply(object) => {
+                if let Some(uids) = &mut self.relisted {
+                    uids.extend(object.uid());
+                }
+                self.seen(object);
+            }
+            watcher::Event::Delete(object) => {
+                if let Some(version) = self.version(object, Change::Deleted) {
+                    self.known.remove(&version.uid);
+                    self.deliver(version);
+                }
+            }
+            watcher::Event::Init => {
+                if *self.listed.borrow() {
+                    self.gap("the watch began anew");
+                    self.relisted = Some(Vec::new());
+                }
+            }
+            watcher::Event::InitDone => {
+                if let Some(uids) = self.relisted.take() {
+                    self.drop_missing(&uids);
+                }
+                self.listed.send_replace(true);
+            }
+        }
+    }
+
+    fn seen(&mut self, object: DynamicObject) {
+        let uid = object.uid().unwrap_or_default();
+        let change = if self.known.contains_key(&uid) { Change::Modified } else { Change::Added };
+        let Some(version) = self.version(object, change) else { return };
+        let repeated =
+            self.known.get(&uid).is_some_and(|known| known.resource_version == version.resource_version);
+        if !repeated {
+            self.known.insert(uid, version.clone());
+            self.deliver(version);
+        }
+    }
+
+    /// What was there before an interruption and is not in the list after it is gone.
+    fn drop_missing(&mut self, uids: &[String]) {
+        let missing: Vec<String> = self.known.keys().filter(|uid| !uids.contains(uid)).cloned().collect();
+        for uid in missing {
+            if let Some(mut version) = self.known.remove(&uid) {
+                version.change = Change::Deleted;
+                self.deliver(version);
+            }
+        }
+    }
+
+    fn version(&self, object: DynamicObject, change: Change) -> Option<ObjectVersion> {
+        let mut value = serde_json::to_value(&object).ok()?;
+        // Items of a list carry no type of their own.
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), self.kind.api_version.clone().into());
+            fields.insert("kind".to_owned(), self.kind.kind.clone().into());
+        }
+        Some(ObjectVersion {
+            change,
+            api_version: self.kind.api_version.clone(),
+            kind: self.kind.kind.clone(),
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            uid: object.uid().unwrap_or_default(),
+            resource_version: object
+                .resource_version()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default(),
+            object: Arc::new(value),
+        })
+    }
+
+    fn deliver(&self, version: ObjectVersion) {
+        let record = lock(&self.routes).get(&version.namespace).cloned();
+        if let Some(record) = record {
+            record.append(Observation::Object(version));
+        }
+    }
+
+    fn gap(&self, reason: &str) {
+        let records: Vec<Record> = lock(&self.routes).values().cloned().collect();
+        for record in records {
+            record.append(Observation::Gap {
+                kind: format!("{}/{}", self.kind.api_version, self.kind.kind),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The conformance report: what was tested, on what, and what that says about each requirement.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::aggregate::{Aggregate, CaseView, Outcome};
+use super::error::ReportError;
+use super::requirement::{RequirementVerdict, RequirementView};
+use super::summary::{Conformance, Counts};
+use crate::cluster::ClusterInfo;
+use crate::event::{ImplementationInfo, Level};
+
+const API_VERSION: &str = "hallmark.dev/v1alpha1";
+const KIND: &str = "ConformanceReport";
+
+/// The report as YAML, dated `now`.
+pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportError> {
+    let value = serde_json::to_value(Document::new(run, now))?;
+    Ok(crate::yaml::to_yaml(&value))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    date: String,
+    hallmark_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Subject<'a>>,
+    result: Conformance,
+    interrupted: bool,
+    filtered: bool,
+    seconds: f64,
+    statistics: Counts,
+    requirements: Vec<Requirement<'a>>,
+    skipped: Vec<Skipped<'a>>,
+    cases: Vec<Case<'a>>,
+    notes: &'a [String],
+}
+
+/// What was tested on what; absent if the run did not come so far.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Subject<'a> {
+    id: &'a str,
+    implementation: &'a ImplementationInfo,
+    suite: Digested<'a>,
+    chart: Digested<'a>,
+    cluster: &'a ClusterInfo,
+    cluster_start_seconds: f64,
+    helm_version: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Digested<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Requirement<'a> {
+    id: &'a str,
+    level: Level,
+    feature: &'a str,
+    source: &'a str,
+    statement: &'a str,
+    verdict: RequirementVerdict,
+    scenarios: Vec<Proof>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    name: String,
+    verdict: &'static str,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Skipped<'a> {
+    name: String,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Case<'a> {
+    name: String,
+    area: &'a str,
+    file: &'a str,
+    summary: &'a str,
+    requirements: &'a [String],
+    verdict: &'static str,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<&'a str>,
+}
+
+impl<'a> Document<'a> {
+    fn new(run: &'a Aggregate, now: Timestamp) -> Self {
+        let summary = run.summary();
+        Self {
+            api_version: API_VERSION,
+            kind: KIND,
+            date: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            hallmark_version: env!("CARGO_PKG_VERSION"),
+            run: run.info().map(|info| Subject {
+                id: &info.run_id,
+                implementation: &info.implementation,
+                suite: Digested { name: Some(&info.suite), sha256: &info.suite_digest },
+                chart: Digested { name: None, sha256: &info.chart_digest },
+                cluster: &info.cluster,
+                cluster_start_seconds: seconds(info.cluster_start),
+                helm_version: &info.helm_version,
+            }),
+            result: summary.conformance,
+            interrupted: run.cut_short(),
+            filtered: run.filtered(),
+            seconds: seconds(run.elapsed()),
+            statistics: summary.counts,
+            requirements: run.requirements().map(Requirement::new).collect(),
+            skipped: run.cases().filter_map(Skipped::new).collect(),
+            cases: run.cases().map(Case::new).collect(),
+            notes: run.notes(),
+        }
+    }
+}
+
+impl<'a> Requirement<'a> {
+    fn new(view: RequirementView<'a>) -> Self {
+        let info = view.info;
+        let proof = |case: CaseView<'_>| Proof {
+            name: case.info.id.to_string(),
+            verdict: case.outcome.word(),
+            seconds: seconds(case.elapsed),
+        };
+        Self {
+            id: &info.id,
+            level: info.level,
+            feature: &info.feature,
+            source: &info.source,
+            statement: &info.statement,
+            verdict: view.verdict,
+            scenarios: view.cases.into_iter().map(proof).collect(),
+        }
+    }
+}
+
+impl<'a> Skipped<'a> {
+    fn new(case: CaseView<'a>) -> Option<Self> {
+        match case.outcome {
+            Outcome::Skipped(reason) => Some(Self { name: case.info.id.to_string(), reason }),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(case: CaseView<'a>) -> Self {
+        let (reason, fingerprint) = match case.outcome {
+            Outcome::Passed => (None, None),
+            Outcome::Skipped(reason) | Outcome::Inconclusive(reason) => (Some(reason), None),
+            Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure.fingerprint.as_str())),
+        };
+        Self {
+            name: case.info.id.to_string(),
+            area: &case.info.area,
+            file: &case.info.file,
+            summary: &case.info.summary,
+            requirements: &case.info.requirements,
+            verdict: case.outcome.word(),
+            seconds: seconds(case.elapsed),
+            reason,
+            fingerprint,
+        }
+    }
+}
+
+/// Seconds to the millisecond, which is what a duration here is good for.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
+
+    #[test]
+    fn every_kind_of_verdict_is_told_per_requirement() {
+        let run = Run::of([passed(), failed(), inconclusive(), skipped()]).aggregate();
+        let now = "2026-03-01T10:00:00Z".parse().expect("a time");
+        insta::assert_snapshot!(render(&run, now).expect("renders"));
+    }
+}

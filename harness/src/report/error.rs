@@ -1,0 +1,30 @@
+//! Why a report could not be written.
+
+use std::path::PathBuf;
+
+/// Trouble while a report was rendered or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The folder of the reports could not be made.
+    #[error("create report folder {}", path.display())]
+    CreateFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A report file could not be written.
+    #[error("write report {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The `JUnit` report could not be put into words.
+    #[error("render the JUnit report")]
+    JUnit(#[from] quick_junit::SerializeError),
+    /// The conformance report could not be put into words.
+    #[error("render the conformance report")]
+    Conformance(#[from] serde_json::Error),
+}

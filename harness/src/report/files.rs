@@ -1,0 +1,40 @@
+//! The report files and how they get to disk.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::aggregate::Aggregate;
+use super::error::ReportError;
+use super::{conformance, junit};
+
+/// Name of the `JUnit` file in the report folder.
+pub const JUNIT_FILE: &str = "junit.xml";
+
+/// Name of the conformance report in the report folder.
+pub const REPORT_FILE: &str = "report.yaml";
+
+/// Writes every report of the run as it stands at `now`.
+pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
+    write(folder, JUNIT_FILE, &junit::render(run)?)?;
+    write(folder, REPORT_FILE, &conformance::render(run, now)?)
+}
+
+/// Readers see the old file or the new one, never a part of one.
+fn write(folder: &Path, name: &str, text: &str) -> Result<(), ReportError> {
+    let path = folder.join(name);
+    let mode = std::fs::Permissions::from_mode(0o666);
+    tempfile::Builder::new()
+        .permissions(mode)
+        .tempfile_in(folder)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        })
+        .map_err(|source| ReportError::Write { path, source })
+}

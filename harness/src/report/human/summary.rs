@@ -1,0 +1,157 @@
+//! The last words about a run.
+
+use std::collections::BTreeMap;
+
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, time};
+use crate::event::{Level, RunInfo};
+use crate::report::aggregate::{Aggregate, Outcome};
+use crate::report::files::{JUNIT_FILE, REPORT_FILE};
+use crate::report::requirement::RequirementVerdict;
+use crate::report::settings::{Settings, Verbosity};
+use crate::report::summary::{Conformance, Counts, Summary};
+
+/// The summary with styles; in quiet mode only the verdict.
+pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String {
+    let summary = run.summary();
+    let verdict = verdict(run, &summary);
+    if settings.verbosity == Verbosity::Quiet {
+        return format!("{verdict}\n");
+    }
+    let reports = match &settings.report_dir {
+        Some(folder) => {
+            let files = [REPORT_FILE, JUNIT_FILE].map(|file| folder.join(file).display().to_string());
+            format!("{} {}\n", paint(DIM, "reports       "), files.join(", "))
+        }
+        None => String::new(),
+    };
+    [
+        "\n",
+        &failed_requirements(run, width),
+        &skipped(run),
+        &counts(run, summary.counts),
+        &run.info().map(about).unwrap_or_default(),
+        &reports,
+        "\n",
+        &verdict,
+        "\n",
+    ]
+    .concat()
+}
+
+/// The line for people and log searches.
+fn verdict(run: &Aggregate, summary: &Summary) -> String {
+    match summary.conformance {
+        Conformance::Conformant => {
+            let holes = holes(run);
+            let but =
+                if holes.is_empty() { String::new() } else { format!(" (not proved: {})", holes.join(", ")) };
+            format!("{}{but}", paint(GREEN, "conformant"))
+        }
+        Conformance::NonConformant => {
+            format!("{} {}", paint(RED, "NOT conformant:"), summary.failed.join(", "))
+        }
+        Conformance::Inconclusive => {
+            let why = if run.cut_short() {
+                "the run did not come to its end".to_owned()
+            } else {
+                format!("nothing is known about {}", count(summary.counts.inconclusive, "case"))
+            };
+            format!("{} {why}", paint(YELLOW, "inconclusive:"))
+        }
+        Conformance::NothingRun => {
+            let why =
+                if summary.counts.planned == 0 { "no case was selected" } else { "every case was skipped" };
+            format!("{} {why}", paint(YELLOW, "nothing run:"))
+        }
+        Conformance::NotDecided => {
+            paint(GREEN, "all selected cases passed (filtered run: no verdict on conformance)")
+        }
+    }
+}
+
+/// Ids of the requirements about which a run without failures still says nothing.
+fn holes(run: &Aggregate) -> Vec<&str> {
+    let unproved = [RequirementVerdict::Skipped, RequirementVerdict::NotProved];
+    run.requirements()
+        .filter(|requirement| unproved.contains(&requirement.verdict))
+        .map(|requirement| requirement.info.id.as_str())
+        .collect()
+}
+
+fn failed_requirements(run: &Aggregate, width: u16) -> String {
+    let rows: Vec<Vec<String>> = run
+        .requirements()
+        .filter(|requirement| requirement.verdict == RequirementVerdict::Failed)
+        .map(|requirement| {
+            let cases: Vec<String> = requirement
+                .cases
+                .iter()
+                .filter(|case| matches!(case.outcome, Outcome::Failed(_)))
+                .map(|case| case.info.id.to_string())
+                .collect();
+            let info = requirement.info;
+            vec![info.id.clone(), level(info.level).to_owned(), info.statement.clone(), cases.join(", ")]
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let rows = table(&["id", "level", "requirement", "failed in"], rows, width.saturating_sub(2));
+    format!("{}\n{}\n", paint(BOLD, "requirements that are not met"), indent(&rows, 2))
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Must => "MUST",
+        Level::Should => "SHOULD",
+        Level::May => "MAY",
+    }
+}
+
+fn skipped(run: &Aggregate) -> String {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for case in run.cases() {
+        if let Outcome::Skipped(reason) = case.outcome {
+            reasons.entry(reason).or_default().push(case.info.id.to_string());
+        }
+    }
+    let lines: Vec<String> = reasons
+        .into_iter()
+        .map(|(reason, cases)| format!("{} {reason}: {}\n", paint(BOLD, "skipped"), cases.join(", ")))
+        .collect();
+    if lines.is_empty() { String::new() } else { format!("{}\n", lines.concat()) }
+}
+
+fn counts(run: &Aggregate, counts: Counts) -> String {
+    let mut parts = vec![paint(GREEN, &format!("{} passed", counts.passed))];
+    let others = [
+        (counts.failed, "failed", RED),
+        (counts.inconclusive, "inconclusive", YELLOW),
+        (counts.skipped, "skipped", DIM),
+    ];
+    for (number, word, style) in others.into_iter().filter(|(number, ..)| *number > 0) {
+        parts.push(paint(style, &format!("{number} {word}")));
+    }
+    format!("{} of {} in {}\n", parts.join(", "), count(counts.planned, "case"), time(run.elapsed()))
+}
+
+fn about(info: &RunInfo) -> String {
+    let cluster = &info.cluster;
+    let implementation = &info.implementation;
+    let start = if info.cluster_start.is_zero() {
+        String::new()
+    } else {
+        format!(", started in {}", time(info.cluster_start))
+    };
+    format!(
+        "{} {} {} of {}\n{} {} {} ({}{start})\n",
+        paint(DIM, "implementation"),
+        implementation.name,
+        implementation.version,
+        implementation.organization,
+        paint(DIM, "cluster       "),
+        cluster.backend,
+        cluster.kubernetes_version,
+        cluster.distribution,
+    )
+}

@@ -1,0 +1,37 @@
+//! What people and machines get to see of a run.
+//!
+//! Reporters only consume [`Event`](crate::event::Event)s, and nothing else in the crate prints while a
+//! run lasts. One [`Aggregate`] turns events into data; everything written is a view of it, so that no
+//! two outputs can disagree about a verdict:
+//!
+//! ```text
+//! events ──▶ aggregate ──▶ summary ──▶ exit code
+//!    │           ├──▶ junit.xml
+//!    │           └──▶ report.yaml
+//!    └──▶ human (stderr)
+//! ```
+//!
+//! Not here: the judgement itself ([`crate::check`]) and the recorded events of the cluster
+//! ([`crate::record`]).
+
+mod aggregate;
+mod conformance;
+mod error;
+mod files;
+mod human;
+mod junit;
+mod requirement;
+mod settings;
+mod summary;
+mod task;
+
+#[cfg(test)]
+mod fixture;
+
+pub use aggregate::{Aggregate, CaseView, Outcome};
+pub use error::ReportError;
+pub use files::{JUNIT_FILE, REPORT_FILE};
+pub use requirement::{RequirementVerdict, RequirementView};
+pub use settings::{ColorChoice, Progress, Settings, Verbosity};
+pub use summary::{Conformance, Counts, Summary};
+pub use task::{spawn, spawn_progress};

@@ -1,0 +1,146 @@
+//! Claims about objects, and the temporal operators that quantify them over the recorded history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::expression::Expression;
+use super::golden::Golden;
+use crate::yaml::{Location, Node};
+
+/// Something that has to be true of the recorded history.
+#[derive(Debug, Clone)]
+pub struct Assertion {
+    /// Which claim, and how it is quantified over time.
+    pub operator: Operator,
+    /// Where the assertion is written.
+    pub location: Location,
+}
+
+/// How claims are quantified over the versions of a history.
+#[derive(Debug, Clone)]
+pub enum Operator {
+    /// Some version in the window satisfies the claim. The window begins with the versions that were
+    /// current when the last action began and ends `within` after the assertion was reached.
+    Eventually {
+        /// The claim.
+        claim: Claim,
+        /// How long the window stays open once the assertion is reached.
+        within: Duration,
+    },
+    /// Every recorded version of every object that the target names satisfies the claim, and there is at
+    /// least one.
+    Always(Claim),
+    /// No recorded version of any object that the target names satisfies the claim.
+    Never(Claim),
+    /// Versions that satisfy the claims exist in this order, each with a higher resource version than
+    /// the one before.
+    Sequence(Vec<Claim>),
+    /// Exactly `count` objects, told apart by uid, ever had a version that satisfies the claim.
+    Exactly {
+        /// How many.
+        count: usize,
+        /// The claim.
+        claim: Claim,
+    },
+}
+
+impl Operator {
+    /// The keyword of the operator.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Self::Eventually { .. } => "eventually",
+            Self::Always(_) => "always",
+            Self::Never(_) => "never",
+            Self::Sequence(_) => "sequence",
+            Self::Exactly { .. } => "exactly",
+        }
+    }
+}
+
+/// What is said about which objects.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Which objects.
+    pub target: Target,
+    /// What is said about each of them.
+    pub condition: Condition,
+    /// Where the claim is written.
+    pub location: Location,
+}
+
+/// Which objects a claim is about.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The object that a step created or applied under this alias.
+    Object {
+        /// The alias.
+        alias: String,
+    },
+    /// Objects of a kind in the scenario's namespace (or, for kinds of the cluster, anywhere).
+    Resources {
+        /// `apiVersion`, for example `batch/v1`.
+        api_version: String,
+        /// `kind`, for example `Job`.
+        kind: String,
+        /// Only the object of this name.
+        name: Option<String>,
+        /// Only objects with these labels.
+        labels: BTreeMap<String, String>,
+        /// Only objects whose chain of controller owner references leads to the object of this alias.
+        of: Option<String>,
+    },
+    /// Objects that a `render` step produced from the chart; they have no history, only one version.
+    Rendered {
+        /// The name given to the `render` step.
+        of: String,
+        /// `kind`.
+        kind: String,
+        /// Only the object of this name.
+        name: Option<String>,
+    },
+}
+
+/// What is said about one version of one object; all given parts have to hold.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
+    /// `Some(false)`: the object is not there (never existed, or its last version is a deletion).
+    pub exists: Option<bool>,
+    /// A subset of the object, with operators such as `$absent`; runtime templates are expanded by the
+    /// engine before it is judged.
+    pub matches: Option<Node>,
+    /// The expected whole object.
+    pub golden: Option<Golden>,
+    /// A CEL expression over `self`, `case`, `namespace` and `objects`.
+    pub cel: Option<Arc<Expression>>,
+}
+
+/// What names in expressions and targets stand for in a running scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings {
+    /// Namespace of the scenario.
+    pub namespace: String,
+    /// The values of the case, a JSON object.
+    pub case: serde_json::Value,
+    /// Objects by alias, for targets and as `objects.<alias>` in expressions.
+    pub objects: BTreeMap<String, BoundObject>,
+    /// Rendered objects by the name of their `render` step.
+    pub rendered: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+/// The object behind an alias.
+#[derive(Debug, Clone)]
+pub struct BoundObject {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// Namespace; empty for objects of the cluster.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `metadata.uid` as the API server answered when it was created.
+    pub uid: String,
+    /// The object as the API server answered, or as last seen.
+    pub latest: Arc<serde_json::Value>,
+}

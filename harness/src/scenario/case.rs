@@ -1,0 +1,101 @@
+//! A case: one scenario with one row of its table, ready to be run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::document::{Capability, SubjectMode};
+use super::step::{Manifest, Step};
+use crate::event::{CaseId, CaseInfo};
+
+/// One scenario with one row of its case table.
+#[derive(Debug, Clone)]
+pub struct PlannedCase {
+    /// Which.
+    pub id: CaseId,
+    /// File of the scenario.
+    pub file: PathBuf,
+    /// What it claims.
+    pub summary: String,
+    /// Labels of the scenario.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Ids of the requirements that it proves.
+    pub requirements: Vec<String>,
+    /// What the cluster must have.
+    pub requires: Vec<Capability>,
+    /// Why it is not run at present.
+    pub skip: Option<String>,
+    /// Whether only cases that have this are run.
+    pub focus: bool,
+    /// The deadline of the whole case.
+    pub timeout: Duration,
+    /// Whether a controller runs, and for whom.
+    pub subject: SubjectMode,
+    /// Chart values of the controller.
+    pub values: serde_json::Value,
+    /// The values of the row, a JSON object.
+    pub case: serde_json::Value,
+    /// What is there before the first step.
+    pub objects: Vec<Manifest>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Assertions over the whole history.
+    pub expect: Vec<Step>,
+}
+
+impl PlannedCase {
+    /// What reporters are told about the case.
+    pub fn info(&self) -> CaseInfo {
+        CaseInfo {
+            id: self.id.clone(),
+            area: self.labels.get("area").cloned().unwrap_or_default(),
+            file: self.file.display().to_string(),
+            summary: self.summary.clone(),
+            requirements: self.requirements.clone(),
+        }
+    }
+
+    /// Whether pods must really run.
+    pub fn requires_node(&self) -> bool {
+        self.requires.contains(&Capability::Node)
+    }
+
+    /// Why it is not run at present.
+    pub fn skip(&self) -> Option<&str> {
+        self.skip.as_deref()
+    }
+
+    /// Whether only cases that have this are run.
+    pub fn focus(&self) -> bool {
+        self.focus
+    }
+
+    /// Whether the case acts on a cluster at all, or only renders the chart.
+    pub fn needs_namespace(&self) -> bool {
+        self.subject != SubjectMode::None || !self.objects.is_empty()
+    }
+}
+
+/// Which cases are wanted; every given part narrows the selection.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Parts of case ids; one of them must be contained.
+    pub names: Vec<String>,
+    /// Ids of requirements; one of them must be proved.
+    pub requirements: Vec<String>,
+    /// Labels that the scenario must have.
+    pub labels: Vec<(String, String)>,
+    /// Whole case ids; one of them must be equal. Used by test runners that name what they want.
+    pub exact: Vec<String>,
+}
+
+impl Filter {
+    /// Whether the case is wanted.
+    pub fn selects(&self, case: &PlannedCase) -> bool {
+        let id = case.id.to_string();
+        (self.names.is_empty() || self.names.iter().any(|name| id.contains(name)))
+            && (self.exact.is_empty() || self.exact.contains(&id))
+            && (self.requirements.is_empty()
+                || self.requirements.iter().any(|wanted| case.requirements.contains(wanted)))
+            && self.labels.iter().all(|(key, value)| case.labels.get(key) == Some(value))
+    }
+}

@@ -1,0 +1,421 @@
+//! The documents as they are written: the types behind the JSON Schema.
+//!
+//! They hold only what serde can check. [`super::suite`] turns them into the typed values that the engine
+//! works with, and reports everything else that is wrong with them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::yaml::{Located, Node};
+
+/// The version of every document of the harness.
+pub const API_VERSION: &str = "hallmark.dev/v1alpha1";
+
+/// A scenario: what is given, what is done, and what has to be true of the recorded history.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(title = "Scenario")]
+pub struct ScenarioDocument {
+    /// `hallmark.dev/v1alpha1`.
+    pub api_version: Located<String>,
+    /// `Scenario`.
+    pub kind: Located<String>,
+    /// Name and labels.
+    pub metadata: Metadata,
+    /// The scenario itself.
+    pub spec: ScenarioSpec,
+}
+
+/// Name and labels of a document.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Unique in the suite; lower-case letters, digits and dashes.
+    pub name: Located<String>,
+    /// Labels for selection; `area` groups reports.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What a scenario says.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ScenarioSpec {
+    /// Ids of the requirements that the scenario proves.
+    pub requirements: Vec<Located<String>>,
+    /// What it claims, in one sentence.
+    pub summary: String,
+    /// What the cluster must have: `node` (pods really run).
+    #[serde(default)]
+    pub requires: Vec<Located<Capability>>,
+    /// Why the scenario is not run at present; shown in reports.
+    #[serde(default)]
+    pub skip: Option<String>,
+    /// Run only the scenarios that have this set, for work on one of them.
+    #[serde(default)]
+    pub focus: bool,
+    /// The whole case must end within this time; 60 s unless told.
+    #[serde(default)]
+    pub timeout: Option<Located<String>>,
+    /// What is there before the first step.
+    #[serde(default)]
+    pub given: Given,
+    /// One run of the scenario for each entry; `${{ case.… }}` refers to its values.
+    #[serde(default)]
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub cases: Vec<Node>,
+    /// What is done, in order.
+    #[serde(default)]
+    #[schemars(with = "Vec<StepDocument>")]
+    pub steps: Vec<Node>,
+    /// What has to be true of the whole history once the steps are done.
+    #[serde(default)]
+    #[schemars(with = "Vec<StepDocument>")]
+    pub expect: Vec<Node>,
+}
+
+/// Something that not every cluster has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Capability {
+    /// A kubelet: pods really run.
+    Node,
+}
+
+/// What is there before the first step.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Given {
+    /// Whether a controller runs, and for whom.
+    #[serde(default)]
+    pub subject: SubjectMode,
+    /// Chart values of the controller; scenarios with equal values share one release.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub values: Option<Node>,
+    /// Manifests that are created in this order, each known by its `metadata.name` as alias.
+    #[serde(default)]
+    pub objects: Vec<Located<String>>,
+}
+
+/// Whether a controller runs, and for whom.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SubjectMode {
+    /// One that serves all scenarios with equal chart values.
+    #[default]
+    Shared,
+    /// One of its own, installed in the scenario's namespace with the rights of one namespace; needed by
+    /// steps that restart, kill or upgrade it.
+    Dedicated,
+    /// None: the scenario only renders the chart.
+    None,
+}
+
+/// One step; the key says what is done.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StepDocument {
+    /// Creates an object; it must not exist.
+    Create(ManifestDocument),
+    /// Applies an object by server-side apply.
+    Apply(ApplyDocument),
+    /// Patches an object with a JSON merge patch (RFC 7386).
+    Patch(PatchDocument),
+    /// Deletes an object.
+    Delete(ObjectDocument),
+    /// Plays the end of a Job, as if its pods had run.
+    Finish(FinishDocument),
+    /// Stops the controller with SIGTERM and starts it again.
+    Restart {},
+    /// Kills the controller with SIGKILL and starts it again.
+    Kill {},
+    /// Upgrades the controller's release to other chart values.
+    Upgrade(UpgradeDocument),
+    /// Renders the chart without installing it.
+    Render(RenderDocument),
+    /// Waits until the controller has processed an object that was created now.
+    Fence {},
+    /// Some recorded version satisfies the claim, now or within the given time.
+    Eventually(ClaimDocument),
+    /// Every recorded version satisfies the claim, and there is at least one.
+    Always(ClaimDocument),
+    /// No recorded version satisfies the claim.
+    Never(ClaimDocument),
+    /// Versions that satisfy these claims come in this order.
+    Sequence(Vec<ClaimDocument>),
+    /// Exactly `count` objects ever satisfied the claim.
+    Exactly(ClaimDocument),
+}
+
+/// An object to be created.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ManifestDocument {
+    /// A manifest, relative to the scenario's file.
+    pub file: Located<String>,
+    /// The alias for later steps; `metadata.name` unless told.
+    #[serde(rename = "as", default)]
+    pub alias: Option<Located<String>>,
+    /// Values by path, put into the manifest; `{$absent: true}` removes the path.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub set: Option<Node>,
+    /// The API server must refuse the object, with a message that matches this regular expression.
+    #[serde(default)]
+    pub refused: Option<Located<String>>,
+}
+
+/// An object to be applied.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ApplyDocument {
+    /// A manifest, relative to the scenario's file.
+    pub file: Located<String>,
+    /// The alias for later steps; `metadata.name` unless told.
+    #[serde(rename = "as", default)]
+    pub alias: Option<Located<String>>,
+    /// Values by path, put into the manifest; `{$absent: true}` removes the path.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub set: Option<Node>,
+    /// The field manager; `hallmark-scenario` unless told.
+    #[serde(default)]
+    pub field_manager: Option<String>,
+    /// Take fields over from other managers.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// A patch.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PatchDocument {
+    /// The object known by this alias.
+    #[serde(default)]
+    pub object: Option<Located<String>>,
+    /// The Job of an object.
+    #[serde(default)]
+    pub job: Option<OwnedDocument>,
+    /// `status` patches the status subresource.
+    #[serde(default)]
+    pub subresource: Option<Located<Subresource>>,
+    /// The JSON merge patch.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub merge: Node,
+}
+
+/// A subresource that can be patched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Subresource {
+    /// `/status`.
+    Status,
+}
+
+/// One object.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ObjectDocument {
+    /// The object known by this alias.
+    #[serde(default)]
+    pub object: Option<Located<String>>,
+    /// The Job of an object.
+    #[serde(default)]
+    pub job: Option<OwnedDocument>,
+}
+
+/// Objects that belong to another one by their controller owner references, directly or through others.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OwnedDocument {
+    /// Alias of the owner.
+    #[serde(default)]
+    pub of: Option<Located<String>>,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Only objects with these labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The end of a Job.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FinishDocument {
+    /// Which Job.
+    pub job: OwnedDocument,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// Reason of the terminal condition.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Message of the terminal condition.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// How long ago it ended; now unless told.
+    #[serde(default)]
+    pub ago: Option<Located<String>>,
+    /// Whether `status.failed` counts the failure; true unless told.
+    #[serde(default)]
+    pub counted: Option<bool>,
+}
+
+/// How a Job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// With the condition Complete.
+    Succeeded,
+    /// With the condition Failed.
+    Failed,
+}
+
+/// Other chart values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UpgradeDocument {
+    /// The chart values after the upgrade.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub values: Node,
+}
+
+/// A rendering of the chart.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RenderDocument {
+    /// The name by which `rendered` refers to it.
+    #[serde(rename = "as", default)]
+    pub alias: Option<Located<String>>,
+    /// Chart values.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub values: Option<Node>,
+    /// Files of values that the chart ships, relative to the chart.
+    #[serde(default)]
+    pub value_files: Vec<Located<String>>,
+    /// Rendering must fail with a message that matches this regular expression.
+    #[serde(default)]
+    pub fails: Option<Located<String>>,
+}
+
+/// What is said about which objects. Exactly one of `object`, `job`, `configMap`, `pod`, `resource` and
+/// `rendered` names the objects; all given conditions have to hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClaimDocument {
+    /// The object known by this alias.
+    #[serde(default)]
+    pub object: Option<Located<String>>,
+    /// Jobs.
+    #[serde(default)]
+    pub job: Option<OwnedDocument>,
+    /// `ConfigMap`s.
+    #[serde(default)]
+    pub config_map: Option<OwnedDocument>,
+    /// Pods.
+    #[serde(default)]
+    pub pod: Option<OwnedDocument>,
+    /// Objects of any kind.
+    #[serde(default)]
+    pub resource: Option<ResourceDocument>,
+    /// Objects of a rendering.
+    #[serde(default)]
+    pub rendered: Option<RenderedDocument>,
+    /// `false`: no such object is there.
+    #[serde(default)]
+    pub exists: Option<bool>,
+    /// A part of the object; lists of named entries match by name; `$absent` and other operators are
+    /// described in the scenario reference.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub matches: Option<Node>,
+    /// The file that holds the whole expected object, relative to the scenario's file.
+    #[serde(default)]
+    pub golden: Option<Located<String>>,
+    /// A CEL expression over `self`, `case`, `namespace` and `objects`.
+    #[serde(default)]
+    pub cel: Option<Located<String>>,
+    /// For `eventually`: how long to wait; 5 s unless told.
+    #[serde(default)]
+    pub within: Option<Located<String>>,
+    /// For `exactly`: how many objects.
+    #[serde(default)]
+    pub count: Option<Located<usize>>,
+}
+
+/// Objects of any kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ResourceDocument {
+    /// `apiVersion` of the objects.
+    pub api_version: String,
+    /// `kind` of the objects.
+    pub kind: String,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Only objects with these labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Only objects that belong to the object of this alias.
+    #[serde(default)]
+    pub of: Option<Located<String>>,
+}
+
+/// Objects of a rendering.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RenderedDocument {
+    /// The name of the `render` step; `chart` unless told.
+    #[serde(default)]
+    pub of: Option<Located<String>>,
+    /// `kind` of the objects.
+    pub kind: String,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// A suite: what all scenarios of a folder have in common.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(title = "Suite")]
+pub struct SuiteDocument {
+    /// `hallmark.dev/v1alpha1`.
+    pub api_version: Located<String>,
+    /// `Suite`.
+    pub kind: Located<String>,
+    /// Name and labels.
+    pub metadata: Metadata,
+    /// The suite itself.
+    pub spec: SuiteSpec,
+}
+
+/// What a suite says.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SuiteSpec {
+    /// The requirement catalogue, relative to the suite's file.
+    pub requirements: Located<String>,
+    /// The implementation under test unless the command line names another one.
+    #[serde(default)]
+    pub implementation: Option<Located<String>>,
+    /// How "the controller has processed everything up to now" is recognised.
+    #[serde(default)]
+    pub fence: Option<FenceDocument>,
+}
+
+/// A sentinel object that the controller must process.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FenceDocument {
+    /// The manifest of the sentinel, relative to the suite's file; its name is made unique.
+    pub file: Located<String>,
+    /// The part of the object that shows that the controller processed it.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub matches: Node,
+}

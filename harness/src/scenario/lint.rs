@@ -1,0 +1,204 @@
+//! What is wrong with a scenario beyond its syntax, found without a cluster.
+
+use std::collections::BTreeSet;
+
+use super::assertion::{Claim, Operator, Target};
+use super::case::PlannedCase;
+use super::document::{API_VERSION, ScenarioDocument, SubjectMode};
+use super::reader::aliases;
+use super::step::{Action, Step};
+use crate::diagnostic::Diagnostic;
+use crate::event::RequirementInfo;
+use crate::yaml::{Located, Node};
+
+/// Checks `apiVersion` and `kind`.
+pub(super) fn header(
+    api_version: &Located<String>,
+    kind: &Located<String>,
+    expected: &str,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if api_version.value != API_VERSION {
+        problems.push(
+            Diagnostic::new(
+                api_version.location.clone(),
+                format!("unknown apiVersion `{}`", api_version.value),
+            )
+            .with_help(format!("this version of the harness reads `{API_VERSION}`")),
+        );
+    }
+    if kind.value != expected {
+        problems.push(Diagnostic::new(
+            kind.location.clone(),
+            format!("kind `{}` where `{expected}` is expected", kind.value),
+        ));
+    }
+}
+
+/// Every id a scenario names must be in the catalogue, and there must be one.
+pub(super) fn known_requirements(
+    named: &[Located<String>],
+    catalogue: &[RequirementInfo],
+    problems: &mut Vec<Diagnostic>,
+) {
+    for id in named {
+        if catalogue.iter().any(|requirement| requirement.id == id.value) {
+            continue;
+        }
+        let mut problem = Diagnostic::new(id.location.clone(), format!("unknown requirement `{}`", id.value));
+        let nearest = catalogue
+            .iter()
+            .map(|requirement| (similarity(&requirement.id, &id.value), &requirement.id))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((_, nearest)) = nearest.filter(|(ratio, _)| *ratio > 0.6) {
+            problem = problem.with_help(format!("did you mean `{nearest}`?"));
+        }
+        problems.push(problem);
+    }
+}
+
+fn similarity(a: &str, b: &str) -> f32 {
+    similar::TextDiff::from_chars(a, b).ratio()
+}
+
+/// The rows of a case table by name; a scenario without a table has one row without a name.
+pub(super) fn rows(cases: &[Node], problems: &mut Vec<Diagnostic>) -> Vec<(String, serde_json::Value)> {
+    if cases.is_empty() {
+        return vec![(String::new(), serde_json::json!({}))];
+    }
+    let mut names = BTreeSet::new();
+    let mut rows = Vec::with_capacity(cases.len());
+    for case in cases {
+        let Some(name) = case.get("name").and_then(Node::as_str) else {
+            problems.push(
+                Diagnostic::new(case.location.clone(), "a case without a name")
+                    .with_help("give every row of the table a `name`"),
+            );
+            continue;
+        };
+        if names.insert(name.to_owned()) {
+            rows.push((name.to_owned(), case.to_json()));
+        } else {
+            problems.push(Diagnostic::new(case.location.clone(), format!("case `{name}` stands twice")));
+        }
+    }
+    rows
+}
+
+/// Case ids are unique in a suite.
+pub(super) fn unique_names(cases: &[PlannedCase], problems: &mut Vec<Diagnostic>) {
+    let mut seen = BTreeSet::new();
+    for case in cases {
+        if seen.insert(&case.id) {
+            continue;
+        }
+        if let Some(place) = case.steps.first().or(case.expect.first()) {
+            problems.push(Diagnostic::new(
+                place.location.clone(),
+                format!("the name `{}` is used by another scenario", case.id),
+            ));
+        }
+    }
+}
+
+/// Aliases are defined before they are used, steps fit the subject, and something is claimed at all.
+pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &mut Vec<Diagnostic>) {
+    let spec = &document.spec;
+    if spec.requirements.is_empty() {
+        problems.push(
+            Diagnostic::new(document.metadata.name.location.clone(), "the scenario proves no requirement")
+                .with_help("name the ids in `spec.requirements`"),
+        );
+    }
+    let mut known: BTreeSet<&str> = case.objects.iter().map(|manifest| manifest.alias.as_str()).collect();
+    let mut rendered: BTreeSet<&str> = BTreeSet::new();
+    for step in case.steps.iter().chain(&case.expect) {
+        step_fits(step, case, problems);
+        for target in targets(&step.action) {
+            for alias in aliases(target).filter(|alias| !known.contains(alias)) {
+                problems.push(
+                    Diagnostic::new(
+                        step.location.clone(),
+                        format!("no step before this one creates `{alias}`"),
+                    )
+                    .with_help("an alias is the `as` of a create or apply step, or the name of its object"),
+                );
+            }
+            if let Target::Rendered { of, .. } = target
+                && !rendered.contains(of.as_str())
+            {
+                problems.push(Diagnostic::new(
+                    step.location.clone(),
+                    format!("no step before this one renders `{of}`"),
+                ));
+            }
+        }
+        match &step.action {
+            Action::Create { manifest, .. } | Action::Apply { manifest, .. } => {
+                known.insert(&manifest.alias);
+            }
+            Action::Render(render) => {
+                rendered.insert(&render.alias);
+            }
+            _ => {}
+        }
+    }
+    for step in case.expect.iter().filter(|step| !step.action.is_assertion()) {
+        problems.push(
+            Diagnostic::new(step.location.clone(), "`expect` holds assertions only")
+                .with_help("move it to `steps`"),
+        );
+    }
+    if !case.steps.iter().chain(&case.expect).any(|step| claims_something(&step.action)) {
+        problems.push(
+            Diagnostic::new(
+                document.metadata.name.location.clone(),
+                "the scenario claims nothing and cannot fail",
+            )
+            .with_help("add an assertion to `steps` or `expect`"),
+        );
+    }
+}
+
+fn step_fits(step: &Step, case: &PlannedCase, problems: &mut Vec<Diagnostic>) {
+    if step.action.needs_dedicated_subject() && case.subject != SubjectMode::Dedicated {
+        problems.push(
+            Diagnostic::new(step.location.clone(), "this step needs a subject that no other scenario uses")
+                .with_help("write `given: {subject: dedicated}`"),
+        );
+    }
+    if matches!(step.action, Action::Fence) && case.subject == SubjectMode::None {
+        problems.push(Diagnostic::new(step.location.clone(), "a fence needs a subject"));
+    }
+}
+
+fn claims_something(action: &Action) -> bool {
+    match action {
+        Action::Assert(_) => true,
+        Action::Create { refused, .. } => refused.is_some(),
+        Action::Render(render) => render.fails.is_some(),
+        _ => false,
+    }
+}
+
+fn targets(action: &Action) -> Vec<&Target> {
+    match action {
+        Action::Patch { target, .. } | Action::Delete { target } => vec![target],
+        Action::Finish(finish) => vec![&finish.job],
+        Action::Assert(assertion) => {
+            claims(&assertion.operator).into_iter().map(|claim| &claim.target).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Every claim under an operator.
+pub(super) fn claims(operator: &Operator) -> Vec<&Claim> {
+    match operator {
+        Operator::Eventually { claim, .. }
+        | Operator::Always(claim)
+        | Operator::Never(claim)
+        | Operator::Exactly { claim, .. } => vec![claim],
+        Operator::Sequence(claims) => claims.iter().collect(),
+    }
+}

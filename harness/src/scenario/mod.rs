@@ -1,0 +1,28 @@
+//! Suites and scenarios: from text to typed values that remember where they were written.
+//!
+//! Nothing here knows of clusters. Everything that can be known before a cluster exists is checked
+//! here: unknown fields, wrong types, unknown requirement ids, missing files, expressions that do not
+//! compile; see [`suite`] for what is found when.
+//!
+//! ```text
+//! file ──yaml──▶ Node ──template(case)──▶ Node ──decode──▶ document ──reader──▶ PlannedCase
+//! ```
+
+pub mod assertion;
+pub mod case;
+pub mod catalogue;
+pub mod document;
+mod duration;
+pub mod expression;
+mod files;
+pub mod golden;
+mod lint;
+mod reader;
+pub mod schema;
+mod set;
+pub mod step;
+pub mod suite;
+pub mod template;
+
+pub use case::{Filter, PlannedCase};
+pub use reader::describe as describe_target;

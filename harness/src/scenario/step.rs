@@ -1,0 +1,128 @@
+//! Steps as the engine performs them: checked, files read, `case` put in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::assertion::{Assertion, Target};
+use super::document::Outcome;
+use crate::yaml::{Location, Node};
+
+/// One step of a case.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// Where it is written.
+    pub location: Location,
+    /// The step in a few words, for the record and for people.
+    pub summary: String,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Creates an object, or proves that the API server refuses it.
+    Create {
+        /// The object.
+        manifest: Manifest,
+        /// The pattern of the refusal that is expected.
+        refused: Option<Regex>,
+    },
+    /// Applies an object server-side.
+    Apply {
+        /// The object.
+        manifest: Manifest,
+        /// The field manager.
+        field_manager: String,
+        /// Whether fields are taken over from other managers.
+        force: bool,
+    },
+    /// Sends a JSON merge patch.
+    Patch {
+        /// Which object.
+        target: Target,
+        /// The patch; may hold templates of the running scenario.
+        merge: Node,
+        /// Whether it goes to `/status`.
+        status: bool,
+    },
+    /// Deletes an object.
+    Delete {
+        /// Which object.
+        target: Target,
+    },
+    /// Plays the end of a Job.
+    Finish(Finish),
+    /// Stops the subject gracefully and starts it again.
+    Restart,
+    /// Kills the subject and starts it again.
+    Kill,
+    /// Upgrades the subject's release to other values and waits until it is ready.
+    Upgrade {
+        /// All chart values after the upgrade.
+        values: serde_json::Value,
+    },
+    /// Renders the chart.
+    Render(Render),
+    /// Waits until the subject has processed a sentinel.
+    Fence,
+    /// Judges the record.
+    Assert(Assertion),
+}
+
+impl Action {
+    /// Whether the step needs a subject that no other scenario uses.
+    pub fn needs_dedicated_subject(&self) -> bool {
+        matches!(self, Self::Restart | Self::Kill | Self::Upgrade { .. })
+    }
+
+    /// Whether the step is an assertion, which never opens a new window for `eventually`.
+    pub fn is_assertion(&self) -> bool {
+        matches!(self, Self::Assert(_))
+    }
+}
+
+/// An object that a step sends.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The object; may hold templates of the running scenario.
+    pub object: Node,
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// How later steps call it.
+    pub alias: String,
+}
+
+/// The end of a Job.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// Which Job.
+    pub job: Target,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// Reason of the terminal condition.
+    pub reason: Option<String>,
+    /// Message of the terminal condition.
+    pub message: Option<String>,
+    /// How long ago it ended.
+    pub ago: Duration,
+    /// Whether `status.failed` counts a failure.
+    pub counted: bool,
+}
+
+/// A rendering of the chart.
+#[derive(Debug, Clone)]
+pub struct Render {
+    /// The name for later steps.
+    pub alias: String,
+    /// Chart values.
+    pub values: serde_json::Value,
+    /// Files of values, relative to the chart.
+    pub value_files: Vec<PathBuf>,
+    /// The pattern of the failure that is expected.
+    pub fails: Option<Regex>,
+}

@@ -1,0 +1,319 @@
+//! Loading a suite: every file below a folder that holds a `suite.yaml`.
+//!
+//! Loading is linting: all problems of all files are found in one go, and a suite with a problem is never
+//! run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::case::PlannedCase;
+use super::document::{Given, ScenarioDocument, StepDocument, SuiteDocument};
+use super::files::Files;
+use super::reader::Reader;
+use super::step::{Manifest, Step};
+use super::{catalogue, duration, lint};
+use crate::diagnostic::Diagnostic;
+use crate::event::{CaseId, RequirementInfo};
+use crate::yaml::{Location, Node, Source, decode};
+
+/// The deadline of a case unless told.
+const CASE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The file that makes a folder a suite.
+pub const SUITE_FILE: &str = "suite.yaml";
+
+/// A suite that is free of problems.
+#[derive(Debug)]
+pub struct Suite {
+    name: String,
+    root: PathBuf,
+    digest: String,
+    implementation: Option<PathBuf>,
+    requirements: Vec<RequirementInfo>,
+    fence: Option<Fence>,
+    cases: Vec<PlannedCase>,
+}
+
+/// How "the subject has processed everything up to now" is recognised.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    /// The sentinel.
+    pub manifest: Manifest,
+    /// The part of the sentinel that shows that it was processed.
+    pub matches: Node,
+}
+
+/// Everything that is wrong with a suite.
+#[derive(Debug, thiserror::Error)]
+#[error("{} has {} problem(s)", path.display(), diagnostics.len())]
+pub struct LoadError {
+    /// The folder.
+    pub path: PathBuf,
+    /// The problems, by file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How a suite is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions {
+    /// Golden files that do not exist are no problem: they are about to be written.
+    pub bless: bool,
+}
+
+impl Suite {
+    /// Reads and checks the suite in the folder `path`.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        Self::load_with(path, LoadOptions::default())
+    }
+
+    /// Reads and checks the suite in the folder `path`.
+    pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, LoadError> {
+        let mut loader = Loader { root: path, options, files: Files::default(), problems: Vec::new() };
+        let suite = loader.suite();
+        let mut diagnostics = loader.problems;
+        match suite {
+            Some(suite) if diagnostics.is_empty() => Ok(suite),
+            _ => {
+                diagnostics.sort_by(|a, b| {
+                    let key = |d: &Diagnostic| {
+                        let span = d.location.span;
+                        (d.location.source.path().to_owned(), span.line, span.column, d.message.clone())
+                    };
+                    key(a).cmp(&key(b))
+                });
+                // A problem of a fixture or of a scenario with many cases is met once per use.
+                diagnostics.dedup();
+                Err(LoadError { path: path.to_owned(), diagnostics })
+            }
+        }
+    }
+
+    /// Name of the suite.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of the suite.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// SHA-256 over all files that belong to it.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The implementation file that the suite names.
+    pub fn implementation(&self) -> Option<&Path> {
+        self.implementation.as_deref()
+    }
+
+    /// The requirement catalogue.
+    pub fn requirements(&self) -> &[RequirementInfo] {
+        &self.requirements
+    }
+
+    /// How it is recognised that everything was processed.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// All cases, by file and row.
+    pub fn cases(&self) -> &[PlannedCase] {
+        &self.cases
+    }
+}
+
+struct Loader<'a> {
+    root: &'a Path,
+    options: LoadOptions,
+    files: Files,
+    problems: Vec<Diagnostic>,
+}
+
+impl Loader<'_> {
+    fn suite(&mut self) -> Option<Suite> {
+        let path = self.root.join(SUITE_FILE);
+        let (_, mut documents) = self.files.documents(&path, None, &mut self.problems)?;
+        if documents.is_empty() {
+            self.problems.push(Diagnostic::new(
+                Location::start_of(&Source::new(&path, String::new())),
+                "the file holds no document",
+            ));
+            return None;
+        }
+        let node = documents.swap_remove(0);
+        let document: SuiteDocument = match decode(&node) {
+            Ok(document) => document,
+            Err(error) => {
+                self.problems.push(error.into_diagnostic(&node.location));
+                return None;
+            }
+        };
+        lint::header(&document.api_version, &document.kind, "Suite", &mut self.problems);
+        let requirements = self
+            .files
+            .document(self.root, &document.spec.requirements, &mut self.problems)
+            .map(|(_, node)| catalogue::read(&node, &mut self.problems))
+            .unwrap_or_default();
+        let fence = document.spec.fence.and_then(|fence| {
+            let manifest = self.reader(self.root, &serde_json::json!({}), |reader| {
+                reader.manifest(&fence.file, None, None)
+            })?;
+            Some(Fence { manifest, matches: fence.matches })
+        });
+        let cases = self.scenarios(&requirements);
+        lint::unique_names(&cases, &mut self.problems);
+        let digest = self.files.digest(self.root);
+        Some(Suite {
+            name: document.metadata.name.value,
+            root: self.root.to_owned(),
+            digest,
+            implementation: document.spec.implementation.map(|file| self.root.join(file.value)),
+            requirements,
+            fence,
+            cases,
+        })
+    }
+
+    fn reader<T>(
+        &mut self,
+        folder: &Path,
+        case: &serde_json::Value,
+        read: impl FnOnce(&mut Reader<'_>) -> T,
+    ) -> T {
+        read(&mut Reader {
+            folder,
+            files: &mut self.files,
+            case,
+            bless: self.options.bless,
+            problems: &mut self.problems,
+        })
+    }
+
+    fn scenarios(&mut self, requirements: &[RequirementInfo]) -> Vec<PlannedCase> {
+        let mut paths = Vec::new();
+        self.find(self.root, &mut paths);
+        let mut cases = Vec::new();
+        for path in paths {
+            let Some((_, documents)) = self.files.documents(&path, None, &mut self.problems) else {
+                continue;
+            };
+            for document in documents {
+                if document.get("kind").and_then(Node::as_str) == Some("Scenario") {
+                    cases.extend(self.scenario(&path, &document, requirements));
+                }
+            }
+        }
+        cases
+    }
+
+    /// Collects the YAML files below `folder`, sorted; folders of fixtures, golden files and other suites
+    /// are left out.
+    fn find(&mut self, folder: &Path, paths: &mut Vec<PathBuf>) {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.problems.push(Diagnostic::new(
+                    Location::start_of(&Source::new(folder, String::new())),
+                    format!("cannot read the folder: {error}"),
+                ));
+                return;
+            }
+        };
+        let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        found.sort();
+        for path in found {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let other_suite = path.join(SUITE_FILE).exists();
+                if !other_suite && name != "fixtures" && name != "expected" && !name.starts_with('.') {
+                    self.find(&path, paths);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "yaml") && name != SUITE_FILE {
+                paths.push(path);
+            }
+        }
+    }
+
+    fn scenario(&mut self, path: &Path, node: &Node, requirements: &[RequirementInfo]) -> Vec<PlannedCase> {
+        let document: ScenarioDocument = match decode(node) {
+            Ok(document) => document,
+            Err(error) => {
+                self.problems.push(error.into_diagnostic(&node.location));
+                self.steps_alone(path, node);
+                return Vec::new();
+            }
+        };
+        lint::header(&document.api_version, &document.kind, "Scenario", &mut self.problems);
+        lint::known_requirements(&document.spec.requirements, requirements, &mut self.problems);
+        let rows = lint::rows(&document.spec.cases, &mut self.problems);
+        rows.into_iter()
+            .filter_map(|(name, row)| {
+                let case = self.case(path, &document, name, row)?;
+                lint::case(&case, &document, &mut self.problems);
+                Some(case)
+            })
+            .collect()
+    }
+
+    /// Where the head of a scenario cannot be read its steps are still looked at, so that one run of
+    /// `lint` finds as much as possible.
+    fn steps_alone(&mut self, path: &Path, node: &Node) {
+        let folder = path.parent().unwrap_or(self.root).to_owned();
+        let spec = node.get("spec");
+        for key in ["steps", "expect"] {
+            for step in spec.and_then(|spec| spec.get(key)).and_then(Node::as_list).unwrap_or_default() {
+                if let Err(error) = decode::<StepDocument>(step) {
+                    self.problems.push(error.into_diagnostic(&step.location));
+                } else if !super::template::has_expression(step) {
+                    self.reader(&folder, &serde_json::json!({}), |reader| reader.step(step));
+                }
+            }
+        }
+    }
+
+    fn case(
+        &mut self,
+        path: &Path,
+        document: &ScenarioDocument,
+        name: String,
+        row: serde_json::Value,
+    ) -> Option<PlannedCase> {
+        let folder = path.parent().unwrap_or(self.root).to_owned();
+        let spec = &document.spec;
+        let timeout = match &spec.timeout {
+            Some(text) => duration::read(text, &mut self.problems)?,
+            None => CASE_TIMEOUT,
+        };
+        let (values, objects, steps, expect) = self.reader(&folder, &row, |reader| {
+            let values = given_values(reader, &spec.given);
+            let objects: Vec<Manifest> =
+                spec.given.objects.iter().filter_map(|file| reader.manifest(file, None, None)).collect();
+            let steps: Vec<Step> = spec.steps.iter().filter_map(|step| reader.step(step)).collect();
+            let expect: Vec<Step> = spec.expect.iter().filter_map(|step| reader.step(step)).collect();
+            (values, objects, steps, expect)
+        });
+        Some(PlannedCase {
+            id: CaseId { scenario: document.metadata.name.value.clone(), case: name },
+            file: path.to_owned(),
+            summary: spec.summary.clone(),
+            labels: document.metadata.labels.clone(),
+            requirements: spec.requirements.iter().map(|id| id.value.clone()).collect(),
+            requires: spec.requires.iter().map(|capability| capability.value).collect(),
+            skip: spec.skip.clone(),
+            focus: spec.focus,
+            timeout,
+            subject: spec.given.subject,
+            values,
+            case: row,
+            objects,
+            steps,
+            expect,
+        })
+    }
+}
+
+fn given_values(reader: &mut Reader<'_>, given: &Given) -> serde_json::Value {
+    given.values.as_ref().map_or_else(|| serde_json::json!({}), |values| reader.expand(values).to_json())
+}

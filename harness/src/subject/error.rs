@@ -1,0 +1,169 @@
+//! What can go wrong with a subject, and whose trouble it is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::helm::HelmError;
+use super::pod_template::TemplateError;
+use super::ports::NoFreePort;
+use crate::cluster::process::SpawnError;
+
+/// A subject that could not be installed, started, asked, stopped or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// A build command failed.
+    #[error("build the subject with `{command}`: {message}")]
+    Build {
+        /// The command line.
+        command: String,
+        /// How it ended and the end of its output.
+        message: String,
+    },
+    /// Helm failed.
+    #[error(transparent)]
+    Helm(#[from] HelmError),
+    /// The chart renders nothing that could be started.
+    #[error("release `{release}` in namespace `{namespace}` has no Deployment")]
+    NoDeployment {
+        /// Name of the release.
+        release: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The API server refused or did not answer.
+    #[error("{action}")]
+    Api {
+        /// What was asked of it, naming the object.
+        action: String,
+        /// What it said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Something did not happen in time.
+    #[error("{action}: not within {} s; {last_seen}", .within.as_secs_f32())]
+    Deadline {
+        /// What was waited for, naming the object.
+        action: String,
+        /// How long.
+        within: Duration,
+        /// The state that was seen last.
+        last_seen: String,
+    },
+    /// A pod template cannot become a process.
+    #[error("pod template of Deployment `{deployment}`: {source}")]
+    Template {
+        /// The Deployment.
+        deployment: String,
+        /// Why.
+        source: TemplateError,
+    },
+    /// A pod template needs what only a node has.
+    #[error("Deployment `{deployment}` {what}, which needs a cluster with a node")]
+    NeedsNode {
+        /// The Deployment.
+        deployment: String,
+        /// What it asks for.
+        what: String,
+    },
+    /// The implementation file names no program for a container.
+    #[error("the implementation file names no local program for `{program}` (container `{container}`)")]
+    NoProgram {
+        /// Name of the container.
+        container: String,
+        /// First word of its command, or its image.
+        program: String,
+    },
+    /// A process could not be started at all.
+    #[error("start container `{container}` as a process")]
+    Spawn {
+        /// Name of the container.
+        container: String,
+        /// Why.
+        source: SpawnError,
+    },
+    /// All ports are taken.
+    #[error(transparent)]
+    Port(#[from] NoFreePort),
+    /// A file of the harness could not be written or read.
+    #[error("{action} `{}`", .path.display())]
+    File {
+        /// What was done to it.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The kubeconfig of the harness cannot be used.
+    #[error("take the address of the API server from the kubeconfig `{}`: {message}", .path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// The subject ended before it was ready.
+    #[error("{name} {how} before it was ready{}", tail(.log))]
+    Exited {
+        /// Container and pod.
+        name: String,
+        /// How it ended.
+        how: String,
+        /// The last lines of its log.
+        log: Vec<String>,
+    },
+    /// The subject runs but never said that it is ready.
+    #[error("{name} was not ready within {} s: {last_answer}{}", .within.as_secs_f32(), tail(.log))]
+    NotReady {
+        /// Container and pod.
+        name: String,
+        /// How long it was asked.
+        within: Duration,
+        /// Its last answer.
+        last_answer: String,
+        /// The last lines of its log.
+        log: Vec<String>,
+    },
+    /// The subject is stopped, so it cannot be asked anything.
+    #[error("the subject in namespace `{0}` is not running")]
+    NotRunning(String),
+    /// An endpoint gave no HTTP answer.
+    #[error("ask {url}: {message}")]
+    NoAnswer {
+        /// What was asked.
+        url: String,
+        /// Why there is no answer.
+        message: String,
+    },
+}
+
+impl SubjectError {
+    /// Whether this is trouble of the subject or its chart, a verdict *failed*; everything else is
+    /// trouble of the harness, of helm or of the cluster and leaves the question open.
+    pub fn is_subject_fault(&self) -> bool {
+        match self {
+            Self::Exited { .. }
+            | Self::NotReady { .. }
+            | Self::NoDeployment { .. }
+            | Self::NoAnswer { .. } => true,
+            Self::Template { source, .. } => source.is_subject_fault(),
+            Self::Helm(error) => error.is_chart_fault(),
+            _ => false,
+        }
+    }
+
+    /// Wraps what the API server said.
+    pub(super) fn api(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        |source| Self::Api { action: action.into(), source: Box::new(source) }
+    }
+}
+
+/// The last lines of a log as a paragraph of their own, if there are any.
+fn tail(lines: &[String]) -> String {
+    if lines.is_empty() {
+        "; its log is empty".to_owned()
+    } else {
+        format!("; its log ends with\n{}", lines.join("\n"))
+    }
+}

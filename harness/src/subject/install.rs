@@ -1,0 +1,108 @@
+//! Installs a release and reads back from the API server what it asks to be run.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::call::request;
+use super::context::{ReleaseSpec, SubjectContext};
+use super::error::SubjectError;
+use super::helm::HelmRelease;
+use super::pod_template::{References, Sources, references};
+use super::values;
+
+/// Installs the release, or upgrades it if it is there.
+pub(super) async fn install(context: &SubjectContext, release: &ReleaseSpec) -> Result<(), SubjectError> {
+    let chart = &context.implementation.install.chart;
+    let release = HelmRelease {
+        chart: &context.implementation.chart(),
+        name: &chart.release,
+        namespace: &release.namespace,
+        value_files: &context.implementation.value_files(),
+        values: &values::for_release(&context.implementation, release),
+    };
+    Ok(context.helm.install(&context.kubeconfig_path, release).await?)
+}
+
+/// The Deployments of a release, sorted by name.
+pub(super) async fn deployments(
+    context: &SubjectContext,
+    release: &ReleaseSpec,
+) -> Result<Vec<Deployment>, SubjectError> {
+    let name = &context.implementation.install.chart.release;
+    let namespace = &release.namespace;
+    let action = format!("list the Deployments of release `{name}` in namespace `{namespace}`");
+    let belongs = |deployment: &Deployment| {
+        let annotations = deployment.annotations();
+        annotations.get("meta.helm.sh/release-name") == Some(name)
+            && annotations.get("meta.helm.sh/release-namespace") == Some(namespace)
+    };
+    let managed = ListParams::default().labels("app.kubernetes.io/managed-by=Helm");
+    // A chart may put its objects into another namespace than the release's; that is looked for second,
+    // because a list of the whole cluster grows with the number of releases.
+    for api in [Api::namespaced(context.client.clone(), namespace), Api::all(context.client.clone())] {
+        let mut found = request(&action, api.list(&managed)).await?.items;
+        found.retain(belongs);
+        if !found.is_empty() {
+            found.sort_by_key(ResourceExt::name_any);
+            return Ok(found);
+        }
+    }
+    Err(SubjectError::NoDeployment { release: name.clone(), namespace: namespace.clone() })
+}
+
+/// The pod template of a Deployment; the API server refuses Deployments without one.
+pub(super) fn pod_spec(deployment: &Deployment) -> PodSpec {
+    deployment.spec.as_ref().and_then(|spec| spec.template.spec.clone()).unwrap_or_default()
+}
+
+/// How many pods a Deployment wants.
+pub(super) fn replicas(deployment: &Deployment) -> u32 {
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    u32::try_from(wanted).unwrap_or(0)
+}
+
+/// Reads the `ConfigMaps` and Secrets that the containers of a pod refer to.
+pub(super) async fn sources(
+    client: &Client,
+    namespace: &str,
+    pod: &PodSpec,
+) -> Result<Sources, SubjectError> {
+    let mut names = References::default();
+    for References { config_maps, secrets } in pod.containers.iter().map(references) {
+        names.config_maps.extend(config_maps);
+        names.secrets.extend(secrets);
+    }
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let config_maps = try_join_all(names.config_maps.into_iter().map(|name| {
+        let api = config_maps.clone();
+        async move {
+            let action = format!("get ConfigMap `{namespace}/{name}`");
+            let found = request(&action, api.get_opt(&name)).await?;
+            Ok::<_, SubjectError>(found.map(|found| (name, found.data.unwrap_or_default())))
+        }
+    }));
+    let secrets = try_join_all(names.secrets.into_iter().map(|name| {
+        let api = secrets.clone();
+        async move {
+            let action = format!("get Secret `{namespace}/{name}`");
+            let found = request(&action, api.get_opt(&name)).await?;
+            Ok::<_, SubjectError>(found.map(|found| (name, texts(found))))
+        }
+    }));
+    let (config_maps, secrets) = futures::try_join!(config_maps, secrets)?;
+    Ok(Sources {
+        config_maps: config_maps.into_iter().flatten().collect(),
+        secrets: secrets.into_iter().flatten().collect(),
+    })
+}
+
+fn texts(secret: Secret) -> BTreeMap<String, String> {
+    let data = secret.data.unwrap_or_default();
+    data.into_iter().filter_map(|(key, value)| Some((key, String::from_utf8(value.0).ok()?))).collect()
+}

@@ -1,0 +1,45 @@
+//! The *subject*: the controller under test, installed, started, disturbed and asked from outside.
+//!
+//! An [`Implementation`] file says who it is and how to install it. [`Subject::start`] installs a release
+//! of its chart with [`Helm`] and runs what the chart asked for, read back from the API server:
+//!
+//! ```text
+//! values ──helm──▶ Deployments ──┬─ no node: pod template ──▶ processes (own token, own environment)
+//!                                └─ node: pods of the preloaded images
+//!                                     └─▶ ready endpoint answers ──▶ Subject
+//! ```
+//!
+//! Nothing here knows what the subject does or how to judge it; scenarios and checks never ask on which
+//! of the two ways it runs.
+
+mod build;
+mod call;
+mod context;
+pub mod crds;
+mod endpoint;
+mod error;
+mod exits;
+pub mod helm;
+mod identity;
+pub mod implementation;
+mod install;
+mod local;
+mod log_tail;
+mod pod_status;
+pub mod pod_template;
+mod pod_watch;
+mod pods;
+mod port_mapping;
+mod ports;
+mod running;
+pub mod values;
+
+pub use build::build;
+pub use context::{LogSink, ReleaseSpec, SubjectContext};
+pub use endpoint::{Answer, Endpoint};
+pub use error::SubjectError;
+pub use exits::UnexpectedExit;
+pub use helm::{Helm, HelmError, HelmRelease};
+pub use implementation::Implementation;
+pub use ports::PortPool;
+pub use running::Subject;

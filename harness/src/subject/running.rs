@@ -1,0 +1,196 @@
+//! [`Subject`]: one installed release of the controller under test, on either kind of cluster.
+
+use std::future::Future;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::context::{LogSink, ReleaseSpec, SubjectContext, tell};
+use super::endpoint::{Answer, Endpoint};
+use super::error::SubjectError;
+use super::exits::{Exits, UnexpectedExit};
+use super::install::{deployments, install};
+use super::local::Processes;
+use super::pods::Pods;
+
+/// A running subject; dropping it kills its processes but leaves its release installed.
+pub struct Subject {
+    context: SubjectContext,
+    log: LogSink,
+    exits: Exits,
+    state: Mutex<State>,
+}
+
+struct State {
+    release: ReleaseSpec,
+    deployments: Vec<Deployment>,
+    /// Counts how often the pods were replaced by new ones.
+    generation: u32,
+    running: Option<Running>,
+}
+
+enum Running {
+    Processes(Processes),
+    Pods(Pods),
+}
+
+impl Subject {
+    /// Installs a release, starts what it asks for and waits until it is ready.
+    ///
+    /// Log lines and everything that happens to the subject go to `log`.
+    pub async fn start(
+        context: &SubjectContext,
+        release: ReleaseSpec,
+        log: LogSink,
+    ) -> Result<Self, SubjectError> {
+        install(context, &release).await?;
+        let deployments = deployments(context, &release).await?;
+        let subject = Self {
+            context: context.clone(),
+            exits: Exits::new(LogSink::clone(&log)),
+            log,
+            state: Mutex::new(State { release, deployments, generation: 0, running: None }),
+        };
+        subject.start_again().await?;
+        Ok(subject)
+    }
+
+    /// Starts it again after [`Subject::kill`], [`Subject::stop`] or a crash, and waits until it is ready.
+    ///
+    /// Does what the kubelet does with a container that ended: the pod keeps its name. Whatever still runs
+    /// is killed first.
+    pub async fn start_again(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.kill_running(&mut state).await?;
+        self.run(&mut state).await
+    }
+
+    /// Replaces it in order: asks it to end within the pod's grace period, upgrades the release if `values`
+    /// are given (over the values it was started with), starts new pods and waits until they are ready.
+    pub async fn restart(&self, values: Option<Value>) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await?;
+        if let Some(values) = values {
+            super::values::merge(&mut state.release.values, &values);
+            install(&self.context, &state.release).await?;
+            tell(&self.log, "the release was upgraded");
+            state.deployments = deployments(&self.context, &state.release).await?;
+        }
+        state.generation += 1;
+        self.run(&mut state).await
+    }
+
+    /// Kills it without warning; it stays down until [`Subject::start_again`] or [`Subject::restart`].
+    ///
+    /// On clusters with a node the kubelet may let a second pass between the signal to end and SIGKILL.
+    pub async fn kill(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.kill_running(&mut state).await?;
+        tell(&self.log, "the subject was killed");
+        Ok(())
+    }
+
+    /// Asks it to end and waits until it did; after the pod's grace period it is killed.
+    pub async fn stop(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await
+    }
+
+    /// Kills it and uninstalls the release, cluster-wide objects included.
+    pub async fn remove(self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.kill_running(&mut state).await?;
+        let name = &self.context.implementation.install.chart.release;
+        let namespace = &state.release.namespace;
+        Ok(self.context.helm.uninstall(&self.context.kubeconfig_path, name, namespace).await?)
+    }
+
+    /// Resolves when a part of it ends although nobody asked for it; never after the subject is dropped.
+    pub fn unexpected_exit(&self) -> impl Future<Output = UnexpectedExit> + Send + 'static {
+        self.exits.wait()
+    }
+
+    /// The first crash since the last start, if there was one.
+    pub fn crashed(&self) -> Option<UnexpectedExit> {
+        self.exits.first()
+    }
+
+    /// Asks the first container that has the ready endpoint's port for another path, with GET.
+    pub async fn get(&self, path: &str) -> Result<Answer, SubjectError> {
+        let endpoints = self.endpoints(self.context.implementation.health.ready.port).await;
+        let Some(endpoint) = endpoints.first() else {
+            let state = self.state.lock().await;
+            return Err(SubjectError::NotRunning(state.release.namespace.clone()));
+        };
+        endpoint.get(path).await
+    }
+
+    /// Where a container port is reached, in each running container that has it.
+    pub async fn endpoints(&self, port: u16) -> Vec<Endpoint> {
+        match &self.state.lock().await.running {
+            None => Vec::new(),
+            Some(Running::Processes(processes)) => processes.endpoints(port),
+            Some(Running::Pods(pods)) => pods.endpoints(port),
+        }
+    }
+
+    /// The values it runs with, for reports: the release's own over everything else.
+    pub async fn values(&self) -> Value {
+        super::values::for_release(&self.context.implementation, &self.state.lock().await.release)
+    }
+
+    /// What runs, in words for people.
+    pub async fn describe(&self) -> String {
+        let state = self.state.lock().await;
+        let release = &self.context.implementation.install.chart.release;
+        let running = match &state.running {
+            None => "not running".to_owned(),
+            Some(Running::Processes(processes)) => processes.describe(),
+            Some(Running::Pods(pods)) => pods.describe(),
+        };
+        format!("release `{release}` in namespace `{}`: {running}", state.release.namespace)
+    }
+
+    async fn run(&self, state: &mut State) -> Result<(), SubjectError> {
+        self.exits.forget();
+        let (context, deployments) = (&self.context, &state.deployments);
+        state.running = Some(if self.context.info.node {
+            Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
+        } else {
+            let start = Processes::start(context, deployments, state.generation, &self.log, &self.exits);
+            Running::Processes(start.await?)
+        });
+        Ok(())
+    }
+
+    async fn stop_running(&self, state: &mut State) -> Result<(), SubjectError> {
+        match state.running.take() {
+            None => Ok(()),
+            Some(Running::Processes(processes)) => {
+                processes.stop().await;
+                Ok(())
+            }
+            Some(Running::Pods(pods)) => pods.stop(None).await,
+        }
+    }
+
+    async fn kill_running(&self, state: &mut State) -> Result<(), SubjectError> {
+        match state.running.take() {
+            None => Ok(()),
+            Some(Running::Processes(processes)) => {
+                processes.kill().await;
+                Ok(())
+            }
+            Some(Running::Pods(pods)) => pods.stop(Some(0)).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject")
+            .field("implementation", &self.context.implementation.identity)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! The `local` backend with real processes: it works, and nothing of it stays behind.
+//!
+//! The first run on a machine builds the Kubernetes binaries, which takes minutes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hallmark::cluster::process::Supervisor;
+use hallmark::cluster::provision::{self, KubernetesBinaries};
+use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, start};
+use hallmark::event::EventSink;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
+use kube::runtime::conditions::is_deleted;
+use kube::runtime::wait::await_condition;
+
+const HALLMARK: &str = env!("CARGO_BIN_EXE_hallmark");
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Command lines of running processes that mention `folder`.
+fn processes_of(folder: &Path) -> Vec<String> {
+    let folder = folder.to_str().unwrap();
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(folder))
+        .collect()
+}
+
+/// Waits until no process mentions `folder`.
+fn assert_nothing_runs_in(folder: &Path) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let left = processes_of(folder);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still running: {left:#?}");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_cluster_starts_acts_and_stops_without_a_trace() {
+    let (events, _reports) = EventSink::channel();
+    let spec = ClusterSpec {
+        backend: BackendChoice::Local,
+        supervisor: Supervisor::at(HALLMARK),
+        ..ClusterSpec::default()
+    };
+    let cluster = start(&spec, &events).await.unwrap();
+    assert_eq!(cluster.info().backend, Backend::Local);
+    assert!(cluster.info().kubernetes_version.starts_with("v1.35."), "{:?}", cluster.info());
+    let folder = cluster.kubeconfig_path().parent().unwrap().to_owned();
+    assert_eq!(processes_of(&folder).len(), 6, "three components, each with its supervisor");
+
+    let client = cluster.client().await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let metadata = ObjectMeta { name: Some("trial".to_owned()), ..ObjectMeta::default() };
+    let namespace = Namespace { metadata, ..Namespace::default() };
+    let uid = namespaces.create(&PostParams::default(), &namespace).await.unwrap().metadata.uid.unwrap();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client, "trial");
+    let account = await_condition(accounts, "default", |seen: Option<&ServiceAccount>| seen.is_some());
+    tokio::time::timeout(DEADLINE, account).await.expect("a default ServiceAccount").unwrap();
+    namespaces.delete("trial", &DeleteParams::default()).await.unwrap();
+    let gone = await_condition(namespaces, "trial", is_deleted(&uid));
+    tokio::time::timeout(DEADLINE, gone).await.expect("the namespace is deleted").unwrap();
+
+    cluster.stop().await.unwrap();
+    assert_eq!(processes_of(&folder), Vec::<String>::new());
+    assert!(!folder.exists());
+}
+
+/// A process that owns a cluster, with a cache of its own.
+struct Keeper {
+    process: Child,
+    cache: tempfile::TempDir,
+    /// The folder of its cluster.
+    folder: PathBuf,
+}
+
+impl Keeper {
+    /// Starts `hallmark cluster serve` with the binaries that this process would use.
+    async fn start() -> Self {
+        let (events, _reports) = EventSink::channel();
+        let binaries = provision::kubernetes(KubernetesVersion::default(), &events).await.unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        link(&binaries, cache.path());
+        let order = r#"{"backend": "local", "kubernetes": "v1.35.4", "k3sImage": "", "images": []}"#;
+        let mut process = Command::new(HALLMARK)
+            .args(["cluster", "serve", order])
+            .env("HALLMARK_CACHE", cache.path())
+            .env("HALLMARK_KUBE_BIN", cache.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines: Vec<_> = BufReader::new(process.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap)
+            .take_while(|line| line != r#""ready""#)
+            .collect();
+        let state = fs::read(cache.path().join("kept.json")).unwrap_or_else(|_| panic!("{lines:#?}"));
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        let kubeconfig = Path::new(state["kubeconfig"].as_str().unwrap());
+        let folder = kubeconfig.parent().unwrap().to_owned();
+        assert_eq!(processes_of(&folder).len(), 6, "three components, each with its supervisor");
+        Self { process, cache, folder }
+    }
+
+    fn send(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.process.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+}
+
+fn link(binaries: &KubernetesBinaries, dir: &Path) {
+    for component in [&binaries.etcd, &binaries.apiserver, &binaries.controller_manager] {
+        let name = match component.args.first() {
+            // A multi-call binary serves several components.
+            Some(_component) => "kubernetes",
+            None if component == &binaries.etcd => "etcd",
+            None if component == &binaries.apiserver => "kube-apiserver",
+            None => "kube-controller-manager",
+        };
+        let link = dir.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(&component.program, link).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harness_killed_with_sigkill_leaves_no_process() {
+    let mut keeper = Keeper::start().await;
+    keeper.send(rustix::process::Signal::KILL);
+    keeper.process.wait().unwrap();
+    assert_nothing_runs_in(&keeper.folder);
+    hallmark::cluster::local::sweep();
+    assert!(!keeper.folder.exists(), "the folder of a dead harness is swept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keeper_ends_its_cluster_on_sigterm_and_forgets_it() {
+    let mut keeper = Keeper::start().await;
+    keeper.send(rustix::process::Signal::TERM);
+    assert!(keeper.process.wait().unwrap().success());
+    assert_eq!(processes_of(&keeper.folder), Vec::<String>::new());
+    assert!(!keeper.folder.exists());
+    assert!(!keeper.cache.path().join("kept.json").exists());
+}

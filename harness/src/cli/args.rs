@@ -271,6 +271,12 @@ pub(super) enum ClusterCommand {
     Status,
     /// Stop the kept cluster
     Down,
+    /// Find or build the programs of a local cluster and print their paths
+    Binaries {
+        /// Version of Kubernetes: 1.34, 1.35 or 1.36
+        #[arg(long, value_name = "VERSION", default_value = "1.35")]
+        kubernetes: KubernetesVersion,
+    },
     /// Own a kept cluster
     #[command(hide = true)]
     Serve {

@@ -1,10 +1,11 @@
-//! `hallmark cluster up`, `status`, `down` and the hidden `serve`.
+//! `hallmark cluster up`, `status`, `down`, `binaries` and the hidden `serve`.
 
 use super::args::{ClusterArgs, ClusterCommand, Output, SpecArgs};
 use super::console::Console;
 use crate::cluster::kept::{self, KeptCluster};
 use crate::cluster::process::Supervisor;
-use crate::cluster::{ClusterError, ClusterSpec};
+use crate::cluster::provision;
+use crate::cluster::{ClusterError, ClusterSpec, KubernetesVersion};
 use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Settings};
@@ -17,6 +18,7 @@ pub(super) async fn cluster(args: ClusterArgs, output: &Output, console: Console
             console.say(if stopped { "the kept cluster is gone" } else { "no cluster is kept" });
             exit::CONFORMANT
         }),
+        ClusterCommand::Binaries { kubernetes } => binaries(kubernetes, output).await,
         ClusterCommand::Serve { order } => {
             Ok(if kept::serve(&order).await { exit::CONFORMANT } else { exit::INCONCLUSIVE })
         }
@@ -44,6 +46,20 @@ async fn up(args: SpecArgs, output: &Output, console: Console) -> Result<u8, Clu
     // Progress is for people only; the command ends as it would without.
     let _shown = progress.await;
     describe(&kept?, console);
+    Ok(exit::CONFORMANT)
+}
+
+/// Finds or builds the programs of a local cluster and names them, one `NAME=PATH` a line.
+async fn binaries(kubernetes: KubernetesVersion, output: &Output) -> Result<u8, ClusterError> {
+    let (sink, receiver) = EventSink::channel();
+    let settings = Settings { color: output.color(), verbosity: output.verbosity(), ..Settings::default() };
+    let progress = report::spawn_progress(receiver, settings);
+    let found = provision::kubernetes(kubernetes, &sink).await;
+    drop(sink);
+    let _shown = progress.await;
+    let found = found?;
+    Console::data(&format!("etcd={}", found.etcd.program.display()));
+    Console::data(&format!("kubernetes={}", found.apiserver.program.display()));
     Ok(exit::CONFORMANT)
 }
 

@@ -17,7 +17,7 @@ pub(super) const RUN_LABEL: &str = "hallmark.dev/run";
 /// How long a subject may take to finish the deletion of its objects.
 const FINALIZED: Duration = Duration::from_secs(10);
 /// How long the namespaces of a run may take to vanish.
-const GONE: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_mins(1);
 /// Pause between two looks at what is left.
 const PAUSE: Duration = Duration::from_millis(100);
 

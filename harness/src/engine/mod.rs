@@ -28,6 +28,7 @@ mod run;
 mod subjects;
 mod wait;
 
+pub(crate) use case::chain;
 pub use error::EngineError;
 pub use plan::{Plan, Release};
 pub use run::{Request, run};

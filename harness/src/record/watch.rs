@@ -121,15 +121,15 @@ impl Follower {
 
     fn handle(&mut self, event: watcher::Event<DynamicObject>) {
         match event {
-            watcher::Event::Apply(object) => self.seen(object),
+            watcher::Event::Apply(object) => self.seen(&object),
             watcher::Event::InitApply(object) => {
                 if let Some(uids) = &mut self.relisted {
                     uids.extend(object.uid());
                 }
-                self.seen(object);
+                self.seen(&object);
             }
             watcher::Event::Delete(object) => {
-                if let Some(version) = self.version(object, Change::Deleted) {
+                if let Some(version) = self.version(&object, Change::Deleted) {
                     self.known.remove(&version.uid);
                     self.deliver(version);
                 }
@@ -149,7 +149,7 @@ impl Follower {
         }
     }
 
-    fn seen(&mut self, object: DynamicObject) {
+    fn seen(&mut self, object: &DynamicObject) {
         let uid = object.uid().unwrap_or_default();
         let change = if self.known.contains_key(&uid) { Change::Modified } else { Change::Added };
         let Some(version) = self.version(object, change) else { return };
@@ -172,8 +172,8 @@ impl Follower {
         }
     }
 
-    fn version(&self, object: DynamicObject, change: Change) -> Option<ObjectVersion> {
-        let mut value = serde_json::to_value(&object).ok()?;
+    fn version(&self, object: &DynamicObject, change: Change) -> Option<ObjectVersion> {
+        let mut value = serde_json::to_value(object).ok()?;
         // Items of a list carry no type of their own.
         if let Some(fields) = value.as_object_mut() {
             fields.insert("apiVersion".to_owned(), self.kind.api_version.clone().into());

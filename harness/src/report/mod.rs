@@ -35,3 +35,9 @@ pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};
 pub use summary::{Conformance, Counts, Summary};
 pub use task::{spawn, spawn_progress};
+
+/// Why a case failed, as plain text for test runners that show it themselves.
+pub fn failure_text(failure: &crate::check::Failure) -> String {
+    const WIDTH: u16 = 120;
+    anstream::adapter::strip_str(&human::explain_alone(failure, "", WIDTH)).to_string()
+}

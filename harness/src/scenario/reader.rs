@@ -107,15 +107,15 @@ impl Reader<'_> {
                     None => PROMPTLY,
                 };
                 let claim = self.claim(claim, at, &["within"])?;
-                self.assertion(Operator::Eventually { claim, within }, at)
+                assertion(Operator::Eventually { claim, within }, at)
             }
             StepDocument::Always(claim) => {
                 let claim = self.claim(claim, at, &[])?;
-                self.assertion(Operator::Always(claim), at)
+                assertion(Operator::Always(claim), at)
             }
             StepDocument::Never(claim) => {
                 let claim = self.claim(claim, at, &[])?;
-                self.assertion(Operator::Never(claim), at)
+                assertion(Operator::Never(claim), at)
             }
             StepDocument::Sequence(claims) => {
                 if claims.len() < 2 {
@@ -125,7 +125,7 @@ impl Reader<'_> {
                     );
                 }
                 let claims = claims.into_iter().filter_map(|claim| self.claim(claim, at, &[])).collect();
-                self.assertion(Operator::Sequence(claims), at)
+                assertion(Operator::Sequence(claims), at)
             }
             StepDocument::Exactly(claim) => {
                 let Some(count) = claim.count.clone() else {
@@ -136,14 +136,9 @@ impl Reader<'_> {
                     return None;
                 };
                 let claim = self.claim(claim, at, &["count"])?;
-                self.assertion(Operator::Exactly { count: count.value, claim }, at)
+                assertion(Operator::Exactly { count: count.value, claim }, at)
             }
         })
-    }
-
-    fn assertion(&self, operator: Operator, at: &Location) -> (Action, String) {
-        let summary = operator.keyword().to_owned();
-        (Action::Assert(Assertion { operator, location: at.clone() }), summary)
     }
 
     /// Reads a manifest and puts in what the step sets.
@@ -310,6 +305,11 @@ impl Reader<'_> {
         }
         Some(Arc::new(expression))
     }
+}
+
+fn assertion(operator: Operator, at: &Location) -> (Action, String) {
+    let summary = operator.keyword().to_owned();
+    (Action::Assert(Box::new(Assertion { operator, location: at.clone() })), summary)
 }
 
 fn owned(api_version: &str, kind: &str, document: OwnedDocument) -> Target {

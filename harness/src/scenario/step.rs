@@ -69,7 +69,7 @@ pub enum Action {
     /// Waits until the subject has processed a sentinel.
     Fence,
     /// Judges the record.
-    Assert(Assertion),
+    Assert(Box<Assertion>),
 }
 
 impl Action {

@@ -17,7 +17,7 @@ use crate::event::{CaseId, RequirementInfo};
 use crate::yaml::{Location, Node, Source, decode};
 
 /// The deadline of a case unless told.
-const CASE_TIMEOUT: Duration = Duration::from_secs(60);
+const CASE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The file that makes a folder a suite.
 pub const SUITE_FILE: &str = "suite.yaml";

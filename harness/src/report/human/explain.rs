@@ -19,11 +19,29 @@ pub(in crate::report) fn explain(
     catalogue: &[RequirementInfo],
     width: u16,
 ) -> String {
+    let mut text = explain_alone(failure, case.namespace, width);
+    let requirements: Vec<String> = case
+        .info
+        .requirements
+        .iter()
+        .map(|id| match catalogue.iter().find(|requirement| requirement.id == *id) {
+            Some(requirement) => format!("{id}  {}", requirement.statement),
+            None => id.clone(),
+        })
+        .collect();
+    if !requirements.is_empty() {
+        section(&mut text, "requirements", &requirements.join("\n"));
+    }
+    text
+}
+
+/// The explanation without the case and its requirements.
+pub(in crate::report) fn explain_alone(failure: &Failure, namespace: &str, width: u16) -> String {
     let mut text = format!("{}\n", paint(RED, &plain(&failure.claim)));
     let facts = [
         ("object", plain(&failure.object)),
         ("nearest", plain(&failure.nearest)),
-        ("namespace", case.namespace.to_owned()),
+        ("namespace", namespace.to_owned()),
         ("fingerprint", failure.fingerprint.clone()),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -46,18 +64,6 @@ pub(in crate::report) fn explain(
     if !failure.trail.is_empty() {
         let lines: Vec<String> = failure.trail.iter().map(|line| plain(line)).collect();
         section(&mut text, "what happened before", &lines.join("\n"));
-    }
-    let requirements: Vec<String> = case
-        .info
-        .requirements
-        .iter()
-        .map(|id| match catalogue.iter().find(|requirement| requirement.id == *id) {
-            Some(requirement) => format!("{id}  {}", requirement.statement),
-            None => id.clone(),
-        })
-        .collect();
-    if !requirements.is_empty() {
-        section(&mut text, "requirements", &requirements.join("\n"));
     }
     text
 }

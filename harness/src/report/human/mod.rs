@@ -9,5 +9,5 @@ mod reporter;
 mod style;
 mod summary;
 
-pub(super) use explain::explain;
+pub(super) use explain::{explain, explain_alone};
 pub(super) use reporter::Human;

@@ -43,7 +43,14 @@ mkdir -p "$cache"
 root=$cache/$(echo "$suite $packages" | digest).tar
 if [[ ! -e $root ]]; then
     echo "node-image: collecting Debian packages"
-    debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" >"$work/debootstrap.log" ||
+    # From the mirror that apt uses, through its proxy.
+    eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
+    export http_proxy
+    # shellcheck disable=SC2016 # The fields are apt's.
+    mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+        awk -v suite="$suite" '$1 == suite && !seen++ { print $2 }')
+    debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" \
+        ${mirror:+"$mirror"} >"$work/debootstrap.log" ||
         { tail -n 20 "$work/debootstrap.log" >&2 && exit 1; }
     tar --create --file "$root.part" --directory "$work/root" --one-file-system --exclude='./dev/*' \
         --exclude='./var/cache/*' --exclude='./var/lib/apt/*' --exclude='./usr/share/doc/*' \

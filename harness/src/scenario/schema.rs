@@ -1,21 +1,58 @@
 //! JSON Schemas of the documents, for editors.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::transform_subschemas;
+use serde_json::{Value, json};
 
 use super::catalogue::CatalogueDocument;
-use super::document::{ScenarioDocument, SuiteDocument};
+use super::document::{ScenarioDocument, StepDocument, SuiteDocument};
 
 /// The schema of scenario files (draft 2020-12).
-pub fn scenario_schema() -> serde_json::Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ScenarioDocument>().into()
+pub fn scenario_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12();
+    let mut scenario: Value =
+        settings.clone().into_generator().into_root_schema_for::<ScenarioDocument>().into();
+    let mut steps: Value = settings
+        .with_transform(take_expressions)
+        .into_generator()
+        .into_root_schema_for::<StepDocument>()
+        .into();
+    // The parts of a step occur nowhere else in a scenario.
+    let parts = steps.get_mut("$defs").and_then(Value::as_object_mut).map(std::mem::take);
+    if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
+        definitions.extend(parts.unwrap_or_default());
+    }
+    if let Some(values) = scenario.pointer_mut("/$defs/Given/properties/values") {
+        or_expression(values);
+    }
+    scenario
+}
+
+/// Lets each property also be one `${{ … }}`, which gets its value from the row of the case table before
+/// the types are checked.
+fn take_expressions(schema: &mut Schema) {
+    transform_subschemas(&mut take_expressions, schema);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(or_expression);
+    }
+}
+
+fn or_expression(property: &mut Value) {
+    let Some(keywords) = property.as_object_mut() else { return };
+    let description = keywords.remove("description");
+    let plain = std::mem::take(keywords);
+    let expression = json!({"type": "string", "pattern": r"^\$\{\{.*\}\}$"});
+    keywords.insert("anyOf".to_owned(), json!([plain, expression]));
+    keywords.extend(description.map(|text| ("description".to_owned(), text)));
 }
 
 /// The schema of `suite.yaml`.
-pub fn suite_schema() -> serde_json::Value {
+pub fn suite_schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SuiteDocument>().into()
 }
 
 /// The schema of requirement catalogues.
-pub fn catalogue_schema() -> serde_json::Value {
+pub fn catalogue_schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<CatalogueDocument>().into()
 }

@@ -42,9 +42,15 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
 fn verdict(run: &Aggregate, summary: &Summary) -> String {
     match summary.conformance {
         Conformance::Conformant => {
-            let holes = holes(run);
-            let but =
-                if holes.is_empty() { String::new() } else { format!(" (not proved: {})", holes.join(", ")) };
+            let (holes, all) = (holes(run), run.requirements().count());
+            // A suite that does not prove everything must not sound as if it did.
+            let but = match holes {
+                0 => String::new(),
+                holes => format!(
+                    " with the {} that this suite proves; {holes} of {all} are not proved (report.yaml lists them)",
+                    count(all - holes, "requirement")
+                ),
+            };
             format!("{}{but}", paint(GREEN, "conformant"))
         }
         Conformance::NonConformant => {
@@ -69,13 +75,10 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
     }
 }
 
-/// Ids of the requirements about which a run without failures still says nothing.
-fn holes(run: &Aggregate) -> Vec<&str> {
+/// The number of requirements about which a run without failures still says nothing.
+fn holes(run: &Aggregate) -> usize {
     let unproved = [RequirementVerdict::Skipped, RequirementVerdict::NotProved];
-    run.requirements()
-        .filter(|requirement| unproved.contains(&requirement.verdict))
-        .map(|requirement| requirement.info.id.as_str())
-        .collect()
+    run.requirements().filter(|requirement| unproved.contains(&requirement.verdict)).count()
 }
 
 fn failed_requirements(run: &Aggregate, width: u16) -> String {

@@ -1,0 +1,126 @@
+//! Verdicts that are known beforehand, from planted scenarios to exit code and report files.
+//!
+//! Each run starts a local cluster; the first one on a machine builds the binaries, which takes minutes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use hallmark::yaml::{Source, parse_documents};
+use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// What a run leaves.
+struct Outcome {
+    code: Option<i32>,
+    stderr: String,
+    report: Value,
+    junit: Report,
+}
+
+/// Runs the planted suite, narrowed by `names`.
+fn run(names: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["run", "planted", "--cluster", "local", "--color", "never", "--report-dir"])
+        .arg(folder.path())
+        .args(names.iter().flat_map(|name| ["--name", name]))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let read =
+        |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_else(|_| panic!("{stderr}"));
+    let report = parse_documents(&Source::new("report.yaml", read("report.yaml"))).unwrap()[0].to_json();
+    let junit = Report::deserialize_from_str(&read("junit.xml")).unwrap();
+    assert!(output.stdout.is_empty(), "stdout is for data");
+    Outcome { code: output.status.code(), stderr, report, junit }
+}
+
+impl Outcome {
+    /// `verdict` of each entry of a list in the report, by the entry's `key`.
+    fn verdicts(&self, list: &str, key: &str) -> BTreeMap<&str, &str> {
+        let entries = self.report[list].as_array().unwrap();
+        entries.iter().map(|it| (it[key].as_str().unwrap(), it["verdict"].as_str().unwrap())).collect()
+    }
+
+    /// What `JUnit` says about each test case.
+    fn junit(&self) -> BTreeMap<String, &'static str> {
+        let cases = self.junit.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        cases
+            .map(|case| {
+                let word = match &case.status {
+                    TestCaseStatus::Success { .. } => "success",
+                    TestCaseStatus::Skipped { .. } => "skipped",
+                    TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, .. } => "failure",
+                    TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, .. } => "error",
+                };
+                (case.name.to_string(), word)
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn a_failure_decides_a_run_that_has_every_verdict() {
+    let outcome = run(&[]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert_eq!(outcome.report["result"], "nonConformant");
+    assert_eq!(
+        outcome.report["statistics"],
+        json!({"planned": 4, "passed": 1, "failed": 1, "inconclusive": 1, "skipped": 1})
+    );
+    let cases = [
+        ("claim-of-another-day", "skipped"),
+        ("claim-that-fails", "failed"),
+        ("claim-that-holds", "passed"),
+        ("claim-without-an-answer", "inconclusive"),
+    ];
+    assert_eq!(outcome.verdicts("cases", "name"), BTreeMap::from(cases));
+    let requirements = outcome.verdicts("requirements", "id");
+    assert_eq!((requirements["HOLDS-01"], requirements["FAILS-01"]), ("passed", "failed"));
+    let others = [requirements["OPEN-01"], requirements["LATER-01"]];
+    assert!(others.iter().all(|verdict| !["passed", "failed"].contains(verdict)), "{others:?}");
+    assert_eq!(outcome.report["skipped"][0]["reason"], "waits for another day");
+    let junit = [
+        ("claim-of-another-day", "skipped"),
+        ("claim-that-fails", "failure"),
+        ("claim-that-holds", "success"),
+        ("claim-without-an-answer", "error"),
+    ];
+    assert_eq!(outcome.junit(), junit.map(|(name, word)| (name.to_owned(), word)).into());
+    assert_eq!((outcome.junit.tests, outcome.junit.failures, outcome.junit.errors), (4, 1, 1));
+}
+
+#[rstest]
+#[case::failed("claim-that-fails", 1, "nonConformant", &[("claim-that-fails", "failure")])]
+#[case::inconclusive("claim-without-an-answer", 3, "inconclusive", &[("claim-without-an-answer", "error")])]
+// An empty report is green for CI systems, so a run without any case gets one of its own.
+#[case::only_skipped("another-day", 4, "nothingRun", &[("claim-of-another-day", "skipped"), ("run", "error")])]
+#[case::empty_selection("nothing-like-that", 4, "nothingRun", &[("run", "error")])]
+#[case::passed("claim-that-holds", 0, "notDecided", &[("claim-that-holds", "success")])]
+fn a_verdict_alone_decides_exit_code_and_reports(
+    #[case] name: &str,
+    #[case] code: i32,
+    #[case] result: &str,
+    #[case] junit: &[(&str, &'static str)],
+) {
+    let outcome = run(&[name]);
+    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+    assert_eq!(outcome.report["result"], result);
+    assert_eq!(outcome.report["filtered"], true);
+    assert_eq!(outcome.junit(), junit.iter().map(|(name, word)| ((*name).to_owned(), *word)).collect());
+    let fails = code == 1;
+    assert_eq!(outcome.stderr.contains("FAILS-01"), fails, "{}", outcome.stderr);
+    let broken = outcome.verdicts("requirements", "id").get("FAILS-01") == Some(&"failed");
+    assert_eq!(broken, fails);
+}

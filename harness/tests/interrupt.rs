@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use hallmark::yaml::{Source, parse_documents};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -33,7 +33,7 @@ struct Run {
 }
 
 impl Run {
-    /// Starts it in a process group of its own, as a shell does.
+    /// Starts it and waits until its cases begin.
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
@@ -43,7 +43,6 @@ impl Run {
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites"))
             .env("TMPDIR", folder.path().join("tmp"))
             .stderr(Stdio::piped())
-            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -152,8 +151,7 @@ fn processes_of(folder: &Path) -> Vec<Process> {
 async fn an_interrupted_run_is_inconclusive_and_leaves_nothing() {
     let mut run = Run::start().await;
     run.until_the_subject_runs().await;
-    // Ctrl-C at a terminal reaches the whole group.
-    kill_process_group(run.pid(), Signal::INT).unwrap();
+    kill_process(run.pid(), Signal::INT).unwrap();
     let status = run.ended(ENDED).await;
     run.assert_no_process_stays().await;
     let said = (&mut run.said).await.unwrap();

@@ -132,7 +132,7 @@ pub enum StepDocument {
     Restart {},
     /// Kills the controller with SIGKILL and starts it again.
     Kill {},
-    /// Upgrades the controller's release to other chart values.
+    /// Upgrades the controller's release: values are put over those it has.
     Upgrade(UpgradeDocument),
     /// Renders the chart without installing it.
     Render(RenderDocument),
@@ -278,7 +278,7 @@ pub enum Outcome {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct UpgradeDocument {
-    /// The chart values after the upgrade.
+    /// Chart values that are put over those it has.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub values: Node,
 }

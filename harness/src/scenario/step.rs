@@ -59,9 +59,9 @@ pub enum Action {
     Restart,
     /// Kills the subject and starts it again.
     Kill,
-    /// Upgrades the subject's release to other values and waits until it is ready.
+    /// Upgrades the subject's release with more values and waits until it is ready.
     Upgrade {
-        /// All chart values after the upgrade.
+        /// Chart values that are put over those it has.
         values: serde_json::Value,
     },
     /// Renders the chart.

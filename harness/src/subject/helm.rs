@@ -254,20 +254,20 @@ fn documents(action: &str, text: String) -> Result<Vec<Value>, HelmError> {
     Ok(nodes.iter().map(crate::yaml::Node::to_json).filter(|document| !document.is_null()).collect())
 }
 
-/// Sorts a failure by what helm says: rendering happens before the first request, and only messages about
-/// requests say that they come from the cluster.
+/// Sorts a failure by what helm says: a chart that does not render, or that renders what the API server
+/// calls invalid, is at fault; everything else is trouble of the cluster or of helm.
 fn failure(action: String, output: &Output) -> HelmError {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let message = message_of(&stderr);
-    if RENDER_FAILURES.iter().any(|mark| message.contains(mark)) {
+    if CHART_FAILURES.iter().any(|mark| message.contains(mark)) {
         HelmError::Chart { action, message }
     } else {
         HelmError::Cluster { action, message }
     }
 }
 
-/// Words by which helm tells that a chart or its values are at fault.
-const RENDER_FAILURES: [&str; 7] = [
+/// Words by which helm, or the API server through it, tells that a chart or its values are at fault.
+const CHART_FAILURES: [&str; 10] = [
     "execution error at",
     "values don't meet the specifications of the schema",
     "parse error at",
@@ -275,6 +275,10 @@ const RENDER_FAILURES: [&str; 7] = [
     "YAML parse error on",
     "template:",
     "chart requires kubeVersion",
+    // Server-side apply of an object whose lists hold a key twice, or with fields that no schema has.
+    "failed to create typed patch object",
+    "unknown field",
+    " is invalid: ",
 ];
 
 /// Helm's message without its log lines and without the word `Error:` before it.
@@ -303,5 +307,23 @@ mod tests {
     #[case("\n", "it failed without a message")]
     fn the_message_is_what_helm_says_about_the_error(#[case] stderr: &str, #[case] message: &str) {
         assert_eq!(message_of(stderr), message);
+    }
+
+    #[rstest]
+    #[case::does_not_render("execution error at (a/b.yaml:1:2): no", true)]
+    #[case::twice_the_same_name(
+        "failed to create typed patch object (agents/agents; apps/v1, Kind=Deployment): duplicate entries for key [name=\"A\"]",
+        true
+    )]
+    #[case::refused("Service \"1x\" is invalid: metadata.name: Invalid value", true)]
+    #[case::nobody_answers("Kubernetes cluster unreachable: connection refused", false)]
+    fn a_chart_is_blamed_only_for_what_it_renders(#[case] message: &str, #[case] blamed: bool) {
+        use std::os::unix::process::ExitStatusExt as _;
+        let output = Output {
+            status: std::process::ExitStatus::from_raw(256),
+            stdout: Vec::new(),
+            stderr: format!("Error: {message}\n").into_bytes(),
+        };
+        assert_eq!(failure("install".to_owned(), &output).is_chart_fault(), blamed);
     }
 }

@@ -37,6 +37,8 @@ pub enum Event {
     },
     /// All that is known before the first scenario.
     RunStarted(Box<RunInfo>),
+    /// Instead of [`Event::RunStarted`]: filters left no case, so nothing is started.
+    NothingSelected,
     /// A case began.
     CaseStarted {
         /// Which.

@@ -1,6 +1,11 @@
 //! A run that is interrupted or killed in the middle: it says so, and no process of it stays behind.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests, too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -74,7 +79,7 @@ impl Run {
     async fn until_the_subject_runs(&self) {
         let deadline = Instant::now() + Duration::from_mins(1);
         let mut often = interval(Duration::from_millis(20));
-        while !self.processes().iter().any(|process| process.is_subject()) {
+        while !self.processes().iter().any(Process::is_subject) {
             assert!(Instant::now() < deadline, "no subject: {:#?}", self.processes());
             often.tick().await;
         }

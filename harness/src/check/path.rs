@@ -19,7 +19,7 @@ pub enum Segment {
     Element {
         /// Name of the field that tells elements apart.
         key: &'static str,
-        /// Its value, as [`scalar_text`] writes it.
+        /// Its value: a text as it is, anything else as JSON.
         value: String,
     },
 }

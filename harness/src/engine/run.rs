@@ -63,6 +63,7 @@ pub async fn run(request: Request, events: EventSink, cancel: CancellationToken)
 async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
     let run_id = new_run_id();
     if Plan::new(request, &run_id, true).cases.is_empty() {
+        events.send(Event::NothingSelected);
         return Ok(());
     }
     let implementation = prepare::implementation(request)?;

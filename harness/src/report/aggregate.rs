@@ -14,6 +14,7 @@ const NO_VERDICT: &str = "the run ended before this case had a verdict";
 #[derive(Debug, Default)]
 pub struct Aggregate {
     info: Option<RunInfo>,
+    nothing_selected: bool,
     results: BTreeMap<CaseId, CaseResult>,
     unplanned: Vec<CaseInfo>,
     running: BTreeSet<CaseId>,
@@ -70,6 +71,7 @@ impl Aggregate {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::RunStarted(info) => self.info = Some((**info).clone()),
+            Event::NothingSelected => self.nothing_selected = true,
             Event::CaseStarted { case } => {
                 self.running.insert(case.clone());
             }
@@ -125,12 +127,13 @@ impl Aggregate {
     /// Whether the run did not come to its end: it never got to its cases, it was interrupted, or its end
     /// was never reported.
     pub fn cut_short(&self) -> bool {
-        self.info.is_none() || self.end.is_none_or(|end| end.interrupted)
+        let begun = self.info.is_some() || self.nothing_selected;
+        !begun || self.end.is_none_or(|end| end.interrupted)
     }
 
     /// Whether filters left out cases.
     pub fn filtered(&self) -> bool {
-        self.info.as_ref().is_some_and(|info| info.filtered)
+        self.nothing_selected || self.info.as_ref().is_some_and(|info| info.filtered)
     }
 
     /// Whether the case has a verdict by now.

@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_selection_is_no_trouble() {
+        let mut run = super::Aggregate::default();
+        run.apply(&Event::NothingSelected);
+        assert_eq!(run.summary().exit, exit::INCONCLUSIVE, "its end may still fail");
+        run.apply(&Event::RunFinished { elapsed: Duration::from_secs(1), interrupted: false });
+        assert_eq!(run.summary().exit, exit::NOTHING_RUN);
+    }
+
+    #[test]
     fn an_end_without_a_beginning_is_inconclusive() {
         let mut run = super::Aggregate::default();
         run.apply(&Event::RunFinished { elapsed: Duration::from_secs(1), interrupted: false });

@@ -56,7 +56,7 @@ impl<W: Write> Human<W> {
             }
             Event::RunStarted(info) => self.run_started(info),
             Event::CaseFinished(result) => self.case_finished(result, run),
-            Event::CaseStarted { .. } | Event::RunFinished { .. } => {}
+            Event::NothingSelected | Event::CaseStarted { .. } | Event::RunFinished { .. } => {}
         }
         if matches!(event, Event::RunStarted(_) | Event::CaseStarted { .. } | Event::CaseFinished(_))
             && let Some(live) = &mut self.live

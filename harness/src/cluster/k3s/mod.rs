@@ -4,15 +4,14 @@
 //! what it really is comes from the image itself and is told in [`ClusterInfo`](super::ClusterInfo).
 //! Docker is spoken to through testcontainers, whose client finds the daemon as the `docker` command does.
 //!
-//! [`archive`] and [`binary`] make the images that a node is given before it starts, so that no registry
-//! and no image builder is needed.
+//! [`archive`] makes the images that a node is given before it starts, so that no registry and no image
+//! builder is needed.
 //!
 //! A container is removed by [`K3sCluster::stop`] or by dropping its [`K3sCluster`]. Signals are the
 //! run's: whoever catches them ends the run, which drops the cluster. The container of a process that
 //! ended without that is removed by [`sweep`], with which every start begins.
 
 pub mod archive;
-pub mod binary;
 mod cluster;
 mod docker;
 mod error;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::{Client, Config};
+use kube::Config;
+use kube::client::ClientBuilder;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{EnvReader, Settings, SettingsError};
+use crate::metrics::{CountRequests, Metrics};
 use crate::reconcile::supervise;
 use crate::serve::{Health, ServeError, serve};
 
@@ -42,15 +44,17 @@ pub enum ProcessError {
 pub(crate) async fn run() -> Result<(), ProcessError> {
     let (settings, warnings) = Settings::read(EnvReader::new(std::env::vars()))?;
     log_to_stdout(&settings.log_level);
-    for problem in warnings {
+    for problem in &warnings {
         warn!(variable = problem.variable, value = problem.value, "configuration: expected {}", problem.rule);
     }
     let settings = Arc::new(settings);
+    let metrics = Arc::new(Metrics::default());
+    metrics.configuration_warnings(warnings.len());
     let health = Arc::new(Health::new(settings.enabled));
     let stop_work = stop_on_signal(Arc::clone(&health))?;
     let stop_server = CancellationToken::new();
     let server = tokio::spawn(serve(settings.port, Arc::clone(&health), stop_server.clone()));
-    let work = work(Arc::clone(&settings), health, stop_work.clone());
+    let work = work(Arc::clone(&settings), health, metrics, stop_work.clone());
     tokio::pin!(server);
     tokio::select! {
         worked = work => worked?,
@@ -69,6 +73,7 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
 async fn work(
     settings: Arc<Settings>,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), ProcessError> {
     if !settings.enabled {
@@ -79,8 +84,9 @@ async fn work(
     let mut config = Config::infer().await.map_err(ProcessError::Infer)?;
     // Failed passes are repeated with a back-off of their own; hidden retries would only delay them.
     config.default_retry = false;
-    let client = Client::try_from(config).map_err(ProcessError::Client)?;
-    supervise(client, settings, health, stop).await;
+    let client = ClientBuilder::try_from(config).map_err(ProcessError::Client)?;
+    let client = client.with_layer(&CountRequests::new(Arc::clone(&metrics))).build();
+    supervise(client, settings, health, metrics, stop).await;
     Ok(())
 }
 
@@ -105,6 +111,6 @@ fn stop_on_signal(health: Arc<Health>) -> Result<CancellationToken, ProcessError
 fn log_to_stdout(level: &str) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().json().flatten_event(true);
-    // The spans of the controller runtime repeat what the events say.
-    lines.with_current_span(false).with_span_list(false).with_env_filter(filter).init();
+    // The innermost span says which pass a line belongs to; those of the controller runtime add nothing.
+    lines.with_current_span(true).with_span_list(false).with_env_filter(filter).init();
 }

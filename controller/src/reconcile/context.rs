@@ -11,8 +11,10 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::api::{AgentRun, JobView};
 use crate::config::Settings;
+use crate::metrics::Metrics;
 
 use super::backoff::Backoff;
+use super::caches::Caches;
 
 /// Whether a cache holds everything that was there at the start.
 pub(super) type Filled = watch::Receiver<bool>;
@@ -37,6 +39,10 @@ pub(super) struct Context {
     pub jobs: Store<JobView>,
     /// Whether `jobs` is complete.
     pub jobs_filled: Filled,
+    /// What runs refer to.
+    pub references: Caches,
+    /// Numbers for Prometheus.
+    pub metrics: Arc<Metrics>,
     /// Bounds the passes that are under way in the whole process.
     pub permits: Arc<Semaphore>,
     /// Failures in a row.
@@ -52,6 +58,8 @@ impl Context {
         settings: Arc<Settings>,
         jobs: Store<JobView>,
         jobs_filled: Filled,
+        references: Caches,
+        metrics: Arc<Metrics>,
         permits: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -59,6 +67,8 @@ impl Context {
             settings,
             jobs,
             jobs_filled,
+            references,
+            metrics,
             permits,
             backoff: Backoff::default(),
             missing: Mutex::default(),

@@ -102,6 +102,21 @@ impl Error {
         }
     }
 
+    /// One word for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Finalizer { .. } => "Finalizer",
+            Self::ReadReference { .. } => "ReadReference",
+            Self::ReadGenerated { .. } => "ReadGenerated",
+            Self::Submit { .. } => "Submit",
+            Self::DeleteJob { .. } => "DeleteJob",
+            Self::SetTtl { .. } => "SetTtl",
+            Self::WriteStatus { .. } => "WriteStatus",
+            Self::Deadline { .. } => "Deadline",
+            Self::Stopping => "Stopping",
+        }
+    }
+
     /// The answer of the API server, or what kept it from coming.
     pub fn cause(&self) -> Option<String> {
         let source = std::error::Error::source(self)?;

@@ -12,6 +12,7 @@
 //! the caches, and every write is either a creation or conditional on what was read.
 
 mod backoff;
+mod caches;
 mod cleanup;
 mod context;
 mod controller;

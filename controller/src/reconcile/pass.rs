@@ -1,13 +1,15 @@
 //! One pass over one run: the finalizer first, then whatever the run's stage asks for.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, Event, finalizer};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::api::AgentRun;
 use crate::decide::metadata::FINALIZER;
@@ -17,32 +19,55 @@ use super::context::Context;
 use super::error::Error;
 use super::{cleanup, follow, submit, ttl};
 
+/// What metrics call the objects of a pass.
+pub(super) const KIND: &str = "AgentRun";
+
 /// Longest time for a pass. A pass can be cut off anywhere, since the next one starts from the cluster.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// When a run is looked at again whose cached copy is behind; the watch usually is faster.
 const CATCH_UP_POLL: Duration = Duration::from_millis(250);
 
-/// Brings one run forward.
-pub(super) async fn reconcile(run: Arc<AgentRun>, context: Arc<Context>) -> Result<Action, Error> {
+/// Brings one run forward. Whatever fails is logged and repeated later, so towards the controller
+/// runtime a pass never fails.
+pub(super) async fn reconcile(run: Arc<AgentRun>, context: Arc<Context>) -> Result<Action, Infallible> {
+    static PASSES: AtomicU64 = AtomicU64::new(1);
     if context.is_behind(&run) {
         return Ok(Action::requeue(CATCH_UP_POLL));
     }
-    let _permit = context.permits.acquire().await.map_err(|_| Error::Stopping)?;
+    // Every line that is logged on the way carries these, so that one pass can be told from the next.
+    let span = info_span!(
+        "pass",
+        namespace = run.namespace(),
+        run = run.name_any(),
+        reconcile_id = PASSES.fetch_add(1, Ordering::Relaxed),
+    );
+    Ok(observed(run, &context).instrument(span).await)
+}
+
+async fn observed(run: Arc<AgentRun>, context: &Context) -> Action {
+    let Ok(_permit) = context.permits.acquire().await else { return Action::await_change() };
     let uid = run.uid().unwrap_or_default();
     let name = run.name_any();
-    let passed = timeout(DEADLINE, pass(run, &context)).await;
-    let action = passed.unwrap_or(Err(Error::Deadline { run: name, deadline: DEADLINE }))?;
-    context.backoff.succeeded(&uid);
-    Ok(action)
+    let began = Instant::now();
+    let passed = timeout(DEADLINE, pass(Arc::clone(&run), context)).await;
+    let passed = passed.unwrap_or(Err(Error::Deadline { run: name, deadline: DEADLINE }));
+    context.metrics.reconciled(KIND, result(&passed), began.elapsed());
+    match passed {
+        Ok(action) => {
+            context.backoff.succeeded(&uid);
+            action
+        }
+        Err(error) => after_error(&run, &error, context),
+    }
 }
 
 /// Decides when a failed pass is repeated.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is given by the controller runtime")]
-pub(super) fn on_error(run: Arc<AgentRun>, error: &Error, context: Arc<Context>) -> Action {
+fn after_error(run: &AgentRun, error: &Error, context: &Context) -> Action {
     let outdated = error.is_outdated();
     let delay = context.backoff.failed(&run.uid().unwrap_or_default(), outdated);
     if !outdated {
+        context.metrics.reconcile_failed(KIND, error.reason());
         warn!(
             namespace = run.namespace(),
             run = run.name_any(),
@@ -52,6 +77,14 @@ pub(super) fn on_error(run: Arc<AgentRun>, error: &Error, context: Arc<Context>)
         );
     }
     Action::requeue(delay)
+}
+
+fn result(passed: &Result<Action, Error>) -> &'static str {
+    match passed {
+        Ok(_) => "ok",
+        Err(error) if error.is_outdated() => "outdated",
+        Err(_) => "error",
+    }
 }
 
 async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {

@@ -1,20 +1,24 @@
 //! Reading what a run refers to.
 //!
-//! References are read directly and not from a cache: a verdict on a missing object is final, and a
-//! cache may lag behind the user who created the object a moment before the run.
+//! What is cached is used. What is not is read directly before anything is said about it: a verdict on
+//! a missing object is final, and a cache may lag behind the user who created the object a moment before
+//! the run.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures::future::OptionFuture;
 use futures::try_join;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ListParams;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use crate::api::{Agent, AgentProvider, AgentRun, Memory, SystemPromptRef};
+use crate::api::{Agent, AgentRun, Memory, SystemPromptRef};
 use crate::decide::spec_hash::sha256_hex;
 use crate::decide::validate::prompt::{self, Source};
 use crate::decide::validate::{self, Plan, Prompt, References, Refusal};
@@ -57,22 +61,34 @@ pub(super) async fn prepare(run: &AgentRun, context: &Context) -> Result<Result<
 }
 
 async fn read(run: &AgentRun, context: &Context) -> Result<References, Error> {
+    let caches = &context.references;
+    for filled in &caches.filled {
+        filled.clone().wait_for(|filled| *filled).await.map_err(|_| Error::Stopping)?;
+    }
     let with_agent = async {
-        let agent: Option<Agent> = named(run, validate::names::agent(run), context).await?;
+        let agent = cached(run, validate::names::agent(run), &caches.agents, context).await?;
         let provider = agent.as_ref().and_then(validate::names::provider);
-        let (provider, memory) =
-            try_join!(named::<AgentProvider>(run, provider, context), memory(run, agent.as_ref(), context))?;
+        let (provider, memory) = try_join!(
+            cached(run, provider, &caches.providers, context),
+            memory(run, agent.as_ref(), context)
+        )?;
         Ok((agent, provider, memory))
     };
-    let implementation = named(run, validate::names::implementation(run), context);
+    let implementation = cached(run, validate::names::implementation(run), &caches.implementations, context);
     let ((agent, provider, memory), implementation) = try_join!(with_agent, implementation)?;
     Ok(References { agent, provider, implementation, memory })
 }
 
 /// The Memory that is named, else the oldest one that is marked as default.
 async fn memory(run: &AgentRun, agent: Option<&Agent>, context: &Context) -> Result<Option<Memory>, Error> {
+    let cache = &context.references.memories;
     if let Some(name) = validate::names::memory(run, agent) {
-        return named(run, Some(name), context).await;
+        return cached(run, Some(name), cache, context).await;
+    }
+    let in_namespace = |memory: &Arc<Memory>| memory.namespace() == run.namespace();
+    let cached = cache.state().into_iter().filter(in_namespace);
+    if let Some(memory) = default_of(cached) {
+        return Ok(Some(Arc::unwrap_or_clone(memory)));
     }
     let memories = context.api::<Memory>(run).list(&ListParams::default()).await;
     let memories = memories.map_err(|source| Error::ReadReference {
@@ -80,8 +96,12 @@ async fn memory(run: &AgentRun, agent: Option<&Agent>, context: &Context) -> Res
         name: "marked as default".to_owned(),
         source,
     })?;
-    let defaults = memories.items.into_iter().filter(|memory| memory.spec.default);
-    Ok(defaults.min_by_key(|memory| (memory.creation_timestamp(), memory.name_any())))
+    Ok(default_of(memories.items))
+}
+
+fn default_of<M: Borrow<Memory>>(memories: impl IntoIterator<Item = M>) -> Option<M> {
+    let defaults = memories.into_iter().filter(|memory| memory.borrow().spec.default);
+    defaults.min_by_key(|memory| (memory.borrow().creation_timestamp(), memory.borrow().name_any()))
 }
 
 async fn system_prompt(
@@ -129,6 +149,23 @@ async fn prompt_content(
         let text = config_map.data.and_then(|mut data| data.remove(key)).map(String::into_bytes);
         text.or_else(|| config_map.binary_data?.remove(key).map(|bytes| bytes.0))
     }))
+}
+
+/// The object as it is cached, else as the API server has it.
+async fn cached<K>(
+    run: &AgentRun,
+    name: Option<&str>,
+    cache: &Store<K>,
+    context: &Context,
+) -> Result<Option<K>, Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let key = name.map(|name| ObjectRef::new(name).within(&run.namespace().unwrap_or_default()));
+    match key.and_then(|key| cache.get(&key)) {
+        Some(object) => Ok(Some(Arc::unwrap_or_clone(object))),
+        None => named(run, name, context).await,
+    }
 }
 
 async fn named<K>(run: &AgentRun, name: Option<&str>, context: &Context) -> Result<Option<K>, Error>

@@ -5,11 +5,12 @@ use kube::api::{Patch, PatchParams};
 use tracing::info;
 
 use crate::api::AgentRun;
-use crate::decide::status::Draft;
+use crate::decide::status::{Draft, phase};
 
 use super::FIELD_MANAGER;
 use super::context::Context;
 use super::error::{Error, api_code};
+use super::pass::KIND;
 
 /// Writes the draft if it changes anything.
 ///
@@ -22,16 +23,17 @@ pub(super) async fn write(run: &AgentRun, draft: Draft<'_>, context: &Context) -
     match context.api::<AgentRun>(run).patch_status(&name, &params, &Patch::Merge(&patch)).await {
         Ok(written) => {
             context.wrote(&written);
+            context.metrics.status_written(KIND);
             let status = written.status.unwrap_or_default();
             let before = run.status.as_ref().and_then(|status| status.phase.as_deref());
             if before != status.phase.as_deref() {
-                info!(
-                    namespace = run.namespace(),
-                    run = name,
-                    phase = status.phase,
-                    reason = status.reason,
-                    "phase"
-                );
+                let phase = status.phase.as_deref().unwrap_or_default();
+                let reason = status.reason.as_deref().unwrap_or_default();
+                let terminal = phase::is_terminal(phase);
+                if terminal {
+                    context.metrics.ended(phase, reason);
+                }
+                info!(namespace = run.namespace(), run = name, phase, reason, terminal, "phase");
             }
             Ok(())
         }

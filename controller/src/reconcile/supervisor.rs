@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::api::Memory;
 use crate::config::{Namespaces, Settings};
+use crate::metrics::Metrics;
 use crate::serve::Health;
 
 use super::{controller, crds};
@@ -31,6 +32,7 @@ pub async fn supervise(
     client: Client,
     settings: Arc<Settings>,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
@@ -45,7 +47,7 @@ pub async fn supervise(
             warn!("a CRD is not served any more, pausing");
             session.cancel();
         };
-        let work = work(&client, &settings, &health, &session);
+        let work = work(&client, &settings, &health, &metrics, &session);
         tokio::select! {
             // The work ends by itself once the session is cancelled, so it is never cut off here.
             biased;
@@ -57,7 +59,13 @@ pub async fn supervise(
 }
 
 /// Runs one controller per namespace until the session is cancelled.
-async fn work(client: &Client, settings: &Arc<Settings>, health: &Health, session: &CancellationToken) {
+async fn work(
+    client: &Client,
+    settings: &Arc<Settings>,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+    session: &CancellationToken,
+) {
     let permits = Arc::new(Semaphore::new(PASSES));
     let namespaces: Vec<Option<&str>> = match &settings.namespaces {
         Namespaces::All => vec![None],
@@ -65,7 +73,9 @@ async fn work(client: &Client, settings: &Arc<Settings>, health: &Health, sessio
     };
     let prepared: Vec<_> = namespaces
         .iter()
-        .map(|namespace| controller::prepare(client, *namespace, settings, &permits, session.clone()))
+        .map(|namespace| {
+            controller::prepare(client, *namespace, settings, metrics, &permits, session.clone())
+        })
         .collect();
     let mut caches: Vec<_> = prepared.iter().flat_map(|one| one.filled.clone()).collect();
     let filled = try_join_all(caches.iter_mut().map(|cache| cache.wait_for(|filled| *filled)));

@@ -29,7 +29,10 @@ pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Res
     });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match context.api::<JobView>(run).patch(&name, &params, &Patch::Merge(&patch)).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            context.metrics.job_ttl_patched();
+            Ok(())
+        }
         // A Job that is gone, or replaced, needs no TTL.
         Err(error) if api_code(&error).is_some_and(|code| matches!(code, 404 | 409)) => Ok(()),
         Err(source) => Err(Error::SetTtl { name, source }),

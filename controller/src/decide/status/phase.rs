@@ -11,6 +11,9 @@ pub const FAILED: &str = "Failed";
 /// The runtime reported a cancellation.
 pub const CANCELLED: &str = "Cancelled";
 
+/// All of them.
+pub const ALL: [&str; 5] = [PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED];
+
 /// Whether a run in this phase never changes again.
 pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, SUCCEEDED | FAILED | CANCELLED)

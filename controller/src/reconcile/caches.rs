@@ -1,0 +1,235 @@
+//! Caches of what runs refer to: one reflector per kind, for one namespace or for all of them.
+
+use std::fmt::Debug;
+
+use futures::{FutureExt as _, Stream, StreamExt as _, future};
+use k8s_openapi::NamespaceResourceScope;
+use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
+
+use super::context::Filled;
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Objects per page of a list.
+pub(super) const PAGE: u32 = 500;
+/// The same for kinds whose objects hold texts of more than 100 KiB.
+const PAGE_OF_TEXTS: u32 = 50;
+
+/// What runs refer to, as it was seen last.
+#[derive(Clone)]
+pub(super) struct Caches {
+    /// All Agents.
+    pub agents: Store<Agent>,
+    /// All `AgentProvider`s.
+    pub providers: Store<AgentProvider>,
+    /// All `ImplementationSpec`s.
+    pub implementations: Store<ImplementationSpec>,
+    /// All Memories.
+    pub memories: Store<Memory>,
+    /// Whether each of them holds everything that was there at the start.
+    pub filled: [Filled; 4],
+}
+
+/// Caches and the work that keeps them current.
+pub(super) struct Prepared {
+    /// The caches, empty until `run` is polled.
+    pub caches: Caches,
+    /// Follows the watches; never ends.
+    pub run: future::BoxFuture<'static, ()>,
+}
+
+/// Sets up the caches of one namespace, or of all of them.
+pub(super) fn prepare(client: &Client, namespace: Option<&str>) -> Prepared {
+    let (agents, agents_filled, follow_agents) = reflect(client, namespace, PAGE);
+    let (providers, providers_filled, follow_providers) = reflect(client, namespace, PAGE);
+    let (implementations, implementations_filled, follow_implementations) =
+        reflect(client, namespace, PAGE_OF_TEXTS);
+    let (memories, memories_filled, follow_memories) = reflect(client, namespace, PAGE);
+    let filled = [agents_filled, providers_filled, implementations_filled, memories_filled];
+    let follow = [follow_agents, follow_providers, follow_implementations, follow_memories];
+    Prepared {
+        caches: Caches { agents, providers, implementations, memories, filled },
+        run: future::join_all(follow).map(|_| ()).boxed(),
+    }
+}
+
+fn reflect<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    page: u32,
+) -> (Store<K>, Filled, future::BoxFuture<'static, ()>)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + Default
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let (store, writer) = reflector::store();
+    let (filled, is_filled) = watch::channel(false);
+    let follow = watched::<K>(client, namespace, watcher::Config::default().page_size(page))
+        .default_backoff()
+        .modify(|object| slim(object.meta_mut()))
+        .reflect(writer)
+        .for_each(move |event| {
+            announce(&event, &filled);
+            if let Err(error) = event {
+                warn!(kind = %K::kind(&()), "watch failed: {error}");
+            }
+            future::ready(())
+        });
+    (store, is_filled, follow.boxed())
+}
+
+/// Events of all objects that can be read.
+///
+/// One object that cannot be read does not stop the others. If it could be read before, it is dropped
+/// from the cache: what it was may not be what it is.
+pub(super) fn watched<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + Default
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    watcher(api::<DeserializeGuard<K>>(client, namespace), config)
+        .filter_map(|event| future::ready(event.map(readable).transpose()))
+}
+
+/// Access to a kind in one namespace, or in all of them.
+pub(super) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Tells everybody who waits that a cache is filled. `Store::wait_until_ready` cannot do that: it wakes
+/// only the waiter that asked last.
+pub(super) fn announce<K>(event: &watcher::Result<Event<K>>, filled: &watch::Sender<bool>) {
+    if matches!(event, Ok(Event::InitDone)) {
+        filled.send_replace(true);
+    }
+}
+
+/// Drops what no decision looks at and what may be larger than the rest of the object.
+pub(super) fn slim(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+fn readable<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
+where
+    K: Resource<DynamicType = ()> + Default,
+{
+    match event {
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+        Event::InitApply(guard) => unwrap(guard).ok().map(Event::InitApply),
+        Event::Apply(guard) => Some(match unwrap(guard) {
+            Ok(object) => Event::Apply(object),
+            Err(metadata) => Event::Delete(bare(*metadata)),
+        }),
+        // The cache needs no more than the name of what is gone.
+        Event::Delete(guard) => Some(Event::Delete(guard.0.unwrap_or_else(|invalid| bare(invalid.metadata)))),
+    }
+}
+
+fn unwrap<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Result<K, Box<ObjectMeta>> {
+    guard.0.map_err(|invalid| {
+        let metadata = Box::new(invalid.metadata);
+        let (kind, namespace, name) = (K::kind(&()), &metadata.namespace, &metadata.name);
+        warn!(%kind, namespace, name, "unreadable object: {}", invalid.error);
+        metadata
+    })
+}
+
+fn bare<K: Resource + Default>(metadata: ObjectMeta) -> K {
+    let mut object = K::default();
+    *object.meta_mut() = metadata;
+    debug!(namespace = object.namespace(), name = object.name_any(), "dropped from the cache");
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const READABLE: &str = r#"{"providerRef": {"name": "p"}}"#;
+    const UNREADABLE: &str = r#"{"providerRef": 7}"#;
+
+    fn guard(spec: &str) -> DeserializeGuard<Agent> {
+        let spec: Value = serde_json::from_str(spec).unwrap();
+        let object = json!({
+            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "Agent",
+            "metadata": {"name": "a", "namespace": "ns"}, "spec": spec,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn told(event: Option<Event<Agent>>) -> Option<(&'static str, String)> {
+        Some(match event? {
+            Event::Init => ("init", String::new()),
+            Event::InitDone => ("done", String::new()),
+            Event::InitApply(agent) => ("there", agent.name_any()),
+            Event::Apply(agent) => ("changed", agent.name_any()),
+            Event::Delete(agent) => ("gone", agent.name_any()),
+        })
+    }
+
+    /// [LC-15]
+    #[rstest]
+    #[case(Event::InitApply(guard(READABLE)), Some("there"))]
+    #[case(Event::InitApply(guard(UNREADABLE)), None)]
+    #[case(Event::Apply(guard(READABLE)), Some("changed"))]
+    #[case(Event::Apply(guard(UNREADABLE)), Some("gone"))]
+    #[case(Event::Delete(guard(READABLE)), Some("gone"))]
+    #[case(Event::Delete(guard(UNREADABLE)), Some("gone"))]
+    fn an_unreadable_object_is_left_out_and_never_remembered_as_it_was(
+        #[case] event: Event<DeserializeGuard<Agent>>,
+        #[case] expected: Option<&str>,
+    ) {
+        let told = told(readable(event));
+        assert_eq!(told.as_ref().map(|(what, _)| *what), expected);
+        assert!(told.is_none_or(|(_, name)| name == "a"));
+    }
+
+    #[test]
+    fn metadata_is_cached_without_its_bulk() {
+        let mut metadata: ObjectMeta = serde_json::from_value(json!({
+            "name": "a", "managedFields": [{"manager": "m"}],
+            "annotations": {LAST_APPLIED: "{}", "kept": "yes"},
+        }))
+        .unwrap();
+        slim(&mut metadata);
+        assert_eq!(metadata.managed_fields, None);
+        assert_eq!(metadata.annotations.unwrap().into_keys().collect::<Vec<_>>(), ["kept"]);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -56,6 +57,31 @@ impl EnvReader {
                 default
             }
         }
+    }
+
+    /// A whole number of seconds of at least `minimum`; fractions are floored.
+    pub fn seconds(&mut self, variable: &'static str, default: i64, minimum: i64) -> Duration {
+        Duration::from_secs(u64::try_from(self.integer(variable, default, minimum)).unwrap_or_default())
+    }
+
+    /// A JSON map from names to numbers of at least 0. Names are trimmed and lower-cased.
+    pub fn amounts(&mut self, variable: &'static str) -> BTreeMap<String, i64> {
+        let amounts: BTreeMap<String, serde_json::Value> =
+            self.json(variable, "a map from names to numbers").unwrap_or_default();
+        let mut read = BTreeMap::new();
+        for (name, amount) in amounts {
+            match number::from_json(&amount).map(number::floor) {
+                Some(number) if number >= 0 => {
+                    read.insert(name.trim().to_lowercase(), number);
+                }
+                _ => self.warn(
+                    variable,
+                    amount.to_string(),
+                    format!("a number of at least 0 for {name:?}, ignoring it"),
+                ),
+            }
+        }
+        read
     }
 
     /// A switch such as `1`, `true`, `yes`, `on` or their opposites.

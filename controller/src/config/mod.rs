@@ -5,9 +5,11 @@
 //! it must not silently become "no policy". All problems are reported together.
 
 mod env;
+mod limits;
 mod settings;
 mod workload;
 
 pub use env::{EnvReader, Problem};
+pub use limits::{Bounds, Concurrency, Limits};
 pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};
 pub use workload::RunnerDefaults;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::env::{EnvReader, Problem};
+use super::limits::Limits;
 use super::workload::RunnerDefaults;
 
 /// Settings of the process.
@@ -25,6 +26,12 @@ pub struct Settings {
     pub policy: Policy,
     /// A Secret that every run gets.
     pub auth_secret: Option<AuthSecret>,
+    /// How many runs may be in flight, wait and start.
+    pub limits: Limits,
+    /// How long terminal runs are kept that say nothing themselves, in seconds; 0 keeps them for ever.
+    pub retention_seconds: i64,
+    /// Most runs of one namespace that retention deletes within a minute.
+    pub retention_max_deletes: usize,
     /// How long a Job may be missing before its run fails.
     pub job_missing_grace: Duration,
     /// Whether a changed spec ends an accepted run.
@@ -100,11 +107,14 @@ impl Settings {
             runner: RunnerDefaults::read(&mut env),
             policy: policy(&mut env),
             auth_secret: auth_secret(&env),
-            job_missing_grace: seconds(env.integer(
-                "JANGAR_AGENTS_CONTROLLER_JOB_MISSING_GRACE_SECONDS",
-                10,
+            limits: Limits::read(&mut env),
+            retention_seconds: env.integer(
+                "JANGAR_AGENTS_CONTROLLER_AGENTRUN_RETENTION_SECONDS",
+                2_592_000,
                 0,
-            )),
+            ),
+            retention_max_deletes: retention_max_deletes(&mut env),
+            job_missing_grace: env.seconds("JANGAR_AGENTS_CONTROLLER_JOB_MISSING_GRACE_SECONDS", 10, 0),
             immutability_enforced: env.switch("JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED", true),
             artifacts_max: artifacts_max(&mut env),
             artifacts_strict: env.switch("JANGAR_AGENTRUN_ARTIFACTS_STRICT", false),
@@ -118,8 +128,9 @@ impl Settings {
     }
 }
 
-fn seconds(value: i64) -> Duration {
-    Duration::from_secs(u64::try_from(value).unwrap_or_default())
+fn retention_max_deletes(env: &mut EnvReader) -> usize {
+    let value = env.integer("JANGAR_AGENTS_CONTROLLER_AGENTRUN_RETENTION_MAX_DELETES_PER_NAMESPACE", 100, 1);
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
 fn namespaces(env: &mut EnvReader) -> Namespaces {
@@ -216,6 +227,24 @@ mod tests {
             ["JANGAR_AGENTS_CONTROLLER_IMAGES_DENIED", "JANGAR_AGENTS_CONTROLLER_BLOCKED_SECRETS", "PORT"]
         );
         assert!(error.to_string().contains(r#"PORT="http": expected a number"#), "{error}");
+    }
+
+    /// [RET-08] [RET-09]
+    #[rstest]
+    #[case("", 2_592_000, 0)]
+    #[case("0", 0, 0)]
+    #[case("2.592e+06", 2_592_000, 0)]
+    #[case("59.9", 59, 0)]
+    #[case("-1", 2_592_000, 1)]
+    #[case("3d", 2_592_000, 1)]
+    fn a_retention_that_cannot_be_read_never_means_soon(
+        #[case] value: &str,
+        #[case] expected: i64,
+        #[case] warned: usize,
+    ) {
+        let variable = "JANGAR_AGENTS_CONTROLLER_AGENTRUN_RETENTION_SECONDS";
+        let (settings, warnings) = read(&[(variable, value)]).unwrap();
+        assert_eq!((settings.retention_seconds, warnings.len()), (expected, warned));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::api::AgentRun;
 use crate::config::RunnerDefaults;
 
 use super::validate::Plan;
-use super::{metadata, names, run_files};
+use super::{metadata, run_files};
 
 /// Key of the input file with this index.
 pub fn input_key(index: usize) -> String {
@@ -30,14 +30,14 @@ pub fn build(run: &AgentRun, plan: &Plan, defaults: &RunnerDefaults) -> Vec<Conf
         .enumerate()
         .map(|(index, file)| (input_key(index), file.content.clone()))
         .collect();
-    let config_map = |suffix, data| ConfigMap {
-        metadata: metadata::object(run, plan, suffix),
+    let config_map = |suffix: String, data| ConfigMap {
+        metadata: metadata::object(run, plan, &suffix),
         data: Some(data),
         ..ConfigMap::default()
     };
-    let mut built = vec![config_map(names::SPEC, files)];
+    let mut built = vec![config_map(plan.part.spec(), files)];
     if !inputs.is_empty() {
-        built.push(config_map(names::INPUTS, inputs));
+        built.push(config_map(plan.part.inputs(), inputs));
     }
     built
 }

@@ -7,8 +7,9 @@ use kube::api::ObjectMeta;
 
 use crate::api::AgentRun;
 
+use super::names::{self, Part};
+use super::ownership;
 use super::validate::Plan;
-use super::{names, ownership};
 
 /// Label with the run's name; Jobs are found by its existence.
 pub const RUN_LABEL: &str = "agents.proompteng.ai/agent-run";
@@ -19,10 +20,16 @@ pub const FINALIZER: &str = "agents.proompteng.ai/runtime-cleanup";
 
 /// Labels of all objects of a run.
 pub fn labels(run: &AgentRun, plan: &Plan) -> BTreeMap<String, String> {
+    let step_index = match plan.part {
+        Part::Run => None,
+        Part::Attempt { step, .. } => Some((step + 1).to_string()),
+    };
     let known = [
         ("agent", Some(plan.agent_name.as_str())),
         ("provider", Some(plan.provider_name.as_str())),
         ("implementation", plan.implementation_name.as_deref()),
+        ("step", plan.step_name.as_deref()),
+        ("step-index", step_index.as_deref()),
     ];
     let mut labels = BTreeMap::from([(RUN_LABEL.to_owned(), names::run_label(&run.name_any()))]);
     for (key, value) in known {

@@ -5,17 +5,53 @@
 
 use sha1::{Digest, Sha1};
 
-/// Suffix of the Job.
-pub const JOB: &str = "job";
-/// Suffix of the `ConfigMap` with the run's files.
-pub const SPEC: &str = "spec";
-/// Suffix of the `ConfigMap` with the provider's input files.
-pub const INPUTS: &str = "inputs";
-
 /// Longest label value and name, in characters.
 const LIMIT: usize = 63;
 /// What is kept in front of the hash of a text that is too long.
 const KEPT: usize = 54;
+
+/// Which Job of a run is meant, with the objects that belong to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The only one, of a run with runtime `job`.
+    #[default]
+    Run,
+    /// One attempt of a workflow step.
+    Attempt {
+        /// Index of the step, from 0.
+        step: usize,
+        /// Number of the attempt, from 1.
+        attempt: i32,
+    },
+}
+
+impl Part {
+    /// Suffix of the Job.
+    pub fn job(self) -> String {
+        self.attempt().unwrap_or_else(|| "job".to_owned())
+    }
+
+    /// Suffix of the `ConfigMap` with the run's files.
+    pub fn spec(self) -> String {
+        self.belonging("spec")
+    }
+
+    /// Suffix of the `ConfigMap` with the provider's input files.
+    pub fn inputs(self) -> String {
+        self.belonging("inputs")
+    }
+
+    fn belonging(self, what: &str) -> String {
+        self.attempt().map_or_else(|| what.to_owned(), |attempt| format!("{what}-{attempt}"))
+    }
+
+    fn attempt(self) -> Option<String> {
+        match self {
+            Self::Run => None,
+            Self::Attempt { step, attempt } => Some(format!("step-{}-attempt-{attempt}", step + 1)),
+        }
+    }
+}
 
 /// The name of the object that belongs to `run` under `suffix`.
 pub fn object(run: &str, suffix: &str) -> String {
@@ -80,6 +116,17 @@ mod tests {
         assert_eq!(object(&run, suffix), expected);
     }
 
+    /// [JOB-01] Steps and attempts are counted from 1.
+    #[rstest]
+    #[case(Part::Run, ["job", "spec", "inputs"])]
+    #[case(
+        Part::Attempt { step: 0, attempt: 2 },
+        ["step-1-attempt-2", "spec-step-1-attempt-2", "inputs-step-1-attempt-2"],
+    )]
+    fn every_attempt_has_objects_of_its_own(#[case] part: Part, #[case] expected: [&str; 3]) {
+        assert_eq!([part.job(), part.spec(), part.inputs()], expected);
+    }
+
     /// [JOB-07]
     #[test]
     fn a_long_run_name_gets_a_hashed_label() {
@@ -102,7 +149,7 @@ mod tests {
         #[test]
         fn different_runs_get_different_names(a in "[a-z][a-z.-]{0,5}[a-z]", b in "[a-z][a-z.-]{0,5}[a-z]") {
             prop_assume!(a != b);
-            prop_assert_ne!(object(&a, JOB), object(&b, JOB));
+            prop_assert_ne!(object(&a, "job"), object(&b, "job"));
         }
     }
 }

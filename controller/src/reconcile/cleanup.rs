@@ -9,9 +9,9 @@ use super::context::Context;
 use super::error::Error;
 use super::jobs;
 
-/// Deletes the run's Job. The finalizer is removed by the caller once this has succeeded.
+/// Deletes the run's Jobs. The finalizer is removed by the caller once this has succeeded.
 pub(super) async fn delete_jobs(run: &AgentRun, context: &Context) -> Result<Action, Error> {
-    jobs::delete(run, &jobs::name(run), context).await?;
+    jobs::delete_all(run, context).await?;
     context.forget(&run.uid().unwrap_or_default());
     Ok(Action::await_change())
 }

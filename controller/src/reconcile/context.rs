@@ -8,13 +8,17 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::{AgentRun, JobView};
 use crate::config::Settings;
+use crate::decide::limits::Answer;
 use crate::metrics::Metrics;
 
+use super::admission::Admission;
 use super::backoff::Backoff;
 use super::caches::Caches;
+use super::error::Error;
 
 /// Whether a cache holds everything that was there at the start.
 pub(super) type Filled = watch::Receiver<bool>;
@@ -27,6 +31,23 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 struct Written {
     version: u64,
     at: Instant,
+}
+
+/// What all controllers of a session share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// Talks to the API server.
+    pub client: Client,
+    /// Settings of the process.
+    pub settings: Arc<Settings>,
+    /// Numbers for Prometheus.
+    pub metrics: Arc<Metrics>,
+    /// Bounds the passes that are under way in the whole process.
+    pub permits: Arc<Semaphore>,
+    /// Decides who may start.
+    pub admission: Arc<Admission>,
+    /// Told when no new work may begin.
+    pub stop: CancellationToken,
 }
 
 /// Client, settings, caches and the little that is remembered between passes.
@@ -45,6 +66,10 @@ pub(super) struct Context {
     pub metrics: Arc<Metrics>,
     /// Bounds the passes that are under way in the whole process.
     pub permits: Arc<Semaphore>,
+    /// Decides who may start.
+    pub admission: Arc<Admission>,
+    /// Told when no new work may begin.
+    pub stop: CancellationToken,
     /// Failures in a row.
     pub backoff: Backoff,
     missing: Mutex<HashMap<String, Instant>>,
@@ -53,15 +78,8 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(
-        client: Client,
-        settings: Arc<Settings>,
-        jobs: Store<JobView>,
-        jobs_filled: Filled,
-        references: Caches,
-        metrics: Arc<Metrics>,
-        permits: Arc<Semaphore>,
-    ) -> Self {
+    pub(super) fn new(shared: Shared, jobs: Store<JobView>, jobs_filled: Filled, references: Caches) -> Self {
+        let Shared { client, settings, metrics, permits, admission, stop } = shared;
         Self {
             client,
             settings,
@@ -70,11 +88,25 @@ impl Context {
             references,
             metrics,
             permits,
+            admission,
+            stop,
             backoff: Backoff::default(),
             missing: Mutex::default(),
             written: Mutex::default(),
             warned: Mutex::default(),
         }
+    }
+
+    /// Waits until a cache is filled, unless the controller is being stopped.
+    pub(super) async fn until_filled(&self, filled: &Filled) -> Result<(), Error> {
+        let mut filled = filled.clone();
+        let waited = self.stop.run_until_cancelled(filled.wait_for(|filled| *filled)).await;
+        waited.and_then(Result::ok).map(|_| ()).ok_or(Error::Stopping)
+    }
+
+    /// Whether the run may start, see [`Admission::ask`].
+    pub(super) async fn ask_admission(&self, run: &AgentRun) -> Result<Answer, Error> {
+        self.stop.run_until_cancelled(self.admission.ask(run)).await.ok_or(Error::Stopping)
     }
 
     /// Access to objects in the run's own namespace; no status can point a pass anywhere else.

@@ -3,25 +3,23 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use futures::{StreamExt, future};
-use kube::Client;
+use futures::{Stream, StreamExt, future};
 use kube::runtime::controller::{self, Config};
-use kube::runtime::reflector;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
-use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::api::{AgentRun, AgentRunSpec, JobView};
-use crate::config::Settings;
 use crate::decide::metadata::RUN_LABEL;
 use crate::decide::stage::Stage;
-use crate::metrics::Metrics;
 
 use super::caches::{self, PAGE, announce, api, slim, watched};
-use super::context::{Context, Filled};
+use super::context::{Context, Filled, Shared};
 use super::pass::reconcile;
+use super::retention::Retention;
+use super::wakes::Wakes;
 
 /// Passes of one controller at the same time.
 const CONCURRENCY: u16 = 32;
@@ -30,40 +28,39 @@ const CONCURRENCY: u16 = 32;
 pub(super) struct Prepared {
     /// Whether each cache holds everything that was there at the start.
     pub filled: Vec<Filled>,
+    /// The cache of runs.
+    pub runs: Store<AgentRun>,
+    /// The cache of Jobs.
+    pub jobs: Store<JobView>,
     /// Does the work until it is told to stop.
     pub run: future::BoxFuture<'static, ()>,
 }
 
-/// Sets up the controller for one namespace, or for all of them. It stops when `stop` is cancelled,
-/// after the passes that are under way.
-pub(super) fn prepare(
-    client: &Client,
-    namespace: Option<&str>,
-    settings: &Arc<Settings>,
-    metrics: &Arc<Metrics>,
-    permits: &Arc<Semaphore>,
-    stop: CancellationToken,
-) -> Prepared {
+/// Sets up the controller for one namespace, or for all of them. It stops when it is told to, after the
+/// passes that are under way.
+pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes>) -> Prepared {
+    let client = &shared.client;
     let references = caches::prepare(client, namespace);
     let (runs, run_writer) = reflector::store();
     let (jobs, job_writer) = reflector::store();
     let (runs_filled, jobs_filled) = (watch::Sender::new(false), watch::Sender::new(false));
     let mut filled = vec![runs_filled.subscribe(), jobs_filled.subscribe()];
     filled.extend(references.caches.filled.clone());
-    let context = Arc::new(Context::new(
+    let retention = Arc::new(Retention::new(
         client.clone(),
-        Arc::clone(settings),
-        jobs.clone(),
-        jobs_filled.subscribe(),
-        references.caches,
-        Arc::clone(metrics),
-        Arc::clone(permits),
+        Arc::clone(&shared.settings),
+        Arc::clone(&shared.metrics),
+        runs.clone(),
     ));
+    let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.caches);
+    let expire = Arc::clone(&retention).run(runs_filled.subscribe());
     let every = watcher::Config::default().page_size(PAGE);
-    let run_stream = watched(client, namespace, every.clone())
-        .default_backoff()
+    let run_stream = watched(client, namespace, every.clone()).default_backoff();
+    let run_stream = count(run_stream, shared, &jobs)
         .modify(slim_run)
         .reflect(run_writer)
+        .inspect(relisted(shared, namespace, &runs))
+        .inspect(move |event| retention.observe(event))
         .inspect(move |event| announce(event, &runs_filled))
         .applied_objects();
     let job_stream = watcher(api::<JobView>(client, namespace), every.labels(RUN_LABEL))
@@ -72,22 +69,49 @@ pub(super) fn prepare(
         .reflect(job_writer)
         .inspect(move |event| announce(event, &jobs_filled))
         .touched_objects();
-    let passes = Controller::for_stream(run_stream, runs)
+    let passes = Controller::for_stream(run_stream, runs.clone())
         .owns_stream(job_stream)
+        .reconcile_on(wakes.stream())
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .graceful_shutdown_on(stop.cancelled_owned())
-        .run(reconcile, |_, never, _| match *never {}, context)
+        .graceful_shutdown_on(shared.stop.clone().cancelled_owned())
+        .run(reconcile, |_, never, _| match *never {}, Arc::new(context))
         .for_each(|outcome| {
             log_trouble(outcome.err());
             future::ready(())
         });
-    let work = async {
+    let stop = shared.stop.clone();
+    let work = async move {
         tokio::select! {
             () = passes => {}
             () = references.run => {}
+            // Deletions that are under way need no end: the next start finds the same runs again.
+            () = async { stop.run_until_cancelled(expire).await; future::pending().await } => {}
         }
     };
-    Prepared { filled, run: Box::pin(work) }
+    Prepared { filled, runs, jobs, run: Box::pin(work) }
+}
+
+/// Has the whole run counted, before it is slimmed for the cache.
+fn count<S>(events: S, shared: &Shared, jobs: &Store<JobView>) -> impl Stream<Item = S::Item> + use<S>
+where
+    S: Stream<Item = watcher::Result<Event<AgentRun>>>,
+{
+    let (admission, jobs) = (Arc::clone(&shared.admission), jobs.clone());
+    events.inspect(move |event| admission.observe(event, &jobs))
+}
+
+fn relisted(
+    shared: &Shared,
+    namespace: Option<&str>,
+    runs: &Store<AgentRun>,
+) -> impl FnMut(&watcher::Result<Event<AgentRun>>) + use<> {
+    let (admission, runs) = (Arc::clone(&shared.admission), runs.clone());
+    let namespace = namespace.map(str::to_owned);
+    move |event| {
+        if matches!(event, Ok(Event::InitDone)) {
+            admission.relisted(namespace.as_deref(), &runs);
+        }
+    }
 }
 
 /// Drops what no decision looks at. A terminal run only needs its runtime settings and its status.

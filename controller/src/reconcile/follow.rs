@@ -7,19 +7,20 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::api::{AgentRun, JobView};
+use crate::decide::names::Part;
 use crate::decide::outcome::Outcome;
 use crate::decide::status::{Draft, Failure, phase, reason};
-use crate::decide::{spec_hash, text};
+use crate::decide::{spec_hash, text, validate};
 
 use super::context::Context;
 use super::error::Error;
 use super::status::write;
-use super::{jobs, ttl};
+use super::{jobs, ttl, workflow};
 
 /// How often a Job is looked at that the watch does not deliver, for example without its label.
-const UNWATCHED_POLL: Duration = Duration::from_secs(2);
+pub(super) const UNWATCHED_POLL: Duration = Duration::from_secs(2);
 /// How often a followed run is looked at without any event, in case one was lost.
-const SAFETY_NET: Duration = Duration::from_mins(5);
+pub(super) const SAFETY_NET: Duration = Duration::from_mins(5);
 
 /// Brings an accepted run forward.
 pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, Error> {
@@ -27,14 +28,17 @@ pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, 
     if is_edited(run) {
         let message = "the spec was changed after the run was accepted";
         if context.settings.immutability_enforced {
-            jobs::delete(run, &recorded_name(run), context).await?;
+            jobs::delete_all(run, context).await?;
             draft.failed(Failure::Failed, reason::SPEC_IMMUTABLE_VIOLATION, message, None);
             write(run, draft, context).await?;
             return Ok(Action::await_change());
         }
         draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, message);
-    } else {
+    } else if !validate::is_workflow(run) {
         draft.settle(reason::WARNING, reason::NONE);
+    }
+    if validate::is_workflow(run) {
+        return Box::pin(workflow::follow(run, draft, context)).await;
     }
     let name = recorded_name(run);
     if let Some(job) = jobs::cached(run, &name, context).filter(|job| is_recorded(run, job)) {
@@ -98,14 +102,10 @@ fn is_edited(run: &AgentRun) -> bool {
 
 /// The recorded name of the Job, else the one it must have. Its namespace always is the run's own.
 fn recorded_name(run: &AgentRun) -> String {
-    recorded(run, "name").map_or_else(|| jobs::name(run), str::to_owned)
+    jobs::recorded(run, "name").map_or_else(|| jobs::name(run, Part::Run), str::to_owned)
 }
 
 /// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name.
 fn is_recorded(run: &AgentRun, job: &JobView) -> bool {
-    recorded(run, "uid").is_none_or(|uid| job.uid().as_deref() == Some(uid))
-}
-
-fn recorded<'a>(run: &'a AgentRun, key: &str) -> Option<&'a str> {
-    text::non_blank(run.status.as_ref()?.runtime_ref.as_ref()?.get(key)?.as_str()?)
+    jobs::recorded(run, "uid").is_none_or(|uid| job.uid().as_deref() == Some(uid))
 }

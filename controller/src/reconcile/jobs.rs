@@ -1,26 +1,58 @@
-//! Finding and deleting the Job of a run. Only a Job whose controller is the run's uid is ever touched.
+//! Finding and deleting the Jobs of a run. Only a Job whose controller is the run's uid is ever touched.
 
 use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{AgentRun, JobView};
-use crate::decide::{names, ownership};
+use crate::decide::names::{self, Part};
+use crate::decide::stage::Stage;
+use crate::decide::{ownership, text, validate, workflow};
 
 use super::context::Context;
 use super::error::{Error, api_code};
 
-/// Name of the run's Job.
-pub(super) fn name(run: &AgentRun) -> String {
-    names::object(&run.name_any(), names::JOB)
+/// Name of the Job of this part.
+pub(super) fn name(run: &AgentRun, part: Part) -> String {
+    names::object(&run.name_any(), &part.job())
+}
+
+/// The part whose Job is the first of the run.
+pub(super) fn first(run: &AgentRun) -> Part {
+    if validate::is_workflow(run) { Part::Attempt { step: 0, attempt: 1 } } else { Part::Run }
+}
+
+/// Names of all Jobs that the run may have.
+pub(super) fn possible_names(run: &AgentRun) -> Vec<String> {
+    if !validate::is_workflow(run) {
+        let own = name(run, Part::Run);
+        let recorded = recorded(run, "name").map(str::to_owned).filter(|recorded| *recorded != own);
+        return [own].into_iter().chain(recorded).collect();
+    }
+    let attempts = workflow::possible_attempts(run);
+    attempts.into_iter().map(|(step, attempt)| name(run, Part::Attempt { step, attempt })).collect()
+}
+
+/// What the status records about the run's Job under this key. Its namespace always is the run's own.
+pub(super) fn recorded<'a>(run: &'a AgentRun, key: &str) -> Option<&'a str> {
+    text::non_blank(run.status.as_ref()?.runtime_ref.as_ref()?.get(key)?.as_str()?)
+}
+
+/// Whether a Job of a run that looks new is known, created right before a crash.
+pub(super) fn has_unrecorded(run: &AgentRun, jobs: &Store<JobView>) -> bool {
+    Stage::of(run) == Stage::New && in_store(run, &name(run, first(run)), jobs).is_some()
 }
 
 /// The owned Job of this name in the cache.
 pub(super) fn cached(run: &AgentRun, name: &str, context: &Context) -> Option<Arc<JobView>> {
+    in_store(run, name, &context.jobs)
+}
+
+fn in_store(run: &AgentRun, name: &str, jobs: &Store<JobView>) -> Option<Arc<JobView>> {
     let key = ObjectRef::new(name).within(&run.namespace().unwrap_or_default());
-    context.jobs.get(&key).filter(|job| is_owned(run, job))
+    jobs.get(&key).filter(|job| is_owned(run, job))
 }
 
 /// The Job of this name as the API server has it now, whoever owns it.
@@ -37,8 +69,21 @@ pub(super) fn is_owned(run: &AgentRun, job: &JobView) -> bool {
     run.uid().is_some_and(|uid| ownership::is_owned(&job.metadata, &uid))
 }
 
-/// Deletes the owned Job of this name, if there is one; its pods go in the background.
-pub(super) async fn delete(run: &AgentRun, name: &str, context: &Context) -> Result<(), Error> {
+/// Deletes all Jobs of the run; their pods go in the background.
+pub(super) async fn delete_all(run: &AgentRun, context: &Context) -> Result<(), Error> {
+    for name in possible_names(run) {
+        delete(run, &name, PropagationPolicy::Background, context).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the owned Job of this name, if there is one.
+pub(super) async fn delete(
+    run: &AgentRun,
+    name: &str,
+    propagation: PropagationPolicy,
+    context: &Context,
+) -> Result<(), Error> {
     let job = match cached(run, name, context) {
         Some(job) => Some(job),
         // The cache may not have seen a Job that was created a moment ago.
@@ -46,7 +91,7 @@ pub(super) async fn delete(run: &AgentRun, name: &str, context: &Context) -> Res
     };
     let Some(job) = job else { return Ok(()) };
     let params = DeleteParams {
-        propagation_policy: Some(PropagationPolicy::Background),
+        propagation_policy: Some(propagation),
         preconditions: Some(Preconditions { uid: job.uid(), resource_version: None }),
         ..DeleteParams::default()
     };

@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! supervisor ── starts and stops with the CRDs ──▶ controller (one per namespace: caches, queue)
-//!                                                       │ one run at a time
-//!                                                      pass
-//!                            ┌───────────────┬──────────┴───┬──────────────┐
-//!                         cleanup         submit          follow          ttl
-//!                       (deleted run)    (new run)    (accepted run)  (terminal run)
+//!     │                                                 │ one run at a time
+//!     │                                                pass
+//!     │                ┌────────────┬───────────┬───────┴──────┬──────────────┐
+//!     │             cleanup      submit       follow        workflow         ttl
+//!     │           (deleted run) (new run)  (accepted run)  (its steps)  (terminal run)
+//!     ▼                             │ may it start?
+//! admission (one ledger for all namespaces; wakes runs)          retention (beside the passes)
 //! ```
 //! Nothing is remembered between passes that would matter after a restart: what a pass knows comes from
 //! the caches, and every write is either a creation or conditional on what was read.
 
+mod admission;
 mod backoff;
 mod caches;
 mod cleanup;
@@ -20,12 +23,16 @@ mod crds;
 mod error;
 mod follow;
 mod jobs;
+mod objects;
 mod pass;
 mod references;
+mod retention;
 mod status;
 mod submit;
 mod supervisor;
 mod ttl;
+mod wakes;
+mod workflow;
 
 pub use error::Error;
 pub use supervisor::supervise;

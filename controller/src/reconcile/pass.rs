@@ -89,7 +89,7 @@ fn result(passed: &Result<Action, Error>) -> &'static str {
 
 async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
     // Decisions need all Jobs; without them an existing one could be taken for missing.
-    context.jobs_filled.clone().wait_for(|filled| *filled).await.map_err(|_| Error::Stopping)?;
+    context.until_filled(&context.jobs_filled).await?;
     let name = run.name_any();
     let api = context.api::<AgentRun>(&run);
     let passed = finalizer(&api, FINALIZER, run, |event| async {
@@ -113,6 +113,6 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
         // Submitting holds whole objects across its calls; boxed, the other passes stay small.
         Stage::New => Box::pin(submit::submit(run, context)).await,
         Stage::Accepted => follow::follow(run, context).await,
-        Stage::Terminal => ttl::heal(run, context).await,
+        Stage::Terminal => ttl::heal_terminal(run, context).await,
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::future::OptionFuture;
+use futures::future::{OptionFuture, try_join_all};
 use futures::try_join;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -21,15 +21,15 @@ use serde::de::DeserializeOwned;
 use crate::api::{Agent, AgentRun, Memory, SystemPromptRef};
 use crate::decide::spec_hash::sha256_hex;
 use crate::decide::validate::prompt::{self, Source};
-use crate::decide::validate::{self, Plan, Prompt, References, Refusal};
+use crate::decide::validate::{self, Extent, Plan, Prompt, References, Refusal};
 
 use super::context::Context;
 use super::error::Error;
 
-/// A run that may start: the plan for its objects and what the status should say about it.
+/// Work that may start: the plans for its objects and what the status should say about it.
 pub(super) struct Prepared {
-    /// Everything needed to build the objects.
-    pub plan: Plan,
+    /// Everything needed to build the objects, for each piece of work that was asked for.
+    pub plans: Vec<Plan>,
     /// Hex SHA-256 of the system prompt.
     pub system_prompt_hash: Option<String>,
     /// Why version control is left out.
@@ -37,33 +37,48 @@ pub(super) struct Prepared {
 }
 
 /// Runs all checks. The outer error is about the cluster, the inner one about the run.
-pub(super) async fn prepare(run: &AgentRun, context: &Context) -> Result<Result<Prepared, Refusal>, Error> {
+pub(super) async fn prepare(
+    run: &AgentRun,
+    extent: Extent,
+    context: &Context,
+) -> Result<Result<Prepared, Refusal>, Error> {
     let settings = &context.settings;
-    let parameters: BTreeMap<String, String> = match validate::before_references(run, settings) {
+    let parameters = match extent {
+        Extent::Whole => validate::before_references(run, settings),
+        // What the run itself says was checked before its first step.
+        Extent::Step(_) => validate::parameters(run.spec.parameters.as_ref()),
+    };
+    let parameters = match parameters {
         Ok(parameters) => parameters,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let references = read(run, context).await?;
-    let mut plan = match validate::with_references(run, parameters, references, settings) {
-        Ok(plan) => plan,
+    let references = read(run, extent, context).await?;
+    let mut plans = match validate::with_references(run, &parameters, references, settings, extent) {
+        Ok(plans) => plans,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let (prompt, system_prompt_hash) = match system_prompt(run, &plan, context).await? {
+    // All plans of a run have the same Agent and Secrets, which decide about the prompt.
+    let Some(plan) = plans.first() else {
+        return Ok(Ok(Prepared { plans, system_prompt_hash: None, vcs_skipped: None }));
+    };
+    let (prompt, system_prompt_hash) = match system_prompt(run, plan, context).await? {
         Ok(prompt) => prompt,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    plan.prompt = prompt;
-    Ok(validate::version_control(run, &plan).map(|vcs_skipped| Prepared {
-        plan,
-        system_prompt_hash,
-        vcs_skipped,
-    }))
+    let vcs_skipped = match validate::version_control(run, plan) {
+        Ok(vcs_skipped) => vcs_skipped,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    for plan in &mut plans {
+        plan.prompt = prompt.clone();
+    }
+    Ok(Ok(Prepared { plans, system_prompt_hash, vcs_skipped }))
 }
 
-async fn read(run: &AgentRun, context: &Context) -> Result<References, Error> {
+async fn read(run: &AgentRun, extent: Extent, context: &Context) -> Result<References, Error> {
     let caches = &context.references;
     for filled in &caches.filled {
-        filled.clone().wait_for(|filled| *filled).await.map_err(|_| Error::Stopping)?;
+        context.until_filled(filled).await?;
     }
     let with_agent = async {
         let agent = cached(run, validate::names::agent(run), &caches.agents, context).await?;
@@ -74,9 +89,14 @@ async fn read(run: &AgentRun, context: &Context) -> Result<References, Error> {
         )?;
         Ok((agent, provider, memory))
     };
-    let implementation = cached(run, validate::names::implementation(run), &caches.implementations, context);
-    let ((agent, provider, memory), implementation) = try_join!(with_agent, implementation)?;
-    Ok(References { agent, provider, implementation, memory })
+    let names = validate::names::implementations(run, extent).into_iter();
+    let implementations = try_join_all(names.map(async |name| {
+        let found = cached(run, Some(name), &caches.implementations, context).await?;
+        Ok(found.map(|found| (name.to_owned(), found)))
+    }));
+    let ((agent, provider, memory), implementations) = try_join!(with_agent, implementations)?;
+    let implementations: BTreeMap<_, _> = implementations.into_iter().flatten().collect();
+    Ok(References { agent, provider, implementations, memory })
 }
 
 /// The Memory that is named, else the oldest one that is marked as default.

@@ -16,6 +16,9 @@ use crate::config::{Namespaces, Settings};
 use crate::metrics::Metrics;
 use crate::serve::Health;
 
+use super::admission::Admission;
+use super::context::Shared;
+use super::wakes::Wakes;
 use super::{controller, crds};
 
 /// How often missing CRDs are looked for.
@@ -66,29 +69,47 @@ async fn work(
     metrics: &Arc<Metrics>,
     session: &CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(PASSES));
     let namespaces: Vec<Option<&str>> = match &settings.namespaces {
         Namespaces::All => vec![None],
         Namespaces::Named(names) => names.iter().map(|name| Some(name.as_str())).collect(),
     };
-    let prepared: Vec<_> = namespaces
-        .iter()
-        .map(|namespace| {
-            controller::prepare(client, *namespace, settings, metrics, &permits, session.clone())
-        })
+    let wakes = namespaces.iter().map(|namespace| (namespace.map(str::to_owned), Arc::default()));
+    let wakes: Vec<(_, Arc<Wakes>)> = wakes.collect();
+    let admission = Admission::new(settings.limits.clone(), wakes.clone(), Arc::clone(metrics));
+    let shared = Shared {
+        client: client.clone(),
+        settings: Arc::clone(settings),
+        metrics: Arc::clone(metrics),
+        permits: Arc::new(Semaphore::new(PASSES)),
+        admission: Arc::new(admission),
+        stop: session.clone(),
+    };
+    let prepared: Vec<_> = wakes
+        .into_iter()
+        .map(|(namespace, wakes)| controller::prepare(&shared, namespace.as_deref(), wakes))
         .collect();
     let mut caches: Vec<_> = prepared.iter().flat_map(|one| one.filled.clone()).collect();
     let filled = try_join_all(caches.iter_mut().map(|cache| cache.wait_for(|filled| *filled)));
+    let stocks: Vec<_> = prepared.iter().map(|one| (one.runs.clone(), one.jobs.clone())).collect();
+    let admission = &shared.admission;
     let announce = async {
         let (filled, ()) = tokio::join!(filled, warm_up(client, namespaces.first().copied().flatten()));
         if filled.is_ok() {
+            for (runs, jobs) in &stocks {
+                admission.take_stock(runs, jobs);
+            }
+            admission.open();
             health.started();
             info!("caches are filled, ready");
         }
     };
     // Tasks of their own let the runtime spread namespaces over its threads.
     let controllers = prepared.into_iter().map(|one| tokio::spawn(one.run));
-    tokio::join!(session.run_until_cancelled(announce), join_all(controllers));
+    tokio::join!(
+        session.run_until_cancelled(announce),
+        session.run_until_cancelled(admission.run()),
+        join_all(controllers)
+    );
 }
 
 /// Lists the kind that passes list, until that works: the API server answers the first such requests

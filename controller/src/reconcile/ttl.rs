@@ -39,19 +39,28 @@ pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Res
     }
 }
 
-/// Gives the finished Job of a terminal run the TTL that a crash kept it from getting.
-pub(super) async fn heal(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+/// Gives finished Jobs of the run the TTL that a crash kept them from getting. Their end must be on
+/// record already.
+pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) -> Result<(), Error> {
     let lacks_ttl =
         |job: &JobView| job.spec.ttl_seconds_after_finished.is_none() && Outcome::of(job).is_finished();
-    let name = jobs::name(run);
-    let suspect = jobs::cached(run, &name, context).is_some_and(|job| lacks_ttl(&job));
-    if suspect && wanted(run, context).is_some() {
+    for name in names {
+        let suspect = jobs::cached(run, name, context).is_some_and(|job| lacks_ttl(&job));
+        if !suspect || wanted(run, context).is_none() {
+            continue;
+        }
         // The cache may lag behind our own patch, which must not be repeated.
-        let read = jobs::read(run, &name, context).await?;
+        let read = jobs::read(run, name, context).await?;
         if let Some(job) = read.filter(|job| jobs::is_owned(run, job) && lacks_ttl(job)) {
             set(run, &job, context).await?;
         }
     }
+    Ok(())
+}
+
+/// What is left to do for a terminal run.
+pub(super) async fn heal_terminal(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    heal(run, &jobs::possible_names(run), context).await?;
     Ok(Action::await_change())
 }
 

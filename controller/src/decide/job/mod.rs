@@ -18,7 +18,7 @@ use crate::api::{AgentRun, WorkloadResources};
 use crate::config::Settings;
 
 use super::validate::Plan;
-use super::{metadata, names, number, run_files, template};
+use super::{metadata, number, run_files, template};
 
 pub use scheduling::{ConfigError, effective_service_account};
 
@@ -55,7 +55,7 @@ pub fn build(run: &AgentRun, plan: &Plan, settings: &Settings) -> Result<Job, Co
         ..ObjectMeta::default()
     };
     Ok(Job {
-        metadata: metadata::object(run, plan, names::JOB),
+        metadata: metadata::object(run, plan, &plan.part.job()),
         spec: Some(JobSpec {
             backoff_limit: Some(backoff_limit(run, settings)),
             template: PodTemplateSpec { metadata: Some(labelled), spec: Some(pod) },

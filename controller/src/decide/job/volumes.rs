@@ -11,7 +11,7 @@ use crate::api::{AgentRun, SystemPromptRef, WorkloadVolume};
 use crate::config::{AuthSecret, Settings};
 
 use super::super::config_maps::input_key;
-use super::super::names::{self, object};
+use super::super::names::object;
 use super::super::text::given;
 use super::super::validate::{Plan, Prompt};
 use super::super::{run_files, text};
@@ -49,14 +49,14 @@ struct Built {
 
 impl Built {
     fn files(&mut self, run_name: &str, plan: &Plan) {
-        let spec = object(run_name, names::SPEC);
+        let spec = object(run_name, &plan.part.spec());
         self.volumes.push(config_map(&spec));
         for file in [run_files::RUN, run_files::RUNNER] {
             self.mounts.push(mount_file(&spec, &format!("{}/{file}", run_files::WORKSPACE), file));
         }
         let files = plan.provider.spec.input_files.as_deref().unwrap_or_default();
         if !files.is_empty() {
-            let inputs = object(run_name, names::INPUTS);
+            let inputs = object(run_name, &plan.part.inputs());
             self.volumes.push(config_map(&inputs));
             for (index, file) in files.iter().enumerate() {
                 self.mounts.push(mount_file(&inputs, &file.path, &input_key(index)));

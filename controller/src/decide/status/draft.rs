@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{AgentRun, AgentRunStatus, ContractStatus, JobView};
 use crate::config::Settings;
 
+use super::super::limits::Limit;
 use super::super::outcome::Outcome;
 use super::super::validate::Refusal;
 use super::{artifacts, merge, phase, reason};
@@ -40,9 +41,9 @@ pub struct Submission {
 /// A status on its way to be written.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    run: &'a AgentRun,
-    now: Time,
-    status: AgentRunStatus,
+    pub(super) run: &'a AgentRun,
+    pub(super) now: Time,
+    pub(super) status: AgentRunStatus,
 }
 
 impl<'a> Draft<'a> {
@@ -95,22 +96,49 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// The run was accepted with this Job.
-    pub fn accepted(&mut self, job: &JobView, submission: Submission) -> &mut Self {
+    /// The run waits for capacity. A limit that it is known to wait for is not told again: the time to
+    /// wait in its message would change with every look.
+    pub fn blocked(&mut self, limit: &Limit) -> &mut Self {
+        let description = limit.description();
+        let is_told = self.status.conditions.iter().any(|condition| {
+            condition.type_ == reason::BLOCKED
+                && condition.status == "True"
+                && condition.reason == limit.reason()
+                && condition.message.starts_with(&description)
+        });
+        if !is_told {
+            let message = limit.message(self.now.0);
+            self.condition(reason::BLOCKED, true, limit.reason(), &message);
+        }
+        self.waiting()
+    }
+
+    /// A name that the run needs is taken. It has passed the limits and does not wait for them.
+    pub fn in_conflict(&mut self, message: &str) -> &mut Self {
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
+        self.waiting().condition(reason::JOB_CONFLICT, true, reason::JOB_CONFLICT, message)
+    }
+
+    /// The run was accepted.
+    pub fn accepted(&mut self, submission: Submission) -> &mut Self {
         self.status.spec_hash = Some(submission.spec_hash);
         self.status.system_prompt_hash = submission.system_prompt_hash;
         self.status.contract = submission.contract;
         if let Some(message) = submission.vcs_skipped {
             self.condition(reason::VCS_SKIPPED, true, reason::VCS_PROVIDERS_DISABLED, &message);
         }
-        self.settle(reason::WARNING, reason::NONE);
-        self.running(job)
+        self.settle(reason::WARNING, reason::NONE)
     }
 
     /// The run's Job exists.
     pub fn running(&mut self, job: &JobView) -> &mut Self {
         self.status.phase = Some(phase::RUNNING.to_owned());
         self.follow(job);
+        self.started()
+    }
+
+    /// The conditions of a run that has a Job.
+    pub(super) fn started(&mut self) -> &mut Self {
         self.condition(reason::ACCEPTED, true, reason::SUBMITTED, "");
         self.condition(reason::IN_PROGRESS, true, reason::RUNNING, "");
         self.settle(reason::BLOCKED, reason::NOT_BLOCKED).settle(reason::JOB_CONFLICT, reason::RESOLVED)
@@ -135,10 +163,7 @@ impl<'a> Draft<'a> {
     pub fn outcome(&mut self, outcome: &Outcome) -> &mut Self {
         match outcome {
             Outcome::Active => self,
-            Outcome::Succeeded { at } => {
-                self.end(phase::SUCCEEDED, at.clone());
-                self.condition(reason::SUCCEEDED, true, reason::COMPLETED, "")
-            }
+            Outcome::Succeeded { at } => self.succeeded(at.clone()),
             Outcome::Failed { at, reason, message } => {
                 let reason = reason.as_deref().unwrap_or(reason::JOB_FAILED);
                 self.failed(
@@ -149,6 +174,12 @@ impl<'a> Draft<'a> {
                 )
             }
         }
+    }
+
+    /// The run did its work, at the given time or now.
+    pub(super) fn succeeded(&mut self, at: Option<Time>) -> &mut Self {
+        self.end(phase::SUCCEEDED, at);
+        self.condition(reason::SUCCEEDED, true, reason::COMPLETED, "")
     }
 
     /// The run cannot start.
@@ -162,6 +193,7 @@ impl<'a> Draft<'a> {
     /// The run has failed, at the given time or now.
     pub fn failed(&mut self, failure: Failure, reason: &str, message: &str, at: Option<Time>) -> &mut Self {
         self.end(phase::FAILED, at);
+        self.fail_workflow(message);
         let type_ = match failure {
             Failure::InvalidSpec => reason::INVALID_SPEC,
             Failure::Failed => reason::FAILED,
@@ -265,6 +297,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    use super::super::super::limits::Scope;
     use super::*;
 
     const CREATED: i64 = 1_800_000_000;
@@ -299,7 +332,7 @@ mod tests {
     fn accepted() -> AgentRun {
         let run = run(&json!({}));
         let mut draft = Draft::of(&run, at(0));
-        draft.accepted(&job(), Submission::default());
+        draft.accepted(Submission::default()).running(&job());
         applied(&run, draft)
     }
 
@@ -376,7 +409,7 @@ mod tests {
                             "lastTransitionTime": "2026-01-01T00:00:00Z"}],
         }));
         let mut draft = Draft::of(&run, at(0));
-        draft.accepted(&job(), Submission::default());
+        draft.accepted(Submission::default()).running(&job());
         let written = applied(&run, draft);
         assert_eq!(state(&written, "Theirs").as_deref(), Some("True"));
         assert_eq!(written.status.unwrap().vcs.unwrap().repository.as_deref(), Some("a/b"));
@@ -389,6 +422,27 @@ mod tests {
         draft.waiting();
         let patch = draft.into_patch().unwrap();
         assert_eq!(patch["metadata"], json!({"uid": "run-uid", "resourceVersion": "7"}));
+    }
+
+    /// [LIM-06] [LC-16]
+    #[test]
+    fn a_blocked_run_is_told_once_what_it_waits_for_and_is_free_when_it_starts() {
+        let rate = |free_at| Limit::Rate { scope: Scope::Cluster, most: 2, free_at };
+        let new = run(&json!({}));
+        let mut draft = Draft::of(&new, at(0));
+        draft.blocked(&rate(at(9)));
+        let blocked = applied(&new, draft);
+        assert_eq!(state(&blocked, reason::BLOCKED).as_deref(), Some("True"));
+        assert_eq!(blocked.status.as_ref().unwrap().reason.as_deref(), Some("RateLimit"));
+        let mut again = Draft::of(&blocked, at(3));
+        again.blocked(&rate(at(9)));
+        assert_eq!(again.into_patch(), None);
+        let mut other = Draft::of(&blocked, at(3));
+        other.blocked(&Limit::Queue { scope: Scope::Cluster, most: 1 });
+        assert_eq!(applied(&blocked, other).status.unwrap().reason.as_deref(), Some("QueueLimit"));
+        let mut starting = Draft::of(&blocked, at(9));
+        starting.accepted(Submission::default()).running(&job());
+        assert_eq!(state(&applied(&blocked, starting), reason::BLOCKED).as_deref(), Some("False"));
     }
 
     proptest! {

@@ -5,5 +5,8 @@ mod draft;
 mod merge;
 pub mod phase;
 pub mod reason;
+pub mod step_phase;
+mod workflow;
 
 pub use draft::{Draft, Failure, Submission, condition_is_true};
+pub use workflow::AttemptFailure;

@@ -39,6 +39,12 @@ pub const FINISHED: &str = "Finished";
 pub const COMPLETED: &str = "Completed";
 /// Reason of [`JOB_CONFLICT`] when the name is free again.
 pub const RESOLVED: &str = "Resolved";
+/// Reason of [`BLOCKED`]: too many runs are in flight.
+pub const CONCURRENCY_LIMIT: &str = "ConcurrencyLimit";
+/// Reason of [`BLOCKED`]: too many older runs wait.
+pub const QUEUE_LIMIT: &str = "QueueLimit";
+/// Reason of [`BLOCKED`]: too many runs were started a short while ago.
+pub const RATE_LIMIT: &str = "RateLimit";
 /// Reason of [`BLOCKED`] when the run starts.
 pub const NOT_BLOCKED: &str = "NotBlocked";
 /// Reason of [`WARNING`] when nothing is odd any more.
@@ -53,6 +59,14 @@ pub const JOB_FAILED: &str = "JobFailed";
 pub const JOB_MISSING: &str = "JobMissing";
 /// Failure: the API server refused the Job or a `ConfigMap` for good.
 pub const SUBMIT_FAILED: &str = "SubmitFailed";
+/// Failure: the last attempt of a workflow step failed.
+pub const WORKFLOW_STEP_FAILED: &str = "WorkflowStepFailed";
+/// Failure: the last attempt of a workflow step took too long.
+pub const WORKFLOW_STEP_TIMED_OUT: &str = "WorkflowStepTimedOut";
+/// Failure: an attempt of a workflow step is due and none is left.
+pub const WORKFLOW_STEP_RETRIES_EXHAUSTED: &str = "WorkflowStepRetriesExhausted";
+/// Failure or warning: the Job of a workflow step vanished.
+pub const WORKFLOW_JOB_MISSING: &str = "WorkflowJobMissing";
 /// Failure: version control is required and off.
 pub const VCS_UNAVAILABLE: &str = "VcsUnavailable";
 /// Failure: artifacts broke their limits in strict mode.
@@ -104,6 +118,12 @@ pub const MISSING_IMPLEMENTATION: &str = "MissingImplementation";
 pub const MISSING_MEMORY: &str = "MissingMemory";
 /// Refusal: no source gives an image.
 pub const MISSING_WORKLOAD_IMAGE: &str = "MissingWorkloadImage";
+/// Refusal: a workflow without steps.
+pub const MISSING_WORKFLOW_STEPS: &str = "MissingWorkflowSteps";
+/// Refusal: a workflow step without name.
+pub const WORKFLOW_STEP_MISSING_NAME: &str = "WorkflowStepMissingName";
+/// Refusal: two workflow steps of the same name.
+pub const WORKFLOW_STEP_DUPLICATE: &str = "WorkflowStepDuplicate";
 /// Refusal: the contract itself is broken.
 pub const INVALID_CONTRACT: &str = "InvalidContract";
 /// Refusal: the contract is not met.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! before_references ──▶ (references are read) ──▶ with_references ──▶ (prompt is read) ──▶ version_control
-//!  runtime, parameters,   Agent, AgentProvider,     image, policies,     allowed, exists,     required or
-//!  labels                 ImplementationSpec,       implementation,      not too long         skipped
+//!  runtime, parameters,   Agent, AgentProvider,     steps, image,        allowed, exists,     required or
+//!  labels                 ImplementationSpecs,      policies, work,      not too long         skipped
 //!                         Memory                    contract, Memory
 //! ```
 //! The first failure ends the run for good, so each check answers with a [`Refusal`] that says why.
@@ -12,6 +12,7 @@ mod parameters;
 mod policy;
 pub mod prompt;
 mod references;
+pub mod steps;
 mod version_control;
 
 use std::collections::BTreeMap;
@@ -22,11 +23,19 @@ use crate::api::{
 use crate::config::Settings;
 
 use super::contract::Metadata;
+use super::names::Part;
 use super::status::{Failure, reason};
 use super::text::non_blank;
 
+pub use parameters::check as parameters;
 pub use references::{References, names, with_references};
+pub use steps::Extent;
 pub use version_control::version_control;
+
+/// Runtime type: one Job.
+pub const JOB: &str = "job";
+/// Runtime type: a row of Jobs.
+pub const WORKFLOW: &str = "workflow";
 
 /// The name people see in place of a blank one.
 pub const UNKNOWN: &str = "unknown";
@@ -54,11 +63,21 @@ impl Refusal {
     pub fn failed(reason: &'static str, message: impl Into<String>) -> Self {
         Self { failure: Failure::Failed, ..Self::invalid(reason, message) }
     }
+
+    /// The same, its message naming the place.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
 }
 
-/// Everything needed to build the objects of a run.
+/// Everything needed to build one Job of a run and the objects that belong to it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
+    /// Which Job.
+    pub part: Part,
+    /// Name of the workflow step.
+    pub step_name: Option<String>,
     /// Name of the Agent.
     pub agent_name: String,
     /// The Agent.
@@ -109,12 +128,24 @@ pub fn before_references(run: &AgentRun, settings: &Settings) -> Result<BTreeMap
     Ok(parameters)
 }
 
+/// The runtime type that the run asks for, `None` if it is blank.
+pub fn runtime_of(run: &AgentRun) -> Option<&str> {
+    non_blank(&run.spec.runtime.type_)
+}
+
+/// Whether the run executes steps, each with Jobs of its own.
+pub fn is_workflow(run: &AgentRun) -> bool {
+    runtime_of(run) == Some(WORKFLOW)
+}
+
 fn runtime(run: &AgentRun) -> Result<(), Refusal> {
-    match non_blank(&run.spec.runtime.type_) {
-        Some("job") => Ok(()),
+    match runtime_of(run) {
+        Some(JOB | WORKFLOW) => Ok(()),
         Some(other) => Err(Refusal::invalid(
             reason::UNSUPPORTED_RUNTIME,
-            format!("runtime type {other:?} is not executed by this controller; it executes \"job\""),
+            format!(
+                "runtime type {other:?} is not executed by this controller; it executes {JOB:?} and {WORKFLOW:?}"
+            ),
         )),
         None => Err(Refusal::invalid(reason::MISSING_RUNTIME, "spec.runtime.type is blank")),
     }
@@ -129,7 +160,8 @@ mod tests {
     #[rstest]
     #[case("job", None)]
     #[case(" ", Some(reason::MISSING_RUNTIME))]
-    #[case("workflow", Some(reason::UNSUPPORTED_RUNTIME))]
+    #[case("workflow", None)]
+    #[case("custom", Some(reason::UNSUPPORTED_RUNTIME))]
     #[case("temporal", Some(reason::UNSUPPORTED_RUNTIME))]
     fn only_known_runtimes_start(#[case] type_: &str, #[case] expected: Option<&str>) {
         let mut run = AgentRun::default();

@@ -12,7 +12,8 @@ const ENTRIES: usize = 100;
 /// Longest value, in bytes.
 const VALUE_BYTES: usize = 2048;
 
-pub(super) fn check(given: Option<&BTreeMap<String, Value>>) -> Result<BTreeMap<String, String>, Refusal> {
+/// The parameters as texts, if there are not too many and none is too long.
+pub fn check(given: Option<&BTreeMap<String, Value>>) -> Result<BTreeMap<String, String>, Refusal> {
     let count = given.map_or(0, BTreeMap::len);
     if count > ENTRIES {
         let message = format!("{count} parameters are given, {ENTRIES} are allowed");

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::api::{
     Agent, AgentProvider, AgentRun, ContractStatus, ImplementationSpec, ImplementationSpecSpec, Memory,
-    NameRef,
 };
 use crate::config::Settings;
 
 use super::super::contract::{self, Metadata};
 use super::super::image;
 use super::super::job::effective_service_account;
+use super::super::names::Part;
 use super::super::status::reason;
 use super::super::text::{entries, non_blank};
+use super::steps::{self, Extent, Piece};
 use super::{Plan, Prompt, Refusal, UNKNOWN, policy};
 
 /// The objects a run refers to, as far as they exist.
@@ -22,15 +23,20 @@ pub struct References {
     pub agent: Option<Agent>,
     /// The Agent's provider.
     pub provider: Option<AgentProvider>,
-    /// The `ImplementationSpec`, if one is named.
-    pub implementation: Option<ImplementationSpec>,
+    /// The `ImplementationSpec`s that are named, by name.
+    pub implementations: BTreeMap<String, ImplementationSpec>,
     /// The Memory that is named, else the default one.
     pub memory: Option<Memory>,
 }
 
 /// Which objects a run refers to by name.
 pub mod names {
-    use super::{Agent, AgentRun, NameRef, non_blank};
+    use std::collections::BTreeSet;
+
+    use crate::api::NameRef;
+
+    use super::super::steps::{self, Extent, Piece};
+    use super::{Agent, AgentRun, non_blank};
 
     fn of(reference: Option<&NameRef>) -> Option<&str> {
         non_blank(&reference?.name)
@@ -46,9 +52,9 @@ pub mod names {
         of(Some(&agent.spec.provider_ref))
     }
 
-    /// Name of the `ImplementationSpec`, unless the work is written inline.
-    pub fn implementation(run: &AgentRun) -> Option<&str> {
-        if super::inline(run).is_some() { None } else { of(run.spec.implementation_spec_ref.as_ref()) }
+    /// Names of the `ImplementationSpec`s.
+    pub fn implementations(run: &AgentRun, extent: Extent) -> BTreeSet<&str> {
+        steps::unchecked(run, extent).iter().filter_map(Piece::implementation_name).collect()
     }
 
     /// Name of the Memory: the run's, else the Agent's.
@@ -57,13 +63,15 @@ pub mod names {
     }
 }
 
-/// Checks the references and everything that needs them. The plan lacks the system prompt.
+/// Checks the references and everything that needs them, for each piece of work that is asked for. The
+/// plans lack the system prompt.
 pub fn with_references(
     run: &AgentRun,
-    parameters: BTreeMap<String, String>,
+    parameters: &BTreeMap<String, String>,
     references: References,
     settings: &Settings,
-) -> Result<Plan, Refusal> {
+    extent: Extent,
+) -> Result<Vec<Plan>, Refusal> {
     let agent_name = names::agent(run).unwrap_or(UNKNOWN).to_owned();
     let agent = references.agent.ok_or_else(|| {
         Refusal::invalid(reason::MISSING_AGENT, format!("Agent {agent_name:?} does not exist"))
@@ -72,70 +80,90 @@ pub fn with_references(
     let provider = references.provider.ok_or_else(|| {
         Refusal::invalid(reason::MISSING_PROVIDER, format!("AgentProvider {provider_name:?} does not exist"))
     })?;
-    let image = resolve_image(run, settings)?;
+    let pieces = steps::check(run, parameters, extent)?;
+    let images = each(&pieces, |piece| resolve_image(run, piece, settings))?;
+    each(images.iter().zip(&pieces), |(resolved, piece)| {
+        policy::image(resolved, &settings.policy).map_err(|refusal| in_step(refusal, piece))
+    })?;
     let secrets = entries(run.spec.secrets.as_ref());
     policy::allowed_secrets(&agent, secrets.iter().copied())?;
     let account = effective_service_account(run.spec.runtime.config.as_ref(), &settings.runner);
     policy::service_account(&agent, account.as_deref().unwrap_or("default"))?;
-    let (implementation, implementation_name) = implementation(run, references.implementation)?;
-    let (metadata, contract) = contract(&parameters, &implementation)?;
+    let work = each(&pieces, |piece| implementation(piece, &references.implementations))?;
+    let contracts = each(work.iter().zip(&pieces), |((implementation, _), piece)| {
+        contract(&piece.parameters, implementation).map_err(|refusal| in_step(refusal, piece))
+    })?;
     let memory = memory(run, &agent, references.memory, &secrets)?;
     let memory_secret = memory.as_ref().and_then(|memory| non_blank(&memory.spec.connection.secret_ref.name));
     policy::blocked_secrets(&settings.policy, secrets.iter().copied().chain(memory_secret))?;
     let auth = settings.auth_secret.as_ref().map(|auth| auth.name.as_str());
     policy::allowed_secrets(&agent, auth)?;
     policy::blocked_secrets(&settings.policy, auth)?;
-    Ok(Plan {
-        secrets: secrets.into_iter().map(str::to_owned).collect(),
-        workload: run.spec.workload.clone().unwrap_or_default(),
-        prompt: Prompt::Absent,
-        agent_name,
-        agent,
-        provider_name,
-        provider,
-        implementation,
-        implementation_name,
-        parameters,
-        metadata,
-        contract,
-        image,
-        memory,
-    })
+    let plans = pieces.into_iter().zip(images).zip(work).zip(contracts).map(
+        |(((piece, image), (implementation, implementation_name)), (metadata, contract))| Plan {
+            part: piece.step.map_or(Part::Run, |(step, _)| Part::Attempt { step, attempt: 1 }),
+            step_name: piece.step_name().map(str::to_owned),
+            agent_name: agent_name.clone(),
+            agent: agent.clone(),
+            provider_name: provider_name.clone(),
+            provider: provider.clone(),
+            workload: piece.workload(),
+            parameters: piece.parameters,
+            memory: memory.clone(),
+            secrets: secrets.iter().map(|secret| (*secret).to_owned()).collect(),
+            prompt: Prompt::Absent,
+            implementation,
+            implementation_name,
+            metadata,
+            contract,
+            image,
+        },
+    );
+    Ok(plans.collect())
 }
 
-fn resolve_image(run: &AgentRun, settings: &Settings) -> Result<String, Refusal> {
-    let resolved = image::resolve([run.spec.workload.as_ref()], &settings.runner).ok_or_else(|| {
+fn each<T, R>(
+    pieces: impl IntoIterator<Item = T>,
+    check: impl FnMut(T) -> Result<R, Refusal>,
+) -> Result<Vec<R>, Refusal> {
+    pieces.into_iter().map(check).collect()
+}
+
+/// A refusal for one of several steps has to say which.
+fn in_step(refusal: Refusal, piece: &Piece<'_>) -> Refusal {
+    if piece.step.is_some() { refusal.at(&piece.place()) } else { refusal }
+}
+
+fn resolve_image(run: &AgentRun, piece: &Piece<'_>, settings: &Settings) -> Result<String, Refusal> {
+    let resolved = image::resolve(piece.workloads(), &settings.runner).ok_or_else(|| {
+        let of_step = piece.step_name().map(|name| format!("workload.image of workflow step {name:?}, "));
         let message = format!(
-            "no image for runtime {:?}: spec.workload.image, JANGAR_AGENT_RUNNER_IMAGE and JANGAR_AGENT_IMAGE are blank",
-            run.spec.runtime.type_
+            "no image for runtime {:?}: {}spec.workload.image, JANGAR_AGENT_RUNNER_IMAGE and \
+             JANGAR_AGENT_IMAGE are blank",
+            run.spec.runtime.type_,
+            of_step.unwrap_or_default()
         );
         Refusal::invalid(reason::MISSING_WORKLOAD_IMAGE, message)
     })?;
-    policy::image(resolved, &settings.policy)?;
     Ok(resolved.to_owned())
 }
 
-fn inline(run: &AgentRun) -> Option<&ImplementationSpecSpec> {
-    let inline = run.spec.implementation.as_ref()?.inline.as_ref()?;
-    non_blank(&inline.text).map(|_| inline)
-}
-
 fn implementation(
-    run: &AgentRun,
-    found: Option<ImplementationSpec>,
+    piece: &Piece<'_>,
+    found: &BTreeMap<String, ImplementationSpec>,
 ) -> Result<(ImplementationSpecSpec, Option<String>), Refusal> {
-    if let Some(inline) = inline(run) {
+    if let Some(inline) = piece.inline() {
         return Ok((inline.clone(), None));
     }
-    let name = names::implementation(run).unwrap_or(UNKNOWN);
-    let found = found.ok_or_else(|| {
+    let name = piece.implementation_name().unwrap_or(UNKNOWN);
+    let found = found.get(name).ok_or_else(|| {
         let message = format!(
             "no work: give a text in spec.implementation.inline, or name an existing ImplementationSpec in \
              spec.implementationSpecRef ({name:?} does not exist)"
         );
-        Refusal::invalid(reason::MISSING_IMPLEMENTATION, message)
+        in_step(Refusal::invalid(reason::MISSING_IMPLEMENTATION, message), piece)
     })?;
-    Ok((found.spec, Some(name.to_owned())))
+    Ok((found.spec.clone(), Some(name.to_owned())))
 }
 
 fn contract(
@@ -193,15 +221,21 @@ mod tests {
             "agentRef": {"name": "a"}, "implementation": {"inline": {"text": "do"}},
             "runtime": {"type": "job"}, "secrets": ["s"],
         }}));
-        let mut references = References {
-            agent: Some(from(json!({"metadata": {"name": "a"}, "spec": {"providerRef": {"name": "p"}}}))),
-            provider: Some(from(json!({"metadata": {"name": "p"}, "spec": {"binary": "b"}}))),
-            ..References::default()
-        };
+        let mut references = existing();
         let mut settings = Settings::default();
         settings.runner.runner_image = Some("runner:1".to_owned());
         change(&mut run, &mut references, &mut settings);
-        with_references(&run, BTreeMap::new(), references, &settings).err().map(|refusal| refusal.reason)
+        with_references(&run, &BTreeMap::new(), references, &settings, Extent::Whole)
+            .err()
+            .map(|refusal| refusal.reason)
+    }
+
+    fn existing() -> References {
+        References {
+            agent: Some(from(json!({"metadata": {"name": "a"}, "spec": {"providerRef": {"name": "p"}}}))),
+            provider: Some(from(json!({"metadata": {"name": "p"}, "spec": {"binary": "b"}}))),
+            ..References::default()
+        }
     }
 
     fn memory_with_secret(name: &str) -> Memory {
@@ -224,7 +258,7 @@ mod tests {
         assert_eq!(refused(|_, refs, _| refs.provider = None), Some(reason::MISSING_PROVIDER));
         assert_eq!(refused(|run, _, _| run.spec.implementation = None), Some(reason::MISSING_IMPLEMENTATION));
         let named = |run: &mut AgentRun, _: &mut References, _: &mut Settings| {
-            run.spec.memory_ref = Some(NameRef { name: "m".to_owned() });
+            run.spec.memory_ref = Some(from(json!({"name": "m"})));
         };
         assert_eq!(refused(named), Some(reason::MISSING_MEMORY));
     }
@@ -236,6 +270,49 @@ mod tests {
             settings.runner.runner_image = None;
         };
         assert_eq!(refused(no_image), Some(reason::MISSING_WORKLOAD_IMAGE));
+    }
+
+    /// [IMG-07] [IMG-13] [WF-04] Every step is looked at before the first one starts.
+    #[rstest]
+    #[case(json!({"image": "own:1"}), None, Some(["own:1", "run:1"]))]
+    #[case(json!({"resources": {}}), Some("runner:1"), Some(["run:1", "run:1"]))]
+    #[case(json!({"image": " "}), None, Some(["run:1", "run:1"]))]
+    fn steps_have_images_of_their_own_and_else_the_runs(
+        #[case] workload: Value,
+        #[case] default: Option<&str>,
+        #[case] expected: Option<[&str; 2]>,
+    ) {
+        let run =
+            workflow(json!([{"name": "a", "workload": workload}, {"name": "b"}]), json!({"image": "run:1"}));
+        let mut settings = Settings::default();
+        settings.runner.runner_image = default.map(str::to_owned);
+        let plans = with_references(&run, &BTreeMap::new(), existing(), &settings, Extent::Whole).unwrap();
+        let images: Vec<_> = plans.iter().map(|plan| plan.image.as_str()).collect();
+        assert_eq!(Some(images.as_slice()), expected.as_ref().map(<[_; 2]>::as_slice));
+        assert_eq!(plans[1].part, Part::Attempt { step: 1, attempt: 1 });
+    }
+
+    /// [IMG-12] [WF-04]
+    #[rstest]
+    #[case(json!({"image": "bad:1"}), reason::IMAGE_BLOCKED, "\"b\"")]
+    #[case(json!({}), reason::MISSING_WORKLOAD_IMAGE, "workload.image of workflow step \"b\"")]
+    fn a_refused_later_step_is_named(#[case] workload: Value, #[case] reason: &str, #[case] named: &str) {
+        let steps =
+            json!([{"name": "a", "workload": {"image": "good:1"}}, {"name": "b", "workload": workload}]);
+        let run = workflow(steps, json!({}));
+        let mut settings = Settings::default();
+        settings.policy.images_denied = vec!["bad:*".to_owned()];
+        let refused =
+            with_references(&run, &BTreeMap::new(), existing(), &settings, Extent::Whole).unwrap_err();
+        assert_eq!(refused.reason, reason);
+        assert!(refused.message.contains(named), "{}", refused.message);
+    }
+
+    fn workflow(steps: Value, workload: Value) -> AgentRun {
+        from(json!({"metadata": {"name": "r"}, "spec": {
+            "agentRef": {"name": "a"}, "implementation": {"inline": {"text": "do"}}, "workload": workload,
+            "runtime": {"type": "workflow"}, "workflow": {"steps": steps},
+        }}))
     }
 
     /// [IMG-12]

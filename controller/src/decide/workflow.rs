@@ -1,0 +1,199 @@
+//! Workflows: which attempt of which step is at work, and what follows when it ends.
+//!
+//! ```text
+//! Pending ──▶ Running ──▶ Succeeded ──▶ (next step)
+//!               │  ▲
+//!        failed ▼  │ due
+//!             Retrying ──▶ Failed (no attempt is left: the run fails)
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::{AgentRun, WorkflowStep, WorkflowStepStatus};
+
+use super::status::step_phase;
+
+/// What the run waits for, or is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The Job of this attempt is executed.
+    Attempt {
+        /// Index of the step, from 0.
+        step: usize,
+        /// Number of the attempt, from 1.
+        attempt: i32,
+        /// When the attempt has taken too long.
+        deadline: Option<Timestamp>,
+    },
+    /// This attempt is due.
+    Due {
+        /// Index of the step, from 0.
+        step: usize,
+        /// Number of the attempt, from 1.
+        attempt: i32,
+    },
+    /// The next attempt is due later.
+    Waiting {
+        /// When.
+        until: Timestamp,
+    },
+    /// An attempt is due, but the step has none left.
+    Exhausted {
+        /// Index of the step, from 0.
+        step: usize,
+    },
+}
+
+/// The steps of `run`; none unless it is a workflow.
+pub fn steps(run: &AgentRun) -> &[WorkflowStep] {
+    let workflow = run.spec.workflow.as_ref();
+    workflow.and_then(|workflow| workflow.steps.as_deref()).unwrap_or_default()
+}
+
+/// What is on record about the steps of `run`.
+pub fn recorded(run: &AgentRun) -> &[WorkflowStepStatus] {
+    let workflow = run.status.as_ref().and_then(|status| status.workflow.as_ref());
+    workflow.and_then(|workflow| workflow.steps.as_deref()).unwrap_or_default()
+}
+
+/// Reads the progress of an accepted run from its status.
+///
+/// A run that was accepted and has nothing on record had its first attempt: it is looked for, and never
+/// made again.
+pub fn progress(run: &AgentRun, now: Timestamp) -> Progress {
+    let is_over = |status: &WorkflowStepStatus| status.phase.as_deref() == Some(step_phase::SUCCEEDED);
+    let recorded = recorded(run);
+    let step = recorded.iter().position(|status| !is_over(status)).unwrap_or(recorded.len());
+    let Some(status) = recorded.get(step) else {
+        return Progress::Attempt { step: step.saturating_sub(1), attempt: 1, deadline: None };
+    };
+    let attempt = status.attempt.unwrap_or_default();
+    match status.phase.as_deref() {
+        Some(step_phase::RUNNING) => {
+            Progress::Attempt { step, attempt: attempt.max(1), deadline: deadline(run, step, status) }
+        }
+        Some(step_phase::RETRYING) => match status.next_retry_at.as_ref().filter(|at| at.0 > now) {
+            Some(at) => Progress::Waiting { until: at.0 },
+            None if attempt < attempts(run, step) => Progress::Due { step, attempt: attempt + 1 },
+            None => Progress::Exhausted { step },
+        },
+        _ => Progress::Due { step, attempt: 1 },
+    }
+}
+
+/// When the attempt after this one is due, `None` if it was the last.
+pub fn retry_at(run: &AgentRun, step: usize, attempt: i32, now: Timestamp) -> Option<Timestamp> {
+    // Without a record nobody knows what was tried before.
+    let has_record = recorded(run).get(step).is_some();
+    let backoff = steps(run).get(step)?.retry_backoff_seconds.unwrap_or_default().max(0);
+    let is_left = has_record && attempt < attempts(run, step);
+    is_left.then(|| now.saturating_add(SignedDuration::from_secs(backoff.into())).unwrap_or(Timestamp::MAX))
+}
+
+/// Every attempt of which a Job may exist, a started one that is not on record yet included.
+pub fn possible_attempts(run: &AgentRun) -> Vec<(usize, i32)> {
+    let recorded = recorded(run);
+    let mut attempts = Vec::new();
+    for step in 0..steps(run).len().max(recorded.len()) {
+        let known = recorded.get(step).and_then(|status| status.attempt).unwrap_or_default().max(0);
+        attempts.extend((1..=known.saturating_add(1)).map(|attempt| (step, attempt)));
+    }
+    attempts
+}
+
+fn attempts(run: &AgentRun, step: usize) -> i32 {
+    let retries = steps(run).get(step).and_then(|step| step.retries).unwrap_or_default();
+    retries.max(0).saturating_add(1)
+}
+
+fn deadline(run: &AgentRun, step: usize, status: &WorkflowStepStatus) -> Option<Timestamp> {
+    let seconds = steps(run).get(step)?.timeout_seconds.filter(|seconds| *seconds > 0)?;
+    status.started_at.as_ref()?.0.checked_add(SignedDuration::from_secs(seconds.into())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const START: &str = "2026-01-01T00:00:00Z";
+
+    fn now() -> Timestamp {
+        START.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(100)
+    }
+
+    fn run(status: Value) -> AgentRun {
+        serde_json::from_value(json!({
+            "metadata": {"name": "r"},
+            "spec": {"agentRef": {"name": "a"}, "runtime": {"type": "workflow"}, "workflow": {"steps": [
+                {"name": "a", "retries": 2, "retryBackoffSeconds": 30, "timeoutSeconds": 60},
+                {"name": "b", "retries": -3, "retryBackoffSeconds": -5, "timeoutSeconds": 0},
+            ]}},
+            "status": {"phase": "Running", "workflow": {"steps": status}},
+        }))
+        .unwrap()
+    }
+
+    fn step(name: &str, phase: &str, attempt: i32) -> Value {
+        json!({"name": name, "phase": phase, "attempt": attempt, "startedAt": START})
+    }
+
+    /// [WF-01] [WF-02] [WF-03]
+    #[rstest]
+    #[case(json!([{"name": "a", "phase": "Pending"}]), Progress::Due { step: 0, attempt: 1 })]
+    #[case(
+        json!([step("a", "Running", 2)]),
+        Progress::Attempt { step: 0, attempt: 2, deadline: Some(now() - SignedDuration::from_secs(40)) },
+    )]
+    #[case(json!([step("a", "Succeeded", 1), {"name": "b"}]), Progress::Due { step: 1, attempt: 1 })]
+    #[case(
+        json!([step("a", "Succeeded", 1), step("b", "Running", 1)]),
+        Progress::Attempt { step: 1, attempt: 1, deadline: None },
+    )]
+    #[case(json!([step("a", "Retrying", 2)]), Progress::Due { step: 0, attempt: 3 })]
+    #[case(json!([step("a", "Retrying", 3)]), Progress::Exhausted { step: 0 })]
+    #[case(json!([]), Progress::Attempt { step: 0, attempt: 1, deadline: None })]
+    fn the_first_step_that_has_not_succeeded_is_at_work(#[case] steps: Value, #[case] expected: Progress) {
+        assert_eq!(progress(&run(steps), now()), expected);
+    }
+
+    #[test]
+    fn a_retry_waits_for_its_time() {
+        let mut waiting = step("a", "Retrying", 1);
+        waiting["nextRetryAt"] = json!((now() + SignedDuration::from_secs(1)).to_string());
+        let run = run(json!([waiting]));
+        let until = now() + SignedDuration::from_secs(1);
+        assert_eq!(progress(&run, now()), Progress::Waiting { until });
+        assert_eq!(progress(&run, until), Progress::Due { step: 0, attempt: 2 });
+    }
+
+    /// [WF-02]
+    #[rstest]
+    #[case(0, 1, Some(30))]
+    #[case(0, 2, Some(30))]
+    #[case(0, 3, None)]
+    #[case(1, 1, None)]
+    fn a_step_has_one_attempt_more_than_retries(
+        #[case] step_index: usize,
+        #[case] attempt: i32,
+        #[case] backoff: Option<i64>,
+    ) {
+        let run = run(json!([step("a", "Running", 1), step("b", "Running", 1)]));
+        let expected = backoff.map(|seconds| now() + SignedDuration::from_secs(seconds));
+        assert_eq!(retry_at(&run, step_index, attempt, now()), expected);
+    }
+
+    #[test]
+    fn nothing_is_tried_again_when_nothing_is_on_record() {
+        assert_eq!(retry_at(&run(json!([])), 0, 1, now()), None);
+    }
+
+    /// [LC-02] A crash right after a Job was made leaves one more than the status tells.
+    #[test]
+    fn the_attempt_after_the_recorded_one_is_possible_too() {
+        let run = run(json!([step("a", "Retrying", 2)]));
+        assert_eq!(possible_attempts(&run), [(0, 1), (0, 2), (0, 3), (1, 1)]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Deleting runs whose time is over, with one timer for all of them.
+//!
+//! This runs beside the passes and shares nothing with them but the cache of runs, so that deleting many
+//! runs never holds up the others.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{DeleteParams, Preconditions};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::api::AgentRun;
+use crate::config::Settings;
+use crate::decide::retention::{Due, Queue, expiry};
+use crate::metrics::Metrics;
+
+use super::admission::until;
+use super::backoff::Backoff;
+use super::context::Filled;
+use super::error::api_code;
+
+/// Deletions of one controller at the same time.
+const CONCURRENCY: usize = 8;
+/// Longest time for one deletion.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Retention in one namespace, or in all of them.
+pub(super) struct Retention {
+    client: Client,
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    runs: Store<AgentRun>,
+    queue: Mutex<Queue>,
+    changed: Notify,
+    backoff: Backoff,
+}
+
+impl Retention {
+    /// Retention over the runs of this cache.
+    pub(super) fn new(
+        client: Client,
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        runs: Store<AgentRun>,
+    ) -> Self {
+        let queue = Mutex::new(Queue::new(settings.retention_max_deletes));
+        Self { client, settings, metrics, runs, queue, changed: Notify::new(), backoff: Backoff::default() }
+    }
+
+    /// Takes in what the watch of runs has delivered; the cache must show it already.
+    pub(super) fn observe(&self, event: &watcher::Result<Event<AgentRun>>) {
+        let Ok(event) = event else { return };
+        match event {
+            Event::Apply(run) | Event::InitApply(run) => {
+                let expiry = expiry(run, self.settings.retention_seconds);
+                self.change(|queue| queue.set(due(run), expiry));
+            }
+            Event::Delete(run) => self.change(|queue| queue.remove(&run.uid().unwrap_or_default())),
+            Event::InitDone => self.change(|queue| queue.retain(|due| self.cached(due).is_some())),
+            Event::Init => {}
+        }
+    }
+
+    /// Deletes what expires, from the moment the cache is filled. Never ends.
+    pub(super) async fn run(self: Arc<Self>, mut filled: Filled) {
+        if filled.wait_for(|filled| *filled).await.is_err() {
+            return;
+        }
+        loop {
+            let now = Timestamp::now();
+            let due = self.lock(|queue| queue.take_due(now));
+            self.metrics.retention_backlog(self.lock(|queue| queue.backlog(now)));
+            let deletions = stream::iter(due).map(|due| self.delete(due));
+            deletions.buffer_unordered(CONCURRENCY).collect::<()>().await;
+            let next = self.lock(|queue| queue.next_at());
+            let timer = async {
+                match next {
+                    Some(at) => sleep(until(at, Timestamp::now())).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = timer => {}
+            }
+        }
+    }
+
+    async fn delete(&self, due: Due) {
+        let Some(run) = self.cached(&due) else { return };
+        // The cached copy may be newer than the decision, so the rules are looked at again.
+        match expiry(&run, self.settings.retention_seconds) {
+            Some(at) if at <= Timestamp::now() => {}
+            changed => return self.change(|queue| queue.set(due, changed)),
+        }
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: run.uid(), resource_version: run.resource_version() }),
+            ..DeleteParams::default()
+        };
+        let api: Api<AgentRun> = Api::namespaced(self.client.clone(), &due.namespace);
+        let Due { namespace, name, uid } = &due;
+        match timeout(DEADLINE, api.delete(name, &params)).await {
+            Ok(Ok(_)) => {
+                self.backoff.succeeded(uid);
+                self.metrics.retention_deleted();
+                info!(namespace, run = name, "deleted, its retention is over");
+            }
+            // The run is gone, or a newer version of it is on its way and will be decided about.
+            Ok(Err(error)) if api_code(&error).is_some_and(|code| matches!(code, 404 | 409)) => {
+                debug!(namespace, run = name, "not deleted: {error}");
+            }
+            failed => {
+                let cause = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => format!("no answer within {DEADLINE:?}"),
+                };
+                let delay = self.backoff.failed(uid, false);
+                warn!(namespace, run = name, retry_in = ?delay, cause, "could not delete the expired run");
+                let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_mins(1));
+                let again = Timestamp::now().saturating_add(delay).unwrap_or(Timestamp::MAX);
+                self.change(|queue| queue.set(due, Some(again)));
+            }
+        }
+    }
+
+    fn cached(&self, due: &Due) -> Option<Arc<AgentRun>> {
+        let run = self.runs.get(&ObjectRef::new(&due.name).within(&due.namespace));
+        run.filter(|run| run.uid().as_deref() == Some(&due.uid))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
+        self.lock(change);
+        self.changed.notify_one();
+    }
+
+    fn lock<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        work(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn due(run: &AgentRun) -> Due {
+    Due {
+        namespace: run.namespace().unwrap_or_default(),
+        name: run.name_any(),
+        uid: run.uid().unwrap_or_default(),
+    }
+}

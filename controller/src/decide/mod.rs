@@ -7,6 +7,7 @@ pub mod config_maps;
 pub mod contract;
 pub mod image;
 pub mod job;
+pub mod kinds;
 pub mod limits;
 pub mod metadata;
 pub mod names;

@@ -1,8 +1,11 @@
 //! Caches of what runs refer to: one reflector per kind, for one namespace or for all of them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use futures::{FutureExt as _, Stream, StreamExt as _, future};
+use futures::future::{self, BoxFuture};
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::WatchStreamExt as _;
@@ -38,34 +41,57 @@ pub(super) struct Caches {
     pub filled: [Filled; 4],
 }
 
-/// Caches and the work that keeps them current.
-pub(super) struct Prepared {
-    /// The caches, empty until `run` is polled.
-    pub caches: Caches,
-    /// Follows the watches; never ends.
-    pub run: future::BoxFuture<'static, ()>,
+/// Objects of a kind as they change; polling the stream is what keeps the cache current.
+pub(super) type Objects<K> = BoxStream<'static, watcher::Result<K>>;
+
+/// The watches behind the caches.
+pub(super) struct Streams {
+    /// Changed Agents.
+    pub agents: Objects<Agent>,
+    /// Changed `AgentProvider`s.
+    pub providers: Objects<AgentProvider>,
+    /// Changed `ImplementationSpec`s.
+    pub implementations: Objects<ImplementationSpec>,
+    /// Changes when an Agent may find what it missed, or miss what it had.
+    pub referenced_changed: watch::Receiver<()>,
 }
 
-/// Sets up the caches of one namespace, or of all of them.
-pub(super) fn prepare(client: &Client, namespace: Option<&str>) -> Prepared {
-    let (agents, agents_filled, follow_agents) = reflect(client, namespace, PAGE);
-    let (providers, providers_filled, follow_providers) = reflect(client, namespace, PAGE);
-    let (implementations, implementations_filled, follow_implementations) =
+/// Sets up the caches of one namespace, or of all of them. They fill while the streams are polled, and
+/// that of Memories, on which nobody works, while the future is; it never ends.
+pub(super) fn prepare(client: &Client, namespace: Option<&str>) -> (Caches, Streams, BoxFuture<'static, ()>) {
+    let (changed, referenced_changed) = watch::channel(());
+    let changed = Arc::new(changed);
+    let (agents, agents_filled, agent_events) = reflect(client, namespace, PAGE);
+    let (providers, providers_filled, provider_events) = reflect(client, namespace, PAGE);
+    let (implementations, implementations_filled, implementation_events) =
         reflect(client, namespace, PAGE_OF_TEXTS);
-    let (memories, memories_filled, follow_memories) = reflect(client, namespace, PAGE);
+    let (memories, memories_filled, memory_events) = reflect::<Memory>(client, namespace, PAGE);
     let filled = [agents_filled, providers_filled, implementations_filled, memories_filled];
-    let follow = [follow_agents, follow_providers, follow_implementations, follow_memories];
-    Prepared {
-        caches: Caches { agents, providers, implementations, memories, filled },
-        run: future::join_all(follow).map(|_| ()).boxed(),
-    }
+    let caches = Caches { agents, providers, implementations, memories, filled };
+    let of_providers = Arc::clone(&changed);
+    let streams = Streams {
+        agents: agent_events.applied_objects().boxed(),
+        providers: provider_events
+            .inspect(move |_| of_providers.send_modify(|()| ()))
+            .applied_objects()
+            .boxed(),
+        implementations: implementation_events.applied_objects().boxed(),
+        referenced_changed,
+    };
+    let memories = memory_events.for_each(move |event| {
+        changed.send_modify(|()| ());
+        if let Err(error) = event {
+            warn!(kind = "Memory", "watch failed: {error}");
+        }
+        future::ready(())
+    });
+    (caches, streams, memories.boxed())
 }
 
-fn reflect<K>(
-    client: &Client,
-    namespace: Option<&str>,
-    page: u32,
-) -> (Store<K>, Filled, future::BoxFuture<'static, ()>)
+/// A cache, whether it is filled, and the events that have passed through it.
+type Reflected<K> = (Store<K>, Filled, BoxStream<'static, watcher::Result<Event<K>>>);
+
+fn reflect<K>(client: &Client, namespace: Option<&str>, page: u32) -> Reflected<K>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -78,18 +104,12 @@ where
 {
     let (store, writer) = reflector::store();
     let (filled, is_filled) = watch::channel(false);
-    let follow = watched::<K>(client, namespace, watcher::Config::default().page_size(page))
+    let events = watched::<K>(client, namespace, watcher::Config::default().page_size(page))
         .default_backoff()
         .modify(|object| slim(object.meta_mut()))
         .reflect(writer)
-        .for_each(move |event| {
-            announce(&event, &filled);
-            if let Err(error) = event {
-                warn!(kind = %K::kind(&()), "watch failed: {error}");
-            }
-            future::ready(())
-        });
-    (store, is_filled, follow.boxed())
+        .inspect(move |event| announce(event, &filled));
+    (store, is_filled, events.boxed())
 }
 
 /// Events of all objects that can be read.

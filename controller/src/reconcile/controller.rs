@@ -17,6 +17,7 @@ use crate::decide::stage::Stage;
 
 use super::caches::{self, PAGE, announce, api, slim, watched};
 use super::context::{Context, Filled, Shared};
+use super::kinds;
 use super::pass::reconcile;
 use super::retention::Retention;
 use super::wakes::Wakes;
@@ -40,19 +41,19 @@ pub(super) struct Prepared {
 /// passes that are under way.
 pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes>) -> Prepared {
     let client = &shared.client;
-    let references = caches::prepare(client, namespace);
+    let (references, streams, memories) = caches::prepare(client, namespace);
     let (runs, run_writer) = reflector::store();
     let (jobs, job_writer) = reflector::store();
     let (runs_filled, jobs_filled) = (watch::Sender::new(false), watch::Sender::new(false));
     let mut filled = vec![runs_filled.subscribe(), jobs_filled.subscribe()];
-    filled.extend(references.caches.filled.clone());
+    filled.extend(references.filled.clone());
     let retention = Arc::new(Retention::new(
         client.clone(),
         Arc::clone(&shared.settings),
         Arc::clone(&shared.metrics),
         runs.clone(),
     ));
-    let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.caches);
+    let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.clone());
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());
     let every = watcher::Config::default().page_size(PAGE);
     let run_stream = watched(client, namespace, every.clone()).default_backoff();
@@ -79,11 +80,12 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
             log_trouble(outcome.err());
             future::ready(())
         });
+    let verdicts = kinds::prepare(client, &references, streams, &shared.metrics, &shared.stop);
     let stop = shared.stop.clone();
     let work = async move {
         tokio::select! {
-            () = passes => {}
-            () = references.run => {}
+            _ = future::join(passes, verdicts) => {}
+            () = memories => {}
             // Deletions that are under way need no end: the next start finds the same runs again.
             () = async { stop.run_until_cancelled(expire).await; future::pending().await } => {}
         }

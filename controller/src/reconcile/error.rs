@@ -76,6 +76,27 @@ pub enum Error {
         #[source]
         source: kube::Error,
     },
+    /// The verdict over an object could not be written.
+    #[error("write the verdict over {kind} {name}")]
+    WriteVerdict {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Name of the object.
+        name: String,
+        /// What the API server said.
+        #[source]
+        source: kube::Error,
+    },
+    /// The cluster did not answer in time to judge an object.
+    #[error("judge {kind} {name} within {deadline:?}")]
+    JudgeDeadline {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Name of the object.
+        name: String,
+        /// The time a verdict may take.
+        deadline: Duration,
+    },
     /// The cluster did not answer in time.
     #[error("finish the pass over AgentRun {run} within {deadline:?}")]
     Deadline {
@@ -97,7 +118,9 @@ impl Error {
             Self::Finalizer { source, .. } => {
                 api_code(source).is_some_and(|code| matches!(code, 404 | 409 | 422))
             }
-            Self::WriteStatus { source, .. } => api_code(source) == Some(409),
+            Self::WriteStatus { source, .. } | Self::WriteVerdict { source, .. } => {
+                api_code(source) == Some(409)
+            }
             _ => false,
         }
     }
@@ -112,7 +135,8 @@ impl Error {
             Self::DeleteJob { .. } => "DeleteJob",
             Self::SetTtl { .. } => "SetTtl",
             Self::WriteStatus { .. } => "WriteStatus",
-            Self::Deadline { .. } => "Deadline",
+            Self::WriteVerdict { .. } => "WriteVerdict",
+            Self::Deadline { .. } | Self::JudgeDeadline { .. } => "Deadline",
             Self::Stopping => "Stopping",
         }
     }

@@ -10,6 +10,8 @@
 //!     ▼                             │ may it start?
 //! admission (one ledger for all namespaces; wakes runs)          retention (beside the passes)
 //! ```
+//! Next to it, `kinds` tells in the status of the other kinds whether they can be used.
+//!
 //! Nothing is remembered between passes that would matter after a restart: what a pass knows comes from
 //! the caches, and every write is either a creation or conditional on what was read.
 
@@ -23,6 +25,9 @@ mod crds;
 mod error;
 mod follow;
 mod jobs;
+mod kinds;
+#[cfg(test)]
+pub(crate) mod mock;
 mod objects;
 mod pass;
 mod references;

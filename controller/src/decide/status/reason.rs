@@ -136,3 +136,20 @@ pub const INVALID_SYSTEM_PROMPT_REF: &str = "InvalidSystemPromptRef";
 pub const MISSING_SYSTEM_PROMPT_REF: &str = "MissingSystemPromptRef";
 /// Refusal: a system prompt of more than 16384 characters.
 pub const SYSTEM_PROMPT_TOO_LONG: &str = "SystemPromptTooLong";
+
+/// Verdict over the other kinds: nothing is wrong.
+pub const VALID_SPEC: &str = "ValidSpec";
+/// Verdict: an Agent names no provider.
+pub const MISSING_PROVIDER_REF: &str = "MissingProviderRef";
+/// Verdict: a provider names no program.
+pub const MISSING_BINARY: &str = "MissingBinary";
+/// Verdict: an implementation has no text.
+pub const MISSING_TEXT: &str = "MissingText";
+/// Verdict: the text of an implementation is too long.
+pub const TEXT_TOO_LARGE: &str = "TextTooLarge";
+/// Verdict: the summary of an implementation is too long.
+pub const SUMMARY_TOO_LONG: &str = "SummaryTooLong";
+/// Verdict: the description of an implementation is too long.
+pub const DESCRIPTION_TOO_LARGE: &str = "DescriptionTooLarge";
+/// Verdict: an implementation has too many acceptance criteria.
+pub const ACCEPTANCE_CRITERIA_TOO_LONG: &str = "AcceptanceCriteriaTooLong";

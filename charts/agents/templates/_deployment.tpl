@@ -1,21 +1,33 @@
 {{/*
 The Deployment of one component. Both Deployments come from here, so that a run is treated the same
 whichever container holds the controllers.
-Argument: dict root, component ("controlPlane" or "controllers"), name (object), container (name).
+Argument: dict root, component ("controlPlane" or "controllers"), container (name).
 */}}
 {{- define "agents.deployment" -}}
 {{- $v := .root.Values -}}
 {{- $image := include "agents.componentImage" . | fromJson -}}
 {{- $labels := dict "root" .root "component" (kebabcase .component) -}}
+{{- $vars := include "agents.env.vars" . | fromJson -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  {{- include "agents.metadata" (merge (dict "name" .name) $labels) | nindent 2 }}
+  {{- include "agents.metadata" (merge (dict "name" (include "agents.componentName" .)) $labels) | nindent 2 }}
 spec:
-  # One controller at a time: without leader election two of them would both start the same run.
-  replicas: 1
+  {{- if not $v.autoscaling.enabled }}
+  replicas: {{ include "agents.replicas" . }}
+  {{- end }}
   strategy:
+    {{- if include "agents.leaderElection" .root }}
+    type: RollingUpdate
+    rollingUpdate:
+      maxSurge: 1
+      maxUnavailable: 0
+    {{- else }}
+    # One controller at a time: without leader election two of them would both start the same run.
     type: Recreate
+    # Said on purpose: otherwise what the API server filled in for RollingUpdate would stay and be refused.
+    rollingUpdate: null
+    {{- end }}
   selector:
     matchLabels:
       {{- include "agents.selectorLabels" $labels | nindent 6 }}
@@ -38,6 +50,9 @@ spec:
       imagePullSecrets:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with $v.priorityClassName }}
+      priorityClassName: {{ quote . }}
+      {{- end }}
       {{- with $v.securityContext }}
       securityContext:
         {{- toYaml . | nindent 8 }}
@@ -52,8 +67,13 @@ spec:
             {{- include "agents.env" . | trim | nindent 12 }}
           ports:
             - name: http
-              containerPort: 8080
+              containerPort: {{ $vars.PORT }}
               protocol: TCP
+            {{- if $v.grpc.enabled }}
+            - name: grpc
+              containerPort: {{ int64 $v.grpc.port }}
+              protocol: TCP
+            {{- end }}
           livenessProbe:
             httpGet:
               path: /livez
@@ -76,9 +96,9 @@ spec:
           securityContext:
             {{- toYaml . | nindent 12 }}
           {{- end }}
-          {{- with $v.extraVolumeMounts }}
+          {{- with include "agents.volumeMounts" .root }}
           volumeMounts:
-            {{- toYaml . | nindent 12 }}
+            {{- nindent 12 . }}
           {{- end }}
       {{- with $v.nodeSelector }}
       nodeSelector:
@@ -92,8 +112,17 @@ spec:
       affinity:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- with $v.extraVolumes }}
-      volumes:
+      {{- $constraints := list }}
+      {{- range $v.topologySpreadConstraints }}
+      {{- $selector := dict "matchLabels" (include "agents.selectorLabels" $labels | fromYaml) }}
+      {{- $constraints = append $constraints (hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $selector) .)) }}
+      {{- end }}
+      {{- with $constraints }}
+      topologySpreadConstraints:
         {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with include "agents.volumes" .root }}
+      volumes:
+        {{- nindent 8 . }}
       {{- end }}
 {{- end -}}

@@ -7,7 +7,7 @@ those for namespaces, because a wrong namespace list widens what the controller 
 {{/* Stops rendering when any rule is broken. */}}
 {{- define "agents.guards" -}}
 {{- $violations := list -}}
-{{- range $guard := list "images" "namespaces" "environment" "accounts" -}}
+{{- range $guard := list "images" "namespaces" "environment" "accounts" "leaderElection" "scaling" "services" "database" -}}
 {{- range $line := include (printf "agents.guards.%s" $guard) $ | splitList "\n" -}}
 {{- with trim $line -}}{{- $violations = append $violations . -}}{{- end -}}
 {{- end -}}
@@ -15,11 +15,6 @@ those for namespaces, because a wrong namespace list widens what the controller 
 {{- with uniq $violations -}}
 {{- fail (printf "the values break %d rule(s):\n  - %s" (len .) (join "\n  - " .)) -}}
 {{- end -}}
-{{- end -}}
-
-{{/* The components that have a Deployment, as JSON. */}}
-{{- define "agents.components" -}}
-{{- empty .Values.controllers.enabled | ternary (list "controlPlane") (list "controlPlane" "controllers") | toJson -}}
 {{- end -}}
 
 {{/* Every image is complete, and carries a digest when imagePolicy.requireDigest asks for it. */}}
@@ -50,27 +45,33 @@ imagePolicy.requireDigest: {{ $entry.name }} is {{ $entry.value | default "a ref
 {{- end }}
 {{- end -}}
 
-{{/* The list is well formed, and nothing beyond the release namespace is watched without rights there. */}}
+{{/* The lists are well formed, and nothing beyond the release namespace is watched without rights there. */}}
 {{- define "agents.guards.namespaces" -}}
-{{- $namespaces := .Values.controller.namespaces | default list -}}
 {{- $home := include "agents.namespace" . -}}
+{{- range $key := list "controller" "orchestrationController" "supportingController" }}
+{{- $namespaces := (get $.Values $key).namespaces | default list }}
 {{- range $namespaces }}
 {{- if or (not (trim .)) (ne . (trim .)) }}
-controller.namespaces: {{ quote . }} is blank or has white space around it
+{{ $key }}.namespaces: {{ quote . }} is blank or has white space around it
 {{- end }}
 {{- end }}
 {{- if ne (len $namespaces) (len (uniq $namespaces)) }}
-controller.namespaces: {{ join "," $namespaces | quote }} names a namespace twice
+{{ $key }}.namespaces: {{ join "," $namespaces | quote }} names a namespace twice
 {{- end }}
 {{- if and (has "*" $namespaces) (gt (len $namespaces) 1) }}
-controller.namespaces: "*" means all namespaces and must stand alone
+{{ $key }}.namespaces: "*" means all namespaces and must stand alone
+{{- end }}
+{{- if and (not $.Values.rbac.clusterScoped) (ne (join "," $namespaces | default $home) $home) }}
+{{ $key }}.namespaces: {{ join "," $namespaces | quote }} is more than the release namespace {{ quote $home }} and needs rbac.clusterScoped=true
+{{- end }}
 {{- end }}
 {{- if not .Values.rbac.clusterScoped }}
 {{- range $component := include "agents.components" . | fromJsonArray }}
-{{- $vars := include "agents.env.vars" (dict "root" $ "component" $component) | fromJson }}
-{{- range $name := list "JANGAR_AGENTS_CONTROLLER_NAMESPACES" "JANGAR_PRIMITIVES_NAMESPACES" }}
-{{- if ne (get $vars $name | default $home) $home }}
-controller.namespaces: {{ $name }} would be {{ get $vars $name | quote }}; anything but the release namespace {{ quote $home }} needs rbac.clusterScoped=true
+{{- $level := (get $.Values $component).env.vars | default dict }}
+{{- range $name := list "JANGAR_AGENTS_CONTROLLER_NAMESPACES" "JANGAR_PRIMITIVES_NAMESPACES" "JANGAR_ORCHESTRATION_CONTROLLER_NAMESPACES" "JANGAR_SUPPORTING_CONTROLLER_NAMESPACES" }}
+{{- $value := get ($.Values.env.vars | default dict) $name | default (get $level $name) | default "" | trim }}
+{{- if ne ($value | default $home) $home }}
+env.vars: {{ $name }} is {{ quote $value }}; anything but the release namespace {{ quote $home }} needs rbac.clusterScoped=true
 {{- end }}
 {{- end }}
 {{- end }}
@@ -80,8 +81,8 @@ controller.namespaces: {{ $name }} would be {{ get $vars $name | quote }}; anyth
 {{/* env.secrets, env.config and env.extra have no place in the order of strength: each name is theirs alone. */}}
 {{- define "agents.guards.environment" -}}
 {{- range $component := include "agents.components" . | fromJsonArray }}
-{{- $taken := include "agents.env.vars" (dict "root" $ "component" $component) | fromJson | keys }}
-{{- $taken = append $taken "JANGAR_POD_NAMESPACE" }}
+{{- $container := dict "root" $ "component" $component }}
+{{- $taken := concat (include "agents.env.vars" $container | fromJson | keys) (include "agents.env.references" $container | fromJson | keys) }}
 {{- range $source := list "secrets" "config" "extra" }}
 {{- range $entry := get $.Values.env $source | default list }}
 {{- if has $entry.name $taken }}
@@ -90,6 +91,74 @@ env.{{ $source }}: {{ $entry.name }} is already set; use env.vars to replace a v
 {{- $taken = append $taken $entry.name }}
 {{- end }}
 {{- end }}
+{{- $port := get (include "agents.env.vars" $container | fromJson) "PORT" }}
+{{- if not (regexMatch "^[1-9][0-9]{0,4}$" $port) }}
+env.vars: PORT is {{ quote $port }}, which is no port number
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Two controllers never work at once, and a leader gives up before another one may begin. */}}
+{{- define "agents.guards.leaderElection" -}}
+{{- $component := include "agents.env.runningComponent" . -}}
+{{- $replicas := include "agents.replicas" (dict "root" . "component" $component) | int64 -}}
+{{- if not (include "agents.leaderElection" .) }}
+{{- if .Values.autoscaling.enabled }}
+controller.leaderElection.enabled: must not be off with autoscaling.enabled=true; two controllers would start the same run
+{{- else if gt $replicas 1 }}
+controller.leaderElection.enabled: must not be off with {{ $replicas }} replicas; two controllers would start the same run
+{{- end }}
+{{- end }}
+{{- $times := dict -}}
+{{- range $key, $name := dict "leaseDurationSeconds" "LEASE_DURATION" "renewDeadlineSeconds" "RENEW_DEADLINE" "retryPeriodSeconds" "RETRY_PERIOD" -}}
+{{- $_ := set $times $key (include "agents.env.effective" (dict "root" $ "name" (printf "JANGAR_LEADER_ELECTION_%s_SECONDS" $name)) | int64) -}}
+{{- end -}}
+{{- if not (and (lt $times.retryPeriodSeconds $times.renewDeadlineSeconds) (lt $times.renewDeadlineSeconds $times.leaseDurationSeconds)) }}
+controller.leaderElection: needs retryPeriodSeconds < renewDeadlineSeconds < leaseDurationSeconds, but has {{ $times.retryPeriodSeconds }}, {{ $times.renewDeadlineSeconds }} and {{ $times.leaseDurationSeconds }}
+{{- end }}
+{{- end -}}
+
+{{/* What scales or protects the Deployments can be made. */}}
+{{- define "agents.guards.scaling" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- if $scaling.enabled }}
+{{- if gt ($scaling.minReplicas | default 1 | int64) ($scaling.maxReplicas | default 1 | int64) }}
+autoscaling.minReplicas: {{ int64 $scaling.minReplicas }} is more than autoscaling.maxReplicas
+{{- end }}
+{{- if not (or $scaling.targetCPUUtilizationPercentage $scaling.targetMemoryUtilizationPercentage) }}
+autoscaling: needs targetCPUUtilizationPercentage or targetMemoryUtilizationPercentage
+{{- end }}
+{{- end }}
+{{- $budget := .Values.podDisruptionBudget -}}
+{{- if not (or (kindIs "invalid" $budget.minAvailable) (kindIs "invalid" $budget.maxUnavailable)) }}
+podDisruptionBudget: takes minAvailable or maxUnavailable, not both
+{{- end }}
+{{- end -}}
+
+{{/* Services lead to ports that are served. */}}
+{{- define "agents.guards.services" -}}
+{{- $grpc := .Values.grpc -}}
+{{- range $component := include "agents.components" . | fromJsonArray }}
+{{- range $entry := include "agents.env" (dict "root" $ "component" $component) | fromYamlArray }}
+{{- if and (eq $entry.name "JANGAR_GRPC_ENABLED") (not $grpc.enabled) (include "agents.env.isTrue" ($entry.value | default "")) }}
+grpc.enabled: is false, but {{ $entry.name }} is {{ quote $entry.value }}
+{{- end }}
+{{- if and (eq $entry.name "JANGAR_GRPC_PORT") (ne ($entry.value | default "" | trim) (int64 $grpc.port | toString)) }}
+grpc.port: is {{ int64 $grpc.port }}, but {{ $entry.name }} is {{ $entry.value | default "a reference" | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.serviceMonitor.enabled (not (and $metrics.enabled $metrics.service.enabled)) }}
+metrics.serviceMonitor.enabled: needs metrics.enabled and metrics.service.enabled, it would find no Service
+{{- end }}
+{{- end -}}
+
+{{/* A Secret of the chart has something to hold. */}}
+{{- define "agents.guards.database" -}}
+{{- $database := .Values.database -}}
+{{- if and $database.createSecret.enabled (not ($database.url | default "" | trim)) }}
+database.createSecret.enabled: needs database.url
 {{- end }}
 {{- end -}}
 

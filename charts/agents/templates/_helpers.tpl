@@ -36,6 +36,38 @@ Neither part can contain a colon, which keeps the pair unambiguous.
 {{- .Values.runnerServiceAccount.name | default (printf "%s-runner" (include "agents.fullname" .)) -}}
 {{- end -}}
 
+{{/* The components that have a Deployment, as JSON. */}}
+{{- define "agents.components" -}}
+{{- empty .Values.controllers.enabled | ternary (list "controlPlane") (list "controlPlane" "controllers") | toJson -}}
+{{- end -}}
+
+{{/* Name of a component's Deployment and of what belongs to it alone. Argument: dict root, component. */}}
+{{- define "agents.componentName" -}}
+{{- printf "%s%s" (include "agents.fullname" .root) (eq .component "controllers" | ternary "-controllers" "") -}}
+{{- end -}}
+
+{{/* Replicas of a component's Deployment, unless they are scaled. Argument: dict root, component. */}}
+{{- define "agents.replicas" -}}
+{{- $own := eq .component "controllers" | ternary .root.Values.controllers.replicaCount .root.Values.replicaCount -}}
+{{- $own | default 1 | int64 -}}
+{{- end -}}
+
+{{/* A number of pods as plain digits, or a percentage. Argument: dict value, default. */}}
+{{- define "agents.count" -}}
+{{- if kindIs "string" .value -}}
+{{- quote .value -}}
+{{- else if kindIs "invalid" .value -}}
+{{- .default -}}
+{{- else -}}
+{{- int64 .value -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the controllers elect a leader, whatever level of the environment says so; empty means no. */}}
+{{- define "agents.leaderElection" -}}
+{{- include "agents.env.isTrue" (include "agents.env.effective" (dict "root" . "name" "JANGAR_LEADER_ELECTION_ENABLED")) -}}
+{{- end -}}
+
 {{/* The Service and the Deployments' selectors. Argument: dict root, component (kebab case). */}}
 {{- define "agents.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "agents.name" .root | quote }}

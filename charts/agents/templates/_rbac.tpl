@@ -5,9 +5,9 @@
   verbs: ["get", "list", "watch"]
 - apiGroups: ["agents.proompteng.ai"]
   resources: ["agentruns"]
-  verbs: ["get", "list", "watch", "patch"]
+  verbs: ["get", "list", "watch", "patch", "delete"]
 - apiGroups: ["agents.proompteng.ai"]
-  resources: ["agentruns/status"]
+  resources: ["agents/status", "agentproviders/status", "implementationspecs/status", "agentruns/status"]
   verbs: ["patch"]
 # API servers that enforce OwnerReferencesPermissionEnforcement check this for blockOwnerDeletion.
 - apiGroups: ["agents.proompteng.ai"]
@@ -22,10 +22,21 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
-- apiGroups: ["events.k8s.io"]
+- apiGroups: ["", "events.k8s.io"]
   resources: ["events"]
   verbs: ["create", "patch"]
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* The rights for one Lease. A create cannot be bound to a name: its object has none yet when it is checked. */}}
+{{- define "agents.leaseRules" -}}
+- apiGroups: ["coordination.k8s.io"]
+  resources: ["leases"]
+  verbs: ["create"]
+- apiGroups: ["coordination.k8s.io"]
+  resources: ["leases"]
+  resourceNames: [{{ include "agents.env.effective" (dict "root" . "name" "JANGAR_LEADER_ELECTION_LEASE_NAME") | quote }}]
+  verbs: ["get", "patch"]
 {{- end -}}

@@ -24,6 +24,7 @@ pub mod api;
 pub mod config;
 pub mod crds;
 pub mod decide;
+pub mod leader;
 pub mod metrics;
 pub mod reconcile;
 pub mod serve;

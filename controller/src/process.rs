@@ -13,9 +13,10 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{EnvReader, Settings, SettingsError};
+use crate::leader::{Election, Leadership, WriteGate, identity};
 use crate::metrics::{CountRequests, Metrics};
-use crate::reconcile::supervise;
-use crate::serve::{Health, ServeError, serve};
+use crate::reconcile::Supervisor;
+use crate::serve::{Health, ServeError, Site, serve};
 
 /// Longest time open connections may keep the process after its work has ended.
 const CONNECTIONS: Duration = Duration::from_secs(2);
@@ -47,14 +48,23 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
     for problem in &warnings {
         warn!(variable = problem.variable, value = problem.value, "configuration: expected {}", problem.rule);
     }
-    let settings = Arc::new(settings);
+    let leadership = match &settings.leader_election {
+        Some(_) if settings.enabled => Leadership::contested(),
+        _ => Leadership::sole(),
+    };
+    let patience = settings.leader_election.as_ref().map(|election| election.terms.renew).unwrap_or_default();
     let metrics = Arc::new(Metrics::default());
     metrics.configuration_warnings(warnings.len());
-    let health = Arc::new(Health::new(settings.enabled));
-    let stop_work = stop_on_signal(Arc::clone(&health))?;
+    let site = Site {
+        health: Arc::new(Health::new(settings.enabled, leadership.clone(), patience)),
+        census: Arc::default(),
+        metrics,
+        metrics_path: settings.metrics_path.clone(),
+    };
+    let stop_work = stop_on_signal(Arc::clone(&site.health))?;
     let stop_server = CancellationToken::new();
-    let server = tokio::spawn(serve(settings.port, Arc::clone(&health), stop_server.clone()));
-    let work = work(Arc::clone(&settings), health, metrics, stop_work.clone());
+    let server = tokio::spawn(serve(settings.port, site.clone(), stop_server.clone()));
+    let work = work(settings, site, leadership, stop_work.clone());
     tokio::pin!(server);
     tokio::select! {
         worked = work => worked?,
@@ -71,9 +81,9 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
 }
 
 async fn work(
-    settings: Arc<Settings>,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
+    settings: Settings,
+    site: Site,
+    leadership: Leadership,
     stop: CancellationToken,
 ) -> Result<(), ProcessError> {
     if !settings.enabled {
@@ -84,9 +94,29 @@ async fn work(
     let mut config = Config::infer().await.map_err(ProcessError::Infer)?;
     // Failed passes are repeated with a back-off of their own; hidden retries would only delay them.
     config.default_retry = false;
-    let client = ClientBuilder::try_from(config).map_err(ProcessError::Client)?;
-    let client = client.with_layer(&CountRequests::new(Arc::clone(&metrics))).build();
-    supervise(client, settings, health, metrics, stop).await;
+    let count = CountRequests::new(Arc::clone(&site.metrics));
+    let ungated = || ClientBuilder::try_from(config.clone()).map_err(ProcessError::Client);
+    let client = ungated()?.with_layer(&count).with_layer(&WriteGate::new(leadership.clone())).build();
+    let election = match &settings.leader_election {
+        None => None,
+        Some(election) => {
+            // Connections of its own keep renewals out of the queues of the work.
+            let client = ungated()?.with_layer(&count).build();
+            let me = identity(election.pod.as_deref());
+            let health = Arc::clone(&site.health);
+            let contact = move || health.contact();
+            Some(Election::new(client, election, me, leadership.clone(), contact))
+        }
+    };
+    let supervisor = Supervisor {
+        client,
+        settings: Arc::new(settings),
+        health: site.health,
+        census: site.census,
+        metrics: site.metrics,
+        leadership,
+    };
+    Box::pin(supervisor.run(election, stop)).await;
     Ok(())
 }
 

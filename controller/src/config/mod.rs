@@ -5,11 +5,13 @@
 //! it must not silently become "no policy". All problems are reported together.
 
 mod env;
+mod leader_election;
 mod limits;
 mod settings;
 mod workload;
 
 pub use env::{EnvReader, Problem};
+pub use leader_election::LeaderElection;
 pub use limits::{Bounds, Concurrency, Limits};
 pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};
 pub use workload::RunnerDefaults;

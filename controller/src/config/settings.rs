@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::env::{EnvReader, Problem};
+use super::leader_election::LeaderElection;
 use super::limits::Limits;
 use super::workload::RunnerDefaults;
 
@@ -18,6 +19,10 @@ pub struct Settings {
     pub namespaces: Namespaces,
     /// Port of the HTTP server.
     pub port: u16,
+    /// Path of the metrics, unless they are switched off.
+    pub metrics_path: Option<String>,
+    /// Which replica works, unless there is only one.
+    pub leader_election: Option<LeaderElection>,
     /// Filter of the log, for example `info`.
     pub log_level: String,
     /// Defaults for pods.
@@ -103,6 +108,8 @@ impl Settings {
             enabled: env.switch("JANGAR_AGENTS_CONTROLLER_ENABLED", false),
             namespaces: namespaces(&mut env),
             port: port(&mut env),
+            metrics_path: metrics_path(&mut env),
+            leader_election: LeaderElection::read(&mut env),
             log_level: env.text("JANGAR_LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             runner: RunnerDefaults::read(&mut env),
             policy: policy(&mut env),
@@ -157,6 +164,28 @@ fn port(env: &mut EnvReader) -> u16 {
         });
         DEFAULT
     })
+}
+
+fn metrics_path(env: &mut EnvReader) -> Option<String> {
+    const VARIABLE: &str = "JANGAR_PROMETHEUS_METRICS_PATH";
+    const DEFAULT: &str = "/metrics";
+    if !env.switch("JANGAR_PROMETHEUS_METRICS_ENABLED", true) {
+        return None;
+    }
+    let path = env.text(VARIABLE).unwrap_or_else(|| DEFAULT.to_owned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    if path.starts_with('/') && path.len() > 1 && path.chars().all(plain) && !is_served(&path) {
+        return Some(path);
+    }
+    let rule = format!("a path of its own that begins with a slash, using {DEFAULT}");
+    env.warnings.push(Problem { variable: VARIABLE, value: path, rule });
+    Some(DEFAULT.to_owned())
+}
+
+/// Whether another endpoint has this path.
+fn is_served(path: &str) -> bool {
+    let own = ["/livez", "/healthz", "/readyz", "/health", "/backupz"];
+    own.contains(&path) || path.starts_with("/backupz/")
 }
 
 fn policy(env: &mut EnvReader) -> Policy {
@@ -245,6 +274,24 @@ mod tests {
         let variable = "JANGAR_AGENTS_CONTROLLER_AGENTRUN_RETENTION_SECONDS";
         let (settings, warnings) = read(&[(variable, value)]).unwrap();
         assert_eq!((settings.retention_seconds, warnings.len()), (expected, warned));
+    }
+
+    #[rstest]
+    #[case(&[], Some("/metrics"), 0)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_PATH", "/prometheus")], Some("/prometheus"), 0)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_PATH", "metrics")], Some("/metrics"), 1)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_PATH", "/{name}")], Some("/metrics"), 1)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_PATH", "/readyz")], Some("/metrics"), 1)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_PATH", "/backupz/leader")], Some("/metrics"), 1)]
+    #[case(&[("JANGAR_PROMETHEUS_METRICS_ENABLED", "false")], None, 0)]
+    fn metrics_have_a_path_of_their_own(
+        #[case] variables: &[(&str, &str)],
+        #[case] expected: Option<&str>,
+        #[case] warned: usize,
+    ) {
+        let (settings, warnings) = read(variables).unwrap();
+        assert_eq!(settings.metrics_path.as_deref(), expected);
+        assert_eq!(warnings.len(), warned);
     }
 
     #[test]

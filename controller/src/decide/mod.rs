@@ -8,6 +8,7 @@ pub mod contract;
 pub mod image;
 pub mod job;
 pub mod kinds;
+pub mod lease;
 pub mod limits;
 pub mod metadata;
 pub mod names;

@@ -7,5 +7,5 @@ mod labels;
 mod registry;
 mod requests;
 
-pub use registry::Metrics;
+pub use registry::{Active, Metrics};
 pub use requests::CountRequests;

@@ -40,6 +40,25 @@ pub struct Metrics {
     crds_ready: Gauge,
     restore_hold: Gauge,
     api_requests: Counters<2>,
+    active: Gauge,
+    writes: Gauge,
+}
+
+/// Something is under way until this is dropped.
+#[derive(Debug)]
+pub struct Active(Gauge);
+
+impl Active {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Metrics {
@@ -75,6 +94,8 @@ impl Default for Metrics {
             crds_ready: Gauge::default(),
             restore_hold: Gauge::default(),
             api_requests: Counters::default(),
+            active: Gauge::default(),
+            writes: Gauge::default(),
             registry: Registry::default(),
         };
         metrics.register_runs(&mut registry);
@@ -118,6 +139,16 @@ impl Metrics {
             "reconcile_errors",
             "Passes that failed, by kind and reason",
             self.reconcile_errors.clone(),
+        );
+        registry.register(
+            "reconciles_active",
+            "Passes that are under way, or wait for their turn",
+            self.active.clone(),
+        );
+        registry.register(
+            "api_writes_active",
+            "Writes that the API server has not answered yet",
+            self.writes.clone(),
         );
         registry.register("status_writes", "Statuses that were written, by kind", self.status_writes.clone());
         registry.register("events", "Kubernetes Events, by what became of them", self.events.clone());
@@ -181,6 +212,21 @@ impl Metrics {
     /// So many runs wait for a slot.
     pub fn waiting(&self, number: usize) {
         self.waiting.set(gauge(number));
+    }
+
+    /// A pass is under way while the answer lives.
+    pub fn reconciling(&self) -> Active {
+        Active::new(&self.active)
+    }
+
+    /// A write is under way while the answer lives.
+    pub fn writing(&self) -> Active {
+        Active::new(&self.writes)
+    }
+
+    /// Passes and writes that are under way.
+    pub fn busy(&self) -> usize {
+        usize::try_from(self.active.get().saturating_add(self.writes.get())).unwrap_or_default()
     }
 
     /// A pass over an object of this kind has ended.
@@ -317,6 +363,15 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(text.contains("agents_build_info{version="), "{text}");
+    }
+
+    #[test]
+    fn what_is_under_way_is_counted_until_it_ends() {
+        let metrics = Metrics::default();
+        let (pass, write) = (metrics.reconciling(), metrics.writing());
+        assert_eq!(metrics.busy(), 2);
+        drop((pass, write));
+        assert_eq!(metrics.busy(), 0);
     }
 
     #[test]

@@ -53,9 +53,11 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let verb = verb(request.method(), request.uri().path(), request.uri().query());
         let metrics = Arc::clone(&self.metrics);
+        let writing = (!matches!(verb, "get" | "list" | "watch")).then(|| metrics.writing());
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await;
+            drop(writing);
             metrics.requested(verb, answer.as_ref().map_or(0, |answer| answer.status().as_u16()));
             answer
         })

@@ -14,9 +14,10 @@ use tracing::{debug, warn};
 use crate::api::{AgentRun, AgentRunSpec, JobView};
 use crate::decide::metadata::RUN_LABEL;
 use crate::decide::stage::Stage;
+use crate::serve::View;
 
 use super::caches::{self, PAGE, announce, api, slim, watched};
-use super::context::{Context, Filled, Shared};
+use super::context::{Context, Shared};
 use super::kinds;
 use super::pass::reconcile;
 use super::retention::Retention;
@@ -27,12 +28,8 @@ const CONCURRENCY: u16 = 32;
 
 /// A controller that is about to run.
 pub(super) struct Prepared {
-    /// Whether each cache holds everything that was there at the start.
-    pub filled: Vec<Filled>,
-    /// The cache of runs.
-    pub runs: Store<AgentRun>,
-    /// The cache of Jobs.
-    pub jobs: Store<JobView>,
+    /// The caches.
+    pub view: View,
     /// Does the work until it is told to stop.
     pub run: future::BoxFuture<'static, ()>,
 }
@@ -47,6 +44,15 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
     let (runs_filled, jobs_filled) = (watch::Sender::new(false), watch::Sender::new(false));
     let mut filled = vec![runs_filled.subscribe(), jobs_filled.subscribe()];
     filled.extend(references.filled.clone());
+    let view = View {
+        runs: runs.clone(),
+        jobs: jobs.clone(),
+        agents: references.agents.clone(),
+        providers: references.providers.clone(),
+        implementations: references.implementations.clone(),
+        memories: references.memories.clone(),
+        filled,
+    };
     let retention = Arc::new(Retention::new(
         client.clone(),
         Arc::clone(&shared.settings),
@@ -90,7 +96,7 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
             () = async { stop.run_until_cancelled(expire).await; future::pending().await } => {}
         }
     };
-    Prepared { filled, runs, jobs, run: Box::pin(work) }
+    Prepared { view, run: Box::pin(work) }
 }
 
 /// Has the whole run counted, before it is slimmed for the cache.

@@ -40,7 +40,7 @@ mod wakes;
 mod workflow;
 
 pub use error::Error;
-pub use supervisor::supervise;
+pub use supervisor::Supervisor;
 
 /// Field manager of every write.
 const FIELD_MANAGER: &str = "agents-controller";

@@ -46,6 +46,7 @@ pub(super) async fn reconcile(run: Arc<AgentRun>, context: Arc<Context>) -> Resu
 }
 
 async fn observed(run: Arc<AgentRun>, context: &Context) -> Action {
+    let _active = context.metrics.reconciling();
     let Ok(_permit) = context.permits.acquire().await else { return Action::await_change() };
     let uid = run.uid().unwrap_or_default();
     let name = run.name_any();

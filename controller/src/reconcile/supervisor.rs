@@ -1,20 +1,22 @@
-//! Runs the controllers while the CRDs are served, and tells [`Health`] how it stands.
+//! Runs the controllers while the CRDs are served and this replica leads, and tells [`Health`] how it stands.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::api::Memory;
 use crate::config::{Namespaces, Settings};
+use crate::leader::{Election, Leadership, Term};
 use crate::metrics::Metrics;
-use crate::serve::Health;
+use crate::serve::{Census, Health};
 
 use super::admission::Admission;
 use super::context::Shared;
@@ -29,87 +31,202 @@ const POLL_PRESENT: Duration = Duration::from_secs(5);
 const POLL_WARM_UP: Duration = Duration::from_millis(200);
 /// Passes in the whole process at the same time.
 const PASSES: usize = 64;
+/// Longest time that passes get to end by themselves.
+const GRACE: Duration = Duration::from_secs(10);
 
-/// Works until `stop` is cancelled; returns after the passes that are under way.
-pub async fn supervise(
-    client: Client,
-    settings: Arc<Settings>,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) {
-    while !stop.is_cancelled() {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = until_crds(&client, &health, true, POLL_MISSING) => {}
-        }
-        info!("all CRDs are served, starting");
-        let session = stop.child_token();
-        let watch_crds = async {
-            until_crds(&client, &health, false, POLL_PRESENT).await;
-            warn!("a CRD is not served any more, pausing");
-            session.cancel();
+/// Everything that outlives a session of work.
+pub struct Supervisor {
+    /// Talks to the API server, and writes only while this replica leads.
+    pub client: Client,
+    /// Settings of the process.
+    pub settings: Arc<Settings>,
+    /// What the world is told about the process.
+    pub health: Arc<Health>,
+    /// What the world is told about the caches.
+    pub census: Arc<Census>,
+    /// Numbers for Prometheus.
+    pub metrics: Arc<Metrics>,
+    /// Whether this replica leads.
+    pub leadership: Leadership,
+}
+
+impl Supervisor {
+    /// Works until `stop` is cancelled; returns after the passes that are under way, and after the Lease
+    /// was given back.
+    pub async fn run(self, election: Option<Election>, stop: CancellationToken) {
+        let served = watch::Sender::new(false);
+        let worked = CancellationToken::new();
+        let work = async {
+            self.sessions(served.subscribe(), &stop).await;
+            // Nobody else may act before the last pass has ended.
+            worked.cancel();
         };
-        let work = work(&client, &settings, &health, &metrics, &session);
-        tokio::select! {
-            // The work ends by itself once the session is cancelled, so it is never cut off here.
-            biased;
-            () = work => {}
-            () = async { watch_crds.await; std::future::pending().await } => {}
+        let elect = async {
+            if let Some(election) = election {
+                election.run(worked.clone()).await;
+            }
+        };
+        let look = worked.run_until_cancelled(self.follow_crds(&served));
+        let tell = worked.run_until_cancelled(self.follow_leadership());
+        tokio::join!(work, elect, look, tell);
+    }
+
+    /// Looks for the CRDs again and again. Trouble with discovery says nothing about them.
+    async fn follow_crds(&self, served: &watch::Sender<bool>) {
+        loop {
+            match crds::missing(&self.client).await {
+                Ok(missing) => {
+                    let complete = missing.is_empty();
+                    self.health.crds(missing);
+                    self.metrics.crds_ready(complete);
+                    served.send_if_modified(|served| std::mem::replace(served, complete) != complete);
+                }
+                Err(error) => warn!("discovery failed to {error}"),
+            }
+            let complete = *served.borrow();
+            sleep(if complete { POLL_PRESENT } else { POLL_MISSING }).await;
         }
-        health.stopped();
+    }
+
+    async fn follow_leadership(&self) {
+        let mut term = self.leadership.subscribe();
+        loop {
+            let leads = term.borrow_and_update().is_some();
+            self.metrics.leading(leads);
+            if term.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn sessions(&self, mut served: watch::Receiver<bool>, stop: &CancellationToken) {
+        let mut term = self.leadership.subscribe();
+        while let Some(began) = stop.run_until_cancelled(may_begin(&mut served, &mut term)).await {
+            info!("all CRDs are served and this replica leads, starting");
+            self.session(must_end(&mut served, &mut term, began), stop).await;
+        }
+    }
+
+    /// Works until that is over or `stop` is cancelled.
+    async fn session(&self, over: impl Future<Output = &'static str>, stop: &CancellationToken) {
+        let session = stop.child_token();
+        let end = async {
+            tokio::select! {
+                why = over => warn!("{why}, pausing"),
+                () = session.cancelled() => {}
+            }
+            session.cancel();
+            self.health.stopped();
+            sleep(self.grace()).await;
+        };
+        tokio::select! {
+            // The work ends by itself once the session is cancelled, and is cut off only when it does not.
+            biased;
+            () = self.work(&session) => {}
+            () = end => warn!("passes did not end in time and are cut off"),
+        }
+        self.health.stopped();
+        self.census.close();
+    }
+
+    /// After losing the Lease, less than what is left of it.
+    fn grace(&self) -> Duration {
+        let terms = self.settings.leader_election.as_ref().map(|election| election.terms);
+        terms.map_or(GRACE, |terms| GRACE.min(terms.lease.saturating_sub(terms.renew) / 2))
+    }
+
+    /// Runs one controller per namespace until the session is cancelled.
+    async fn work(&self, session: &CancellationToken) {
+        let namespaces: Vec<Option<String>> = match &self.settings.namespaces {
+            Namespaces::All => vec![None],
+            Namespaces::Named(names) => names.iter().cloned().map(Some).collect(),
+        };
+        let first = namespaces.first().cloned().flatten();
+        let wakes: Vec<(_, Arc<Wakes>)> =
+            namespaces.into_iter().map(|namespace| (namespace, Arc::default())).collect();
+        let shared = self.shared(&wakes, session);
+        let admission = &shared.admission;
+        let mut views = Vec::new();
+        // Tasks of their own let the runtime spread namespaces over its threads; dropping them ends them.
+        let mut controllers = JoinSet::new();
+        for (namespace, wakes) in wakes {
+            let prepared = controller::prepare(&shared, namespace.as_deref(), wakes);
+            views.push(prepared.view);
+            controllers.spawn(prepared.run);
+        }
+        let mut caches: Vec<_> = views.iter().flat_map(|view| view.filled.clone()).collect();
+        let stocks: Vec<_> = views.iter().map(|view| (view.runs.clone(), view.jobs.clone())).collect();
+        self.census.open(views);
+        let filled = try_join_all(caches.iter_mut().map(|cache| cache.wait_for(|filled| *filled)));
+        let announce = async {
+            let (filled, ()) = tokio::join!(filled, warm_up(&self.client, first.as_deref()));
+            if filled.is_ok() {
+                for (runs, jobs) in &stocks {
+                    admission.take_stock(runs, jobs);
+                }
+                admission.open();
+                self.health.started();
+                info!("caches are filled, ready");
+            }
+        };
+        tokio::join!(
+            session.run_until_cancelled(announce),
+            session.run_until_cancelled(admission.run()),
+            controllers.join_all()
+        );
+    }
+
+    fn shared(&self, wakes: &[(Option<String>, Arc<Wakes>)], session: &CancellationToken) -> Shared {
+        let limits = self.settings.limits.clone();
+        let admission = Admission::new(limits, wakes.to_vec(), Arc::clone(&self.metrics));
+        Shared {
+            client: self.client.clone(),
+            settings: Arc::clone(&self.settings),
+            metrics: Arc::clone(&self.metrics),
+            permits: Arc::new(Semaphore::new(PASSES)),
+            admission: Arc::new(admission),
+            stop: session.clone(),
+        }
     }
 }
 
-/// Runs one controller per namespace until the session is cancelled.
-async fn work(
-    client: &Client,
-    settings: &Arc<Settings>,
-    health: &Health,
-    metrics: &Arc<Metrics>,
-    session: &CancellationToken,
-) {
-    let namespaces: Vec<Option<&str>> = match &settings.namespaces {
-        Namespaces::All => vec![None],
-        Namespaces::Named(names) => names.iter().map(|name| Some(name.as_str())).collect(),
-    };
-    let wakes = namespaces.iter().map(|namespace| (namespace.map(str::to_owned), Arc::default()));
-    let wakes: Vec<(_, Arc<Wakes>)> = wakes.collect();
-    let admission = Admission::new(settings.limits.clone(), wakes.clone(), Arc::clone(metrics));
-    let shared = Shared {
-        client: client.clone(),
-        settings: Arc::clone(settings),
-        metrics: Arc::clone(metrics),
-        permits: Arc::new(Semaphore::new(PASSES)),
-        admission: Arc::new(admission),
-        stop: session.clone(),
-    };
-    let prepared: Vec<_> = wakes
-        .into_iter()
-        .map(|(namespace, wakes)| controller::prepare(&shared, namespace.as_deref(), wakes))
-        .collect();
-    let mut caches: Vec<_> = prepared.iter().flat_map(|one| one.filled.clone()).collect();
-    let filled = try_join_all(caches.iter_mut().map(|cache| cache.wait_for(|filled| *filled)));
-    let stocks: Vec<_> = prepared.iter().map(|one| (one.runs.clone(), one.jobs.clone())).collect();
-    let admission = &shared.admission;
-    let announce = async {
-        let (filled, ()) = tokio::join!(filled, warm_up(client, namespaces.first().copied().flatten()));
-        if filled.is_ok() {
-            for (runs, jobs) in &stocks {
-                admission.take_stock(runs, jobs);
-            }
-            admission.open();
-            health.started();
-            info!("caches are filled, ready");
+/// Waits until a session can begin, and returns its term.
+async fn may_begin(served: &mut watch::Receiver<bool>, term: &mut watch::Receiver<Option<Term>>) -> Term {
+    loop {
+        let (complete, leads) = (*served.borrow_and_update(), *term.borrow_and_update());
+        if let Some(began) = leads.filter(|_| complete) {
+            return began;
         }
+        either_changed(served, term).await;
+    }
+}
+
+/// Waits until a session of this term has to end, and returns why.
+async fn must_end(
+    served: &mut watch::Receiver<bool>,
+    term: &mut watch::Receiver<Option<Term>>,
+    began: Term,
+) -> &'static str {
+    loop {
+        if *term.borrow_and_update() != Some(began) {
+            return "this replica does not lead any more";
+        }
+        if !*served.borrow_and_update() {
+            return "a CRD is not served any more";
+        }
+        either_changed(served, term).await;
+    }
+}
+
+async fn either_changed(served: &mut watch::Receiver<bool>, term: &mut watch::Receiver<Option<Term>>) {
+    let known = tokio::select! {
+        changed = served.changed() => changed,
+        changed = term.changed() => changed,
     };
-    // Tasks of their own let the runtime spread namespaces over its threads.
-    let controllers = prepared.into_iter().map(|one| tokio::spawn(one.run));
-    tokio::join!(
-        session.run_until_cancelled(announce),
-        session.run_until_cancelled(admission.run()),
-        join_all(controllers)
-    );
+    if known.is_err() {
+        // Nobody can change anything any more; the caller is cancelled from outside.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Lists the kind that passes list, until that works: the API server answers the first such requests
@@ -125,20 +242,31 @@ async fn warm_up(client: &Client, namespace: Option<&str>) {
     }
 }
 
-/// Waits until discovery shows that all CRDs are served, or that one is not. Trouble with discovery
-/// says nothing about the CRDs.
-async fn until_crds(client: &Client, health: &Health, served: bool, poll: Duration) {
-    loop {
-        match crds::missing(client).await {
-            Ok(missing) => {
-                let complete = missing.is_empty();
-                health.crds(missing);
-                if complete == served {
-                    return;
-                }
-            }
-            Err(error) => warn!("discovery failed to {error}"),
-        }
-        sleep(poll).await;
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    /// [HL-01] [LC-19]
+    #[tokio::test]
+    async fn work_needs_both_the_crds_and_the_lead_of_one_term() {
+        let (serve, lead) = (watch::Sender::new(false), watch::Sender::new(None));
+        let (mut served, mut term) = (serve.subscribe(), lead.subscribe());
+        lead.send_replace(Some(1));
+        assert!(timeout(SOON, may_begin(&mut served, &mut term)).await.is_err());
+        serve.send_replace(true);
+        assert_eq!(timeout(SOON, may_begin(&mut served, &mut term)).await, Ok(1));
+        assert!(timeout(SOON, must_end(&mut served, &mut term, 1)).await.is_err());
+        // The lead was lost and won again before anybody looked.
+        lead.send_replace(None);
+        lead.send_replace(Some(2));
+        let why = timeout(SOON, must_end(&mut served, &mut term, 1)).await;
+        assert_eq!(why, Ok("this replica does not lead any more"));
+        serve.send_replace(false);
+        let why = timeout(SOON, must_end(&mut served, &mut term, 2)).await;
+        assert_eq!(why, Ok("a CRD is not served any more"));
     }
 }

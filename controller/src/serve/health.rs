@@ -1,14 +1,20 @@
 //! What is known about the state of the process.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+use crate::leader::Leadership;
 
 /// Shared state, written by the controller and read by the server.
 #[derive(Debug)]
 pub struct Health {
     enabled: bool,
+    leadership: Leadership,
+    /// How old the last answer about the Lease may be.
+    patience: Duration,
     state: Mutex<State>,
 }
 
@@ -19,12 +25,27 @@ struct State {
     /// `None` until discovery has worked once.
     missing_crds: Option<Vec<String>>,
     last_checked_at: Option<Timestamp>,
+    last_contact: Option<Instant>,
+}
+
+/// What this replica does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its controller is switched off.
+    Off,
+    /// It works.
+    Leader,
+    /// It is ready to take over.
+    Standby,
+    /// It does not lead, and cannot see whether anybody does.
+    Lost,
 }
 
 impl Health {
-    /// State of a process whose controller is switched on or off.
-    pub fn new(enabled: bool) -> Self {
-        Self { enabled, state: Mutex::default() }
+    /// State of a process whose controller is switched on or off. While it does not lead, it must have
+    /// heard of the Lease within `patience`.
+    pub fn new(enabled: bool, leadership: Leadership, patience: Duration) -> Self {
+        Self { enabled, leadership, patience, state: Mutex::default() }
     }
 
     /// The controller works and its caches are filled.
@@ -50,6 +71,34 @@ impl Health {
         });
     }
 
+    /// The API server answered about the Lease.
+    pub fn contact(&self) {
+        self.change(|state| state.last_contact = Some(Instant::now()));
+    }
+
+    /// What this replica does.
+    pub fn role(&self) -> Role {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.role_in(&state)
+    }
+
+    fn role_in(&self, state: &State) -> Role {
+        if !self.enabled {
+            Role::Off
+        } else if self.leadership.leads() {
+            Role::Leader
+        } else if state.last_contact.is_some_and(|contact| contact.elapsed() <= self.patience) {
+            Role::Standby
+        } else {
+            Role::Lost
+        }
+    }
+
+    /// CRDs that are missing, or nothing while that is not known.
+    pub fn missing_crds(&self) -> Option<Vec<String>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).missing_crds.clone()
+    }
+
     /// Why the process is not ready; nothing when it is.
     pub fn obstacles(&self) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,16 +106,24 @@ impl Health {
         if state.terminating {
             obstacles.push("terminating".to_owned());
         }
-        if self.enabled {
-            match &state.missing_crds {
-                None => obstacles.push("the API server was not reached yet".to_owned()),
-                Some(missing) => {
-                    obstacles.extend(missing.iter().map(|name| format!("CRD {name} is missing")));
-                }
+        let role = self.role_in(&state);
+        if role == Role::Off {
+            return obstacles;
+        }
+        match &state.missing_crds {
+            None => obstacles.push("the API server was not reached yet".to_owned()),
+            Some(missing) => {
+                obstacles.extend(missing.iter().map(|name| format!("CRD {name} is missing")));
             }
-            if !state.started {
+        }
+        match role {
+            Role::Leader if !state.started => {
                 obstacles.push("the controller has not started".to_owned());
             }
+            Role::Lost => {
+                obstacles.push("the Lease of the leader election cannot be read".to_owned());
+            }
+            _ => {}
         }
         obstacles
     }
@@ -97,22 +154,43 @@ impl Health {
 mod tests {
     use super::*;
 
+    fn health(enabled: bool, leadership: Leadership) -> Health {
+        Health::new(enabled, leadership, Duration::from_mins(1))
+    }
+
     /// [HL-01] [HL-02]
     #[test]
     fn readiness_follows_crds_start_and_end() {
-        let health = Health::new(true);
+        let health = health(true, Leadership::sole());
         assert!(!health.obstacles().is_empty());
         health.crds(vec!["agentruns.x".to_owned()]);
         assert!(health.obstacles().contains(&"CRD agentruns.x is missing".to_owned()));
         health.crds(Vec::new());
         health.started();
         assert_eq!(health.obstacles(), Vec::<String>::new());
+        health.stopped();
+        assert_eq!(health.obstacles(), ["the controller has not started"]);
+        health.started();
         health.terminating();
         assert_eq!(health.obstacles(), ["terminating"]);
     }
 
     #[test]
     fn a_process_without_controller_needs_no_crds() {
-        assert_eq!(Health::new(false).obstacles(), Vec::<String>::new());
+        assert_eq!(health(false, Leadership::sole()).obstacles(), Vec::<String>::new());
+    }
+
+    /// [HL-02] [LC-19]
+    #[test]
+    fn a_standby_is_ready_without_a_start_while_it_hears_of_the_lease() {
+        let standby = health(true, Leadership::contested());
+        standby.crds(Vec::new());
+        assert_eq!(standby.obstacles(), ["the Lease of the leader election cannot be read"]);
+        standby.contact();
+        assert_eq!((standby.role(), standby.obstacles()), (Role::Standby, Vec::new()));
+        let impatient = Health::new(true, Leadership::contested(), Duration::ZERO);
+        impatient.contact();
+        std::thread::yield_now();
+        assert_eq!(impatient.role(), Role::Lost);
     }
 }

@@ -1,7 +1,11 @@
-//! The HTTP side of the process: health for probes and people. It only reads, and shows nothing of runs.
+//! The HTTP side of the process: health for probes and people, metrics, and whether now is a good moment
+//! for a backup. It only reads, and shows nothing of runs.
 
+pub mod backupz;
+mod census;
 mod health;
 mod server;
 
-pub use health::Health;
-pub use server::{ServeError, serve};
+pub use census::{Census, Count, View};
+pub use health::{Health, Role};
+pub use server::{ServeError, Site, serve};

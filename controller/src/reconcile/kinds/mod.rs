@@ -199,9 +199,9 @@ mod tests {
     }
 
     /// Caches with these providers, and an API server on which the provider is served or not.
-    fn context(cached: Vec<AgentProvider>, served: bool, filled: bool) -> (Context, Log) {
+    fn context(present: Vec<AgentProvider>, served: bool, filled: bool) -> (Context, Log) {
         let (providers, mut writer) = reflector::store();
-        for provider in cached {
+        for provider in present {
             writer.apply_watcher_event(&Event::Apply(provider));
         }
         let (memories, _) = reflector::store::<Memory>();

@@ -1,0 +1,308 @@
+//! `/backupz`: whether now is a good moment for a backup.
+//!
+//! The answer holds numbers and words of this program only. It is meant for whoever takes backups, never
+//! for a probe: a problem with backups must not restart or unplug a controller that works.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::census::Count;
+use super::health::Role;
+
+/// Names of all checks.
+pub const NAMES: [&str; 10] = [
+    "crds-established",
+    "informers-synced",
+    "leader",
+    "writes-settled",
+    "status-current",
+    "restore-hold",
+    "runs-in-flight",
+    "last-backup-age",
+    "last-backup-verified",
+    "last-restore-drill-age",
+];
+
+/// Everything the checks look at.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// What this replica does.
+    pub role: Role,
+    /// CRDs that are missing; nothing while that is not known.
+    pub missing_crds: Option<Vec<String>>,
+    /// What the caches hold; nothing without caches.
+    pub count: Option<Count>,
+    /// Passes and writes that are under way.
+    pub busy: usize,
+}
+
+/// How a check went, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// All is well.
+    Pass,
+    /// Nothing is known; counts as a warning.
+    Unknown,
+    /// A backup is possible, with a remark.
+    Warn,
+    /// This is no moment for a backup.
+    Fail,
+}
+
+impl Status {
+    /// The word in the answer.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Unknown => "unknown",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// How it went.
+    pub status: Status,
+    /// Why, as a code.
+    pub reason: Option<&'static str>,
+    /// Why, for people.
+    pub output: String,
+    /// What was counted, and its unit.
+    pub observed: Option<(usize, &'static str)>,
+}
+
+impl Check {
+    fn new(name: &'static str, status: Status) -> Self {
+        Self { name, status, reason: None, output: String::new(), observed: None }
+    }
+
+    fn pass(name: &'static str) -> Self {
+        Self::new(name, Status::Pass)
+    }
+
+    fn because(self, reason: &'static str, output: impl Into<String>) -> Self {
+        Self { reason: Some(reason), output: output.into(), ..self }
+    }
+
+    /// A number that should be zero.
+    fn count(name: &'static str, number: Option<usize>, unit: &'static str, reason: &'static str) -> Self {
+        match number {
+            None => Self::new(name, Status::Unknown).because("NoCaches", "this replica keeps no caches"),
+            Some(0) => Self { observed: Some((0, unit)), ..Self::pass(name) },
+            Some(number) => Self {
+                observed: Some((number, unit)),
+                ..Self::new(name, Status::Warn).because(reason, format!("{number} {unit}"))
+            },
+        }
+    }
+}
+
+/// All checks in their order.
+pub fn checks(facts: &Facts) -> Vec<Check> {
+    let count = facts.count.as_ref();
+    let unsettled = count.map(|count| facts.busy + count.untouched);
+    let later = |name| {
+        Check::new(name, Status::Unknown).because("NotConfigured", "no backup system is configured here")
+    };
+    vec![
+        crds(facts),
+        informers(facts),
+        leader(facts.role),
+        Check::count("writes-settled", unsettled, "writes", "WritesPending"),
+        Check::count("status-current", count.map(|count| count.outdated), "runs", "StatusBehind"),
+        // There is nothing yet that could set a hold.
+        Check::pass("restore-hold"),
+        Check::count("runs-in-flight", count.map(|count| count.in_flight), "runs", "RunsInFlight"),
+        later("last-backup-age"),
+        later("last-backup-verified"),
+        later("last-restore-drill-age"),
+    ]
+}
+
+fn crds(facts: &Facts) -> Check {
+    let name = "crds-established";
+    match &facts.missing_crds {
+        Some(missing) if missing.is_empty() => Check::pass(name),
+        Some(missing) => Check {
+            observed: Some((missing.len(), "CRDs")),
+            ..Check::new(name, Status::Fail).because("CrdsMissing", missing.join(", "))
+        },
+        None => Check::new(name, Status::Fail).because("CrdsUnknown", "the API server was not asked yet"),
+    }
+}
+
+fn informers(facts: &Facts) -> Check {
+    let name = "informers-synced";
+    match &facts.count {
+        Some(count) if count.unfilled == 0 => Check::pass(name),
+        Some(count) => Check {
+            observed: Some((count.unfilled, "caches")),
+            ..Check::new(name, Status::Fail).because("CachesNotFilled", "caches are not filled yet")
+        },
+        None if facts.role == Role::Standby => {
+            Check::new(name, Status::Warn).because("Standby", "a standby keeps no caches, ask the leader")
+        }
+        None => Check::new(name, Status::Fail).because("CachesNotFilled", "there are no caches yet"),
+    }
+}
+
+fn leader(role: Role) -> Check {
+    let name = "leader";
+    match role {
+        Role::Leader => Check::pass(name),
+        Role::Standby => {
+            Check::new(name, Status::Warn).because("Standby", "this replica is a standby, ask the leader")
+        }
+        Role::Lost => {
+            Check::new(name, Status::Fail).because("NoLeader", "it is not known who leads, if anybody does")
+        }
+        Role::Off => {
+            Check::new(name, Status::Fail).because("ControllerOff", "no controller runs in this process")
+        }
+    }
+}
+
+/// The worst of all, except that what is not known is a warning at most.
+pub fn overall(checks: &[Check]) -> Status {
+    let worst = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
+    if worst == Status::Unknown { Status::Warn } else { worst }
+}
+
+/// The answer as JSON, after the draft of `application/health+json`.
+pub fn body(checks: &[Check], revisions: &BTreeMap<&'static str, u64>, now: Timestamp) -> Value {
+    let mut reasons: Vec<&str> = checks.iter().filter_map(|check| check.reason).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let details: Map<String, Value> = checks
+        .iter()
+        .map(|check| {
+            let mut detail = Map::from_iter([
+                ("status".to_owned(), json!(check.status.word())),
+                ("time".to_owned(), json!(now)),
+            ]);
+            if let Some((number, unit)) = check.observed {
+                detail.insert("observedValue".to_owned(), json!(number));
+                detail.insert("observedUnit".to_owned(), json!(unit));
+            }
+            if !check.output.is_empty() {
+                detail.insert("output".to_owned(), json!(check.output));
+            }
+            (check.name.to_owned(), json!([detail]))
+        })
+        .collect();
+    let versions: Map<String, Value> =
+        revisions.iter().map(|(kind, version)| ((*kind).to_owned(), json!(version.to_string()))).collect();
+    json!({
+        "schemaVersion": "1",
+        "status": overall(checks).word(),
+        "generatedAt": now,
+        "reasonCodes": reasons,
+        "checks": details,
+        "revisions": versions,
+    })
+}
+
+/// The answer as text, in the way of Kubernetes' own health endpoints.
+pub fn text(checks: &[Check]) -> String {
+    let mut text = String::new();
+    for check in checks {
+        // Writing to a String cannot fail.
+        let _ = match check.status {
+            Status::Fail => writeln!(text, "[-]{} failed: {}", check.name, check.output),
+            Status::Pass => writeln!(text, "[+]{} ok", check.name),
+            status => writeln!(text, "[+]{} ok ({}: {})", check.name, status.word(), check.output),
+        };
+    }
+    let _ =
+        writeln!(text, "backupz check {}", if overall(checks) == Status::Fail { "failed" } else { "passed" });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts { role: Role::Leader, missing_crds: Some(Vec::new()), count: Some(Count::default()), busy: 0 }
+    }
+
+    /// The facts with a change to what the caches hold.
+    fn counting(change: impl FnOnce(&mut Count)) -> Facts {
+        let mut count = Count::default();
+        change(&mut count);
+        Facts { count: Some(count), ..facts() }
+    }
+
+    fn status(facts: &Facts, name: &str) -> Status {
+        checks(facts).into_iter().find(|check| check.name == name).unwrap().status
+    }
+
+    /// [HL-03]
+    #[rstest]
+    #[case("crds-established", facts(), Status::Pass)]
+    #[case("crds-established", Facts { missing_crds: Some(vec!["agents.x".to_owned()]), ..facts() }, Status::Fail)]
+    #[case("crds-established", Facts { missing_crds: None, ..facts() }, Status::Fail)]
+    #[case("informers-synced", facts(), Status::Pass)]
+    #[case("informers-synced", counting(|count| count.unfilled = 1), Status::Fail)]
+    #[case("informers-synced", Facts { count: None, ..facts() }, Status::Fail)]
+    #[case("informers-synced", Facts { count: None, role: Role::Standby, ..facts() }, Status::Warn)]
+    #[case("leader", facts(), Status::Pass)]
+    #[case("leader", Facts { role: Role::Standby, ..facts() }, Status::Warn)]
+    #[case("leader", Facts { role: Role::Lost, ..facts() }, Status::Fail)]
+    #[case("leader", Facts { role: Role::Off, ..facts() }, Status::Fail)]
+    #[case("writes-settled", facts(), Status::Pass)]
+    #[case("writes-settled", Facts { busy: 1, ..facts() }, Status::Warn)]
+    #[case("writes-settled", counting(|count| count.untouched = 1), Status::Warn)]
+    #[case("status-current", facts(), Status::Pass)]
+    #[case("status-current", counting(|count| count.outdated = 1), Status::Warn)]
+    #[case("runs-in-flight", counting(|count| count.in_flight = 9), Status::Warn)]
+    #[case("restore-hold", facts(), Status::Pass)]
+    #[case("last-backup-age", facts(), Status::Unknown)]
+    fn each_check_answers_as_documented(#[case] name: &str, #[case] facts: Facts, #[case] expected: Status) {
+        assert_eq!(status(&facts, name), expected);
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_checks() {
+        assert_eq!(checks(&facts()).into_iter().map(|check| check.name).collect::<Vec<_>>(), NAMES);
+    }
+
+    #[test]
+    fn the_worst_check_wins_and_what_is_unknown_is_a_warning_at_most() {
+        assert_eq!(overall(&checks(&facts())), Status::Warn);
+        let known: Vec<_> =
+            checks(&facts()).into_iter().filter(|check| check.status == Status::Pass).collect();
+        assert_eq!(overall(&known), Status::Pass);
+        assert_eq!(overall(&checks(&Facts { role: Role::Lost, ..facts() })), Status::Fail);
+    }
+
+    #[test]
+    fn the_answer_names_reasons_numbers_and_versions() {
+        let facts = Facts { busy: 2, ..facts() };
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let body = body(&checks(&facts), &BTreeMap::from([("AgentRun", 42)]), now);
+        assert_eq!(body["status"], "warn");
+        assert_eq!(body["reasonCodes"], json!(["NotConfigured", "WritesPending"]));
+        assert_eq!(body["revisions"], json!({"AgentRun": "42"}));
+        let settled = &body["checks"]["writes-settled"][0];
+        assert_eq!((&settled["status"], &settled["observedValue"]), (&json!("warn"), &json!(2)));
+    }
+
+    #[test]
+    fn the_text_marks_failures() {
+        let text = text(&checks(&Facts { role: Role::Off, ..facts() }));
+        assert!(text.contains("[+]crds-established ok\n"), "{text}");
+        assert!(text.contains("[-]leader failed: no controller runs in this process\n"), "{text}");
+        assert!(text.ends_with("backupz check failed\n"), "{text}");
+    }
+}

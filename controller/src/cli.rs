@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{crds, process};
+use crate::{crds, exit, process};
 
 /// Turns `AgentRuns` into Kubernetes Jobs.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = exit::HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

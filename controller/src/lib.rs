@@ -8,11 +8,13 @@
 //!                 │        ┌───────────────────────[reconcile]────────────┐
 //!                 ▼        │  caches ─▶ queue ─▶ pass: effects in order   │
 //!              settings ──▶│                          │ ▲                 │──▶ [serve]
-//!                          └──────────────────────────┼─┼─────────────────┘    health over HTTP
+//!                          └──────────────────────────┼─┼─────────────────┘    health, metrics
 //!                                     objects, time   ▼ │   what should be
 //!                                                  [decide]
 //!                                              pure functions over [api]
 //! ```
+//!
+//! [`leader`] lets only one of several replicas work, [`metrics`] counts what it does.
 //!
 //! Start reading with [`decide`]: every rule of the system stands there, without any IO. [`reconcile`]
 //! only puts these decisions into an order that survives a crash at any point.
@@ -24,6 +26,7 @@ pub mod api;
 pub mod config;
 pub mod crds;
 pub mod decide;
+pub mod exit;
 pub mod leader;
 pub mod metrics;
 pub mod reconcile;

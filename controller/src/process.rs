@@ -48,6 +48,9 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
     for problem in &warnings {
         warn!(variable = problem.variable, value = problem.value, "configuration: expected {}", problem.rule);
     }
+    for later in &settings.later {
+        warn!(variable = later.variable, "{} is switched on and has no effect yet", later.part);
+    }
     let leadership = match &settings.leader_election {
         Some(_) if settings.enabled => Leadership::contested(),
         _ => Leadership::sole(),

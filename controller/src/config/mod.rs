@@ -5,12 +5,14 @@
 //! it must not silently become "no policy". All problems are reported together.
 
 mod env;
+mod later;
 mod leader_election;
 mod limits;
 mod settings;
 mod workload;
 
 pub use env::{EnvReader, Problem};
+pub use later::Later;
 pub use leader_election::LeaderElection;
 pub use limits::{Bounds, Concurrency, Limits};
 pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};

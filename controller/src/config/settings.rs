@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::env::{EnvReader, Problem};
+use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
 use super::limits::Limits;
 use super::workload::RunnerDefaults;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub metrics_path: Option<String>,
     /// Which replica works, unless there is only one.
     pub leader_election: Option<LeaderElection>,
+    /// What is switched on and has no effect yet.
+    pub later: Vec<Later>,
     /// Filter of the log, for example `info`.
     pub log_level: String,
     /// Defaults for pods.
@@ -102,6 +105,11 @@ fn lines(problems: &[Problem]) -> String {
 }
 
 impl Settings {
+    /// Whether version control providers are switched on, so that their CRD is required.
+    pub fn vcs_providers(&self) -> bool {
+        self.later.iter().any(|later| later.variable == VCS_PROVIDERS)
+    }
+
     /// Reads all settings. Returns them with the warnings, or everything that is wrong.
     pub fn read(mut env: EnvReader) -> Result<(Self, Vec<Problem>), SettingsError> {
         let settings = Self {
@@ -110,6 +118,7 @@ impl Settings {
             port: port(&mut env),
             metrics_path: metrics_path(&mut env),
             leader_election: LeaderElection::read(&mut env),
+            later: Later::read(&mut env),
             log_level: env.text("JANGAR_LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             runner: RunnerDefaults::read(&mut env),
             policy: policy(&mut env),

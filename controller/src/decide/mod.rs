@@ -5,6 +5,7 @@
 
 pub mod config_maps;
 pub mod contract;
+pub mod events;
 pub mod image;
 pub mod job;
 pub mod kinds;

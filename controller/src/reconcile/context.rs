@@ -19,6 +19,7 @@ use super::admission::Admission;
 use super::backoff::Backoff;
 use super::caches::Caches;
 use super::error::Error;
+use super::events::Events;
 
 /// Whether a cache holds everything that was there at the start.
 pub(super) type Filled = watch::Receiver<bool>;
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub settings: Arc<Settings>,
     /// Numbers for Prometheus.
     pub metrics: Arc<Metrics>,
+    /// Where passes leave what users are told.
+    pub events: Events,
     /// Bounds the passes that are under way in the whole process.
     pub permits: Arc<Semaphore>,
     /// Decides who may start.
@@ -64,6 +67,8 @@ pub(super) struct Context {
     pub references: Caches,
     /// Numbers for Prometheus.
     pub metrics: Arc<Metrics>,
+    /// Where passes leave what users are told.
+    pub events: Events,
     /// Bounds the passes that are under way in the whole process.
     pub permits: Arc<Semaphore>,
     /// Decides who may start.
@@ -79,7 +84,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(shared: Shared, jobs: Store<JobView>, jobs_filled: Filled, references: Caches) -> Self {
-        let Shared { client, settings, metrics, permits, admission, stop } = shared;
+        let Shared { client, settings, metrics, events, permits, admission, stop } = shared;
         Self {
             client,
             settings,
@@ -87,6 +92,7 @@ impl Context {
             jobs_filled,
             references,
             metrics,
+            events,
             permits,
             admission,
             stop,

@@ -23,6 +23,7 @@ mod context;
 mod controller;
 mod crds;
 mod error;
+mod events;
 mod follow;
 mod jobs;
 mod kinds;

@@ -25,6 +25,7 @@ pub(super) async fn write(run: &AgentRun, draft: Draft<'_>, context: &Context) -
             context.wrote(&written);
             context.metrics.status_written(KIND);
             let status = written.status.unwrap_or_default();
+            context.events.tell(run, &status);
             let before = run.status.as_ref().and_then(|status| status.phase.as_deref());
             if before != status.phase.as_deref() {
                 let phase = status.phase.as_deref().unwrap_or_default();

@@ -20,6 +20,7 @@ use crate::serve::{Census, Health};
 
 use super::admission::Admission;
 use super::context::Shared;
+use super::events::{Events, events};
 use super::wakes::Wakes;
 use super::{controller, crds};
 
@@ -56,8 +57,9 @@ impl Supervisor {
     pub async fn run(self, election: Option<Election>, stop: CancellationToken) {
         let served = watch::Sender::new(false);
         let worked = CancellationToken::new();
+        let (events, publisher) = events(self.client.clone(), &self.metrics);
         let work = async {
-            self.sessions(served.subscribe(), &stop).await;
+            self.sessions(served.subscribe(), &events, &stop).await;
             // Nobody else may act before the last pass has ended.
             worked.cancel();
         };
@@ -68,13 +70,14 @@ impl Supervisor {
         };
         let look = worked.run_until_cancelled(self.follow_crds(&served));
         let tell = worked.run_until_cancelled(self.follow_leadership());
-        tokio::join!(work, elect, look, tell);
+        let publish = worked.run_until_cancelled(publisher.run());
+        tokio::join!(work, elect, look, tell, publish);
     }
 
     /// Looks for the CRDs again and again. Trouble with discovery says nothing about them.
     async fn follow_crds(&self, served: &watch::Sender<bool>) {
         loop {
-            match crds::missing(&self.client).await {
+            match crds::missing(&self.client, self.settings.vcs_providers()).await {
                 Ok(missing) => {
                     let complete = missing.is_empty();
                     self.health.crds(missing);
@@ -99,16 +102,21 @@ impl Supervisor {
         }
     }
 
-    async fn sessions(&self, mut served: watch::Receiver<bool>, stop: &CancellationToken) {
+    async fn sessions(&self, mut served: watch::Receiver<bool>, events: &Events, stop: &CancellationToken) {
         let mut term = self.leadership.subscribe();
         while let Some(began) = stop.run_until_cancelled(may_begin(&mut served, &mut term)).await {
             info!("all CRDs are served and this replica leads, starting");
-            self.session(must_end(&mut served, &mut term, began), stop).await;
+            self.session(must_end(&mut served, &mut term, began), events, stop).await;
         }
     }
 
     /// Works until that is over or `stop` is cancelled.
-    async fn session(&self, over: impl Future<Output = &'static str>, stop: &CancellationToken) {
+    async fn session(
+        &self,
+        over: impl Future<Output = &'static str>,
+        events: &Events,
+        stop: &CancellationToken,
+    ) {
         let session = stop.child_token();
         let end = async {
             tokio::select! {
@@ -122,7 +130,7 @@ impl Supervisor {
         tokio::select! {
             // The work ends by itself once the session is cancelled, and is cut off only when it does not.
             biased;
-            () = self.work(&session) => {}
+            () = self.work(events, &session) => {}
             () = end => warn!("passes did not end in time and are cut off"),
         }
         self.health.stopped();
@@ -136,7 +144,7 @@ impl Supervisor {
     }
 
     /// Runs one controller per namespace until the session is cancelled.
-    async fn work(&self, session: &CancellationToken) {
+    async fn work(&self, events: &Events, session: &CancellationToken) {
         let namespaces: Vec<Option<String>> = match &self.settings.namespaces {
             Namespaces::All => vec![None],
             Namespaces::Named(names) => names.iter().cloned().map(Some).collect(),
@@ -144,7 +152,7 @@ impl Supervisor {
         let first = namespaces.first().cloned().flatten();
         let wakes: Vec<(_, Arc<Wakes>)> =
             namespaces.into_iter().map(|namespace| (namespace, Arc::default())).collect();
-        let shared = self.shared(&wakes, session);
+        let shared = self.shared(events, &wakes, session);
         let admission = &shared.admission;
         let mut views = Vec::new();
         // Tasks of their own let the runtime spread namespaces over its threads; dropping them ends them.
@@ -176,13 +184,19 @@ impl Supervisor {
         );
     }
 
-    fn shared(&self, wakes: &[(Option<String>, Arc<Wakes>)], session: &CancellationToken) -> Shared {
+    fn shared(
+        &self,
+        events: &Events,
+        wakes: &[(Option<String>, Arc<Wakes>)],
+        session: &CancellationToken,
+    ) -> Shared {
         let limits = self.settings.limits.clone();
         let admission = Admission::new(limits, wakes.to_vec(), Arc::clone(&self.metrics));
         Shared {
             client: self.client.clone(),
             settings: Arc::clone(&self.settings),
             metrics: Arc::clone(&self.metrics),
+            events: events.clone(),
             permits: Arc::new(Semaphore::new(PASSES)),
             admission: Arc::new(admission),
             stop: session.clone(),

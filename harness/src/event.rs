@@ -37,8 +37,14 @@ pub enum Event {
     },
     /// All that is known before the first scenario.
     RunStarted(Box<RunInfo>),
-    /// Instead of [`Event::RunStarted`]: filters left no case, so nothing is started.
-    NothingSelected,
+    /// Instead of [`Event::RunStarted`]: filters left no case that could be run, so nothing is started. The
+    /// end of each case follows: they are skipped.
+    NothingToRun {
+        /// The selected cases.
+        cases: Vec<CaseInfo>,
+        /// Whether filters left out others.
+        filtered: bool,
+    },
     /// A case began.
     CaseStarted {
         /// Which.

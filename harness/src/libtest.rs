@@ -27,6 +27,7 @@ use crate::event::{CaseId, Event, EventSink, Verdict};
 use crate::report;
 use crate::scenario::Filter;
 use crate::scenario::suite::{LoadError, Suite};
+use crate::subject::Implementation;
 
 /// Names the image of the cluster with a node, as on the command line.
 const IMAGE: &str = "HALLMARK_K3S_IMAGE";
@@ -139,11 +140,15 @@ impl Runs {
             Ok(suite) => suite,
             Err(error) => return self.all_inconclusive(&error.to_string()),
         };
+        let implementation = match suite.implementation().map(Implementation::load).transpose() {
+            Ok(implementation) => implementation,
+            Err(error) => return self.all_inconclusive(&error.to_string()),
+        };
         let supervisor = Supervisor::at(&self.settings.hallmark);
         let request = Request {
             suite,
             filter: Filter { exact: names.clone(), ..Filter::default() },
-            implementation: None,
+            implementation,
             cluster: ClusterSpec {
                 backend,
                 k3s_image: image(),

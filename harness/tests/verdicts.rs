@@ -121,6 +121,29 @@ fn a_verdict_alone_decides_exit_code_and_reports(
     assert_eq!(outcome.junit(), junit.iter().map(|(name, word)| ((*name).to_owned(), *word)).collect());
     let fails = code == 1;
     assert_eq!(outcome.stderr.contains("FAILS-01"), fails, "{}", outcome.stderr);
+    // Where nothing is to be run nothing is started.
+    let started = outcome.stderr.contains("local cluster");
+    assert_eq!(started, result != "nothingRun", "{}", outcome.stderr);
     let broken = outcome.verdicts("requirements", "id").get("FAILS-01") == Some(&"failed");
     assert_eq!(broken, fails);
+}
+
+#[test]
+fn a_broken_implementation_file_is_wrong_usage_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("implementation.yaml");
+    fs::write(&file, "apiVersion: hallmark.dev/v1alpha1\nkind: Implementation\nmetadata: {}\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["run", "planted", "--cluster", "local", "--color", "never", "--implementation"])
+        .arg(&file)
+        .arg("--report-dir")
+        .arg(folder.path().join("reports"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("implementation.yaml:3:11"), "{stderr}");
+    assert!(!stderr.contains("inconclusive") && !stderr.contains("local cluster"), "{stderr}");
+    assert!(!folder.path().join("reports").exists(), "there is nothing to be reported");
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::record::{Change, Entry, ObjectVersion, Observation};
+use crate::record::{Change, Entry, ObjectVersion, Observation, Request};
 use crate::scenario::assertion::{Bindings, BoundObject, Target};
 
 /// One state of one object that a target names.
@@ -24,7 +24,7 @@ pub(super) struct State<'a> {
     pub(super) change: Change,
     /// `metadata.uid`; the place in the list for rendered objects.
     pub(super) uid: Uid<'a>,
-    /// Orders versions of all kinds; 0 for rendered objects.
+    /// Orders versions of all kinds; 0 for requests, log lines and rendered objects.
     pub(super) resource_version: u64,
     /// The state.
     pub(super) object: &'a Value,
@@ -33,10 +33,12 @@ pub(super) struct State<'a> {
 /// What tells objects apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Uid<'a> {
-    /// `metadata.uid`.
+    /// `metadata.uid`, or the name that the API server gave a request.
     Recorded(&'a str),
     /// Place among the rendered objects.
     Rendered(usize),
+    /// Place of a log line in the record.
+    Line(u64),
 }
 
 /// The versions that a target names, in order of their resource versions.
@@ -44,6 +46,8 @@ pub(super) enum Uid<'a> {
 pub(super) struct Selection<'a> {
     /// Each resource version of each uid once, lists after an interrupted watch repeat them.
     pub(super) versions: Vec<State<'a>>,
+    /// Versions of such objects that are not selected, because they lack a label.
+    pub(super) unselected: Vec<State<'a>>,
     /// Uids whose last version is not selected any more, for example because it lost the label.
     left: BTreeSet<Uid<'a>>,
 }
@@ -79,6 +83,15 @@ impl<'a> Selection<'a> {
                     |version| has_labels(&version.object, labels),
                 ))
             }
+            Target::Requests { verbs, resource, name } => {
+                let wanted = |request: &Request| {
+                    (verbs.is_empty() || verbs.iter().any(|verb| verb == request.text("verb")))
+                        && resource.as_ref().is_none_or(|resource| *resource == request.resource())
+                        && name.as_ref().is_none_or(|name| name == request.text("name"))
+                };
+                Ok(requests(history, wanted))
+            }
+            Target::Log => Ok(log(history)),
             Target::Rendered { of, kind, name } => rendered(bindings, of, kind, name.as_deref()),
         }
     }
@@ -112,9 +125,9 @@ impl<'a> Selection<'a> {
             last.insert(version.uid, *selected);
         }
         let left = last.into_iter().filter(|(_, selected)| !selected).map(|(uid, _)| uid).collect();
-        let versions =
-            all.into_iter().filter(|(selected, _)| *selected).map(|(_, version)| version).collect();
-        Self { versions, left }
+        let (versions, unselected): (Vec<_>, Vec<_>) = all.into_iter().partition(|(selected, _)| *selected);
+        let states = |some: Vec<(bool, State<'a>)>| some.into_iter().map(|(_, version)| version).collect();
+        Self { versions: states(versions), unselected: states(unselected), left }
     }
 
     /// The objects that are there at the end, each with its last version.
@@ -241,5 +254,44 @@ fn rendered<'a>(
             object,
         })
         .collect();
-    Ok(Selection { versions, left: BTreeSet::new() })
+    Ok(Selection { versions, unselected: Vec::new(), left: BTreeSet::new() })
+}
+
+/// Each line of the log is an object of its own.
+fn log(history: &[Arc<Entry>]) -> Selection<'_> {
+    let versions = history
+        .iter()
+        .filter_map(|entry| match &entry.observation {
+            Observation::Log { line } => Some(State {
+                entry: Some(entry),
+                change: Change::Added,
+                uid: Uid::Line(entry.sequence),
+                resource_version: 0,
+                object: line,
+            }),
+            _ => None,
+        })
+        .collect();
+    Selection { versions, unselected: Vec::new(), left: BTreeSet::new() }
+}
+
+/// Requests are objects that come and do not change. A watch is told of twice, at its begin and its end.
+fn requests(history: &[Arc<Entry>], wanted: impl Fn(&Request) -> bool) -> Selection<'_> {
+    let mut seen = BTreeSet::new();
+    let versions = history
+        .iter()
+        .filter_map(|entry| match &entry.observation {
+            Observation::Request(request) => Some((entry.as_ref(), request)),
+            _ => None,
+        })
+        .filter(|(_, request)| wanted(request) && seen.insert(request.id.as_str()))
+        .map(|(entry, request)| State {
+            entry: Some(entry),
+            change: Change::Added,
+            uid: Uid::Recorded(&request.id),
+            resource_version: 0,
+            object: &request.request,
+        })
+        .collect();
+    Selection { versions, unselected: Vec::new(), left: BTreeSet::new() }
 }

@@ -1,6 +1,6 @@
 //! Whether an assertion holds on a history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::cel::Scope;
 use super::golden;
 use super::matching::Pattern;
-use super::select::{Selection, State, bound, deletion};
+use super::select::{Selection, State, Uid, bound, deletion};
 use crate::record::{Change, Entry, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, Claim, Condition, Operator, Target};
 
@@ -16,15 +16,15 @@ use crate::scenario::assertion::{Assertion, Bindings, Claim, Condition, Operator
 /// means when nothing more can come is failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
-    /// It holds. For `eventually` and `sequence` this is final; `always`, `never` and `exactly` hold on
-    /// the history so far.
+    /// It holds. For `eventually` and `sequence` this is final; all others hold on the history so far.
     Holds,
     /// It does not hold, and may after further entries: no version satisfies `eventually`, a `sequence` is
-    /// incomplete, `always` has not seen any object, `exactly` has seen too few.
+    /// incomplete, `always` and `versions` have not seen any object, `exactly` and `inCreationOrder` too
+    /// few.
     NotYet,
     /// `eventually` does not hold and never will: its object was deleted.
     Impossible,
-    /// `always`, `never` or `exactly` does not hold, whatever comes.
+    /// The assertion does not hold, whatever comes.
     Violated,
     /// It cannot be known, and why.
     Inconclusive(String),
@@ -55,6 +55,9 @@ fn try_judge(
         Operator::Always(claim) => always(claim, history, bindings)?,
         Operator::Never(claim) => never(claim, history, bindings)?,
         Operator::Exactly { count, claim } => exactly(*count, claim, history, bindings)?,
+        Operator::AtMost { count, claim } => at_most(*count, claim, history, bindings)?,
+        Operator::InCreationOrder(claim) => in_creation_order(claim, history, bindings)?,
+        Operator::Versions { at_most, claim } => versions(*at_most, claim, history, bindings)?,
     };
     match gap(assertion, history, bindings) {
         Some(reason) if judgement != Judgement::Violated => Err(reason),
@@ -88,7 +91,7 @@ fn eventually(
             deletion(bound(bindings, alias)?, history).is_some() && selection.current().is_empty()
         }
         Target::Rendered { .. } => true,
-        Target::Resources { .. } => false,
+        Target::Resources { .. } | Target::Requests { .. } | Target::Log => false,
     };
     Ok(if impossible { Judgement::Impossible } else { Judgement::NotYet })
 }
@@ -140,6 +143,123 @@ fn exactly(
     })
 }
 
+fn at_most(
+    count: usize,
+    claim: &Claim,
+    history: &[Arc<Entry>],
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let crowd = first_crowd(count, claim, history, bindings)?;
+    Ok(if crowd.is_some() { Judgement::Violated } else { Judgement::Holds })
+}
+
+/// The objects that satisfy the claim at the first moment at which more than `count` do, each with the
+/// version that was current then; the one that came last stands last.
+pub(super) fn first_crowd<'a>(
+    count: usize,
+    claim: &Claim,
+    history: &'a [Arc<Entry>],
+    bindings: &'a Bindings,
+) -> Result<Option<Vec<State<'a>>>, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    let selected = selection.versions.into_iter().map(|version| (version, true));
+    let unselected = selection.unselected.into_iter().map(|version| (version, false));
+    let mut versions: Vec<_> = selected.chain(unselected).collect();
+    versions.sort_by_key(|(version, _)| version.resource_version);
+    let mut crowd: Vec<State<'a>> = Vec::new();
+    for (version, selected) in versions {
+        let there = selected && version.change != Change::Deleted && judge.content(version.object)?;
+        let place = crowd.iter().position(|other| other.uid == version.uid);
+        match (place, there) {
+            (None, true) => crowd.push(version),
+            (Some(place), false) => {
+                crowd.remove(place);
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+        if crowd.len() > count {
+            return Ok(Some(crowd));
+        }
+    }
+    Ok(None)
+}
+
+fn in_creation_order(
+    claim: &Claim,
+    history: &[Arc<Entry>],
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let firsts = first_versions(claim, history, bindings)?;
+    let ordered = firsts.is_sorted_by_key(|version| creation(version.object));
+    Ok(match (ordered, firsts.len()) {
+        (false, _) => Judgement::Violated,
+        // Of fewer there is no order.
+        (true, 0 | 1) => Judgement::NotYet,
+        (true, _) => Judgement::Holds,
+    })
+}
+
+/// The first version of each object that satisfies the claim, in the order in which they came.
+pub(super) fn first_versions<'a>(
+    claim: &Claim,
+    history: &'a [Arc<Entry>],
+    bindings: &'a Bindings,
+) -> Result<Vec<State<'a>>, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    let mut seen = BTreeSet::new();
+    let mut firsts = Vec::new();
+    for version in selection.versions {
+        if !seen.contains(&version.uid) && judge.ever_of(&version)? {
+            seen.insert(version.uid);
+            firsts.push(version);
+        }
+    }
+    Ok(firsts)
+}
+
+/// What orders objects by their creation. Times have whole seconds, so names decide within one.
+pub(super) fn creation(object: &Value) -> [&str; 3] {
+    ["/metadata/creationTimestamp", "/metadata/namespace", "/metadata/name"]
+        .map(|pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+}
+
+fn versions(
+    at_most: usize,
+    claim: &Claim,
+    history: &[Arc<Entry>],
+    bindings: &Bindings,
+) -> Result<Judgement, String> {
+    let counted = satisfying(claim, history, bindings)?;
+    Ok(match counted.values().map(Vec::len).max() {
+        None => Judgement::NotYet,
+        Some(most) if most > at_most => Judgement::Violated,
+        Some(_) => Judgement::Holds,
+    })
+}
+
+/// For each object its versions that satisfy the claim; a deletion is no version of its own.
+pub(super) fn satisfying<'a>(
+    claim: &Claim,
+    history: &'a [Arc<Entry>],
+    bindings: &'a Bindings,
+) -> Result<BTreeMap<Uid<'a>, Vec<State<'a>>>, String> {
+    let selection = Selection::of(&claim.target, history, bindings)?;
+    let judge = ClaimJudge::new(claim, bindings)?;
+    let mut counted: BTreeMap<Uid<'_>, Vec<State<'_>>> = BTreeMap::new();
+    for version in selection.versions {
+        if version.change == Change::Deleted {
+            continue;
+        }
+        let versions = counted.entry(version.uid).or_default();
+        if judge.content(version.object)? {
+            versions.push(version);
+        }
+    }
+    Ok(counted)
+}
+
 fn sequence(claims: &[Claim], history: &[Arc<Entry>], bindings: &Bindings) -> Result<Judgement, String> {
     let mut after = 0;
     for claim in claims {
@@ -160,8 +280,12 @@ pub(super) fn next_in_sequence<'a>(
     after: u64,
     bindings: &'a Bindings,
 ) -> Result<Option<State<'a>>, String> {
-    if matches!(claim.target, Target::Rendered { .. }) {
-        return Err("rendered objects have no history, so no order".to_owned());
+    match claim.target {
+        Target::Rendered { .. } => return Err("rendered objects have no history, so no order".to_owned()),
+        Target::Requests { .. } | Target::Log => {
+            return Err("requests and log lines have no versions, so no order among those".to_owned());
+        }
+        Target::Object { .. } | Target::Resources { .. } => {}
     }
     let selection = Selection::of(&claim.target, history, bindings)?;
     let judge = ClaimJudge::new(claim, bindings)?;
@@ -247,7 +371,12 @@ impl<'a> ClaimJudge<'a> {
 /// The first interruption of a watch that the assertion depends on.
 fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
     let claim = match &assertion.operator {
-        Operator::Always(claim) | Operator::Never(claim) | Operator::Exactly { claim, .. } => claim,
+        Operator::Always(claim)
+        | Operator::Never(claim)
+        | Operator::Exactly { claim, .. }
+        | Operator::AtMost { claim, .. }
+        | Operator::InCreationOrder(claim)
+        | Operator::Versions { claim, .. } => claim,
         Operator::Eventually { .. } | Operator::Sequence(_) => return None,
     };
     let kind_of = |alias: &str| {
@@ -259,7 +388,7 @@ fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Op
             let owner = of.as_deref().and_then(kind_of);
             std::iter::once(format!("{api_version}/{kind}")).chain(owner).collect()
         }
-        Target::Rendered { .. } => return None,
+        Target::Requests { .. } | Target::Log | Target::Rendered { .. } => return None,
     };
     history.iter().find_map(|entry| match &entry.observation {
         Observation::Gap { kind, reason } if kinds.contains(kind) => {

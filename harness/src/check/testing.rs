@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::record::{Change, Entry, ObjectVersion, Observation};
+use crate::record::{Change, Entry, ObjectVersion, Observation, Request};
 use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
 use crate::scenario::expression::Expression;
 use crate::yaml::{Location, Node, Source};
@@ -55,6 +55,12 @@ impl History {
 
     pub(super) fn deleted(self, name: &str, resource_version: u64, rest: &Value) -> Self {
         self.version(Change::Deleted, name, resource_version, rest)
+    }
+
+    /// A request of the subject.
+    pub(super) fn request(self, id: &str, request: &Value) -> Self {
+        let request = Arc::new(request.clone());
+        self.push(Observation::Request(Request { id: id.to_owned(), request }))
     }
 
     pub(super) fn gap(self, kind: &str) -> Self {

@@ -46,13 +46,21 @@ fn words(entry: &Entry) -> String {
             let phase = phase.map(|phase| format!(" ({phase})")).unwrap_or_default();
             format!("{} {change}{phase}, resource version {}", version.describe(), version.resource_version)
         }
+        Observation::Request(request) => {
+            let code = request.request.get("code").map(ToString::to_string).unwrap_or_default();
+            format!("request {}, code {code}", request.describe())
+        }
+        Observation::RequestMark => "all requests up to now are recorded".to_owned(),
+        Observation::Answer { question, status, body } => {
+            format!("{question} answered {status}: {}", cut(body.trim(), LOG_WIDTH))
+        }
         Observation::StepStarted { index, summary } => {
             format!("step {} began: {}", index + 1, cut(summary, LOG_WIDTH))
         }
         Observation::StepFinished { index, ok } => {
             format!("step {} {}", index + 1, if *ok { "done" } else { "failed" })
         }
-        Observation::Log { line } => format!("log: {}", cut(line, LOG_WIDTH)),
+        Observation::Log { line } => format!("log: {}", cut(line.as_str().unwrap_or_default(), LOG_WIDTH)),
         Observation::Subject { what, unexpected } => {
             format!("subject {what}{}", if *unexpected { ", unexpectedly" } else { "" })
         }

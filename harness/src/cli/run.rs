@@ -11,12 +11,21 @@ use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Progress, Settings};
 use crate::scenario::suite::{LoadOptions, Suite};
+use crate::subject::Implementation;
+use crate::subject::implementation::ImplementationError;
 
 pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 {
     let suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
         Ok(suite) => suite,
         Err(error) => {
             console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let implementation = match implementation(&args, &suite) {
+        Ok(implementation) => implementation,
+        Err(error) => {
+            console.error(&error);
             return exit::USAGE;
         }
     };
@@ -45,7 +54,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
     let request = engine::Request {
         suite,
         filter: args.filter.filter(),
-        implementation: args.implementation,
+        implementation,
         cluster: args.cluster.spec(supervisor.clone()),
         jobs: args.jobs.get(),
         report_dir: Some(args.report_dir),
@@ -73,12 +82,19 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
     }
 }
 
+/// Reads the implementation file that the command line or the suite names: one that is broken is a mistake
+/// of the user like a broken suite, found before anything is started or reported.
+fn implementation(args: &RunArgs, suite: &Suite) -> Result<Option<Implementation>, ImplementationError> {
+    let path = args.implementation.as_deref().or_else(|| suite.implementation());
+    path.map(Implementation::load).transpose()
+}
+
 /// Trouble makes a green run inconclusive and hides no failure.
 fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
     match trouble {
         _ if reported == exit::NON_CONFORMANT => reported,
         None => reported,
-        Some(EngineError::NoImplementation | EngineError::Implementation(_)) => exit::USAGE,
+        Some(EngineError::NoImplementation) => exit::USAGE,
         Some(_) => exit::INCONCLUSIVE,
     }
 }

@@ -115,6 +115,14 @@ impl Cluster {
         }
     }
 
+    /// The log of the requests that its API server answers, if it writes one that can be read here.
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        match &self.running {
+            Running::Local(_) | Running::Kept(_) => local::audit::log_beside(self.kubeconfig_path()),
+            Running::K3s(_) | Running::Kubeconfig(_) => None,
+        }
+    }
+
     /// How long its start took; zero if it was there before.
     pub fn start_time(&self) -> Duration {
         self.start_time

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, ApiResource, PostParams};
+use regex::Regex;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -13,13 +14,14 @@ use super::api::{RequestError, request};
 use super::cleanup::RUN_LABEL;
 use super::kinds::Kinds;
 use super::plan::PlacedCase;
+use super::play::Players;
 use super::{played, subjects};
 use crate::check::{Failure, trail};
 use crate::event::{EventSink, Verdict};
 use crate::record::{Observation, Record};
-use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Operator};
+use crate::scenario::assertion::{Assertion, Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
-use crate::scenario::step::{Action, Render, Step};
+use crate::scenario::step::{Action, Manifest, Render, Step};
 use crate::scenario::suite::Fence;
 use crate::subject::{ReleaseSpec, Subject, SubjectContext, SubjectError};
 use crate::yaml::{Location, Node};
@@ -56,6 +58,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) window: u64,
     pub(super) fences: usize,
     pub(super) sentinel: Option<BoundObject>,
+    /// Whoever plays Jobs in the background.
+    pub(super) players: Players,
 }
 
 impl<'a> CaseRun<'a> {
@@ -82,6 +86,7 @@ impl<'a> CaseRun<'a> {
             window: 0,
             fences: 0,
             sentinel: None,
+            players: Players::default(),
         }
     }
 
@@ -131,7 +136,7 @@ impl<'a> CaseRun<'a> {
         for (index, step) in case.expect.iter().enumerate() {
             self.step(case.steps.len() + index, step).await?;
         }
-        Ok(())
+        self.players.trouble().map_or(Ok(()), |reason| Err(Stop::Inconclusive(reason)))
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
@@ -147,19 +152,11 @@ impl<'a> CaseRun<'a> {
     async fn act(&mut self, step: &Step) -> Result<(), Stop> {
         let at = &step.location;
         match &step.action {
-            Action::Create { manifest, refused } => {
-                let answer = self.create(manifest).await?;
-                match (answer, refused) {
-                    (Ok(()), None) => Ok(()),
-                    (Err(message), Some(pattern)) if pattern.is_match(&message) => Ok(()),
-                    (Err(message), _) => Err(self.refused(&step.summary, &manifest.alias, &message, at)),
-                    (Ok(()), Some(pattern)) => Err(self.refused(
-                        &format!("{} is refused with a message like `{pattern}`", step.summary),
-                        &manifest.alias,
-                        "the API server accepted the object",
-                        at,
-                    )),
+            Action::Create { manifests, refused } => {
+                for manifest in manifests {
+                    self.create_or_be_refused(manifest, refused.as_ref(), step).await?;
                 }
+                Ok(())
             }
             Action::Apply { manifest, field_manager, force } => {
                 self.apply(manifest, field_manager, *force, at).await
@@ -167,7 +164,25 @@ impl<'a> CaseRun<'a> {
             Action::Patch { target, merge, status } => self.patch(target, merge, *status, at).await,
             Action::Delete { target } => self.delete(target, at).await,
             Action::Finish(finish) => self.finish(finish, at).await,
-            Action::Restart => self.disturb(at, async |subject| subject.restart(None).await).await,
+            Action::Play { finish, after } => {
+                self.play(finish, *after);
+                Ok(())
+            }
+            Action::Http(http) => self.http(http, at).await,
+            Action::Wait(duration) => {
+                tokio::time::sleep(*duration).await;
+                Ok(())
+            }
+            Action::Restart { within: None } => {
+                self.disturb(at, async |subject| subject.restart(None).await).await
+            }
+            Action::Restart { within: Some(within) } => {
+                self.disturb(at, async |subject| {
+                    subject.end_within(*within).await?;
+                    subject.restart(None).await
+                })
+                .await
+            }
             Action::Kill => {
                 self.disturb(at, async |subject| {
                     subject.kill().await?;
@@ -175,12 +190,35 @@ impl<'a> CaseRun<'a> {
                 })
                 .await
             }
+            Action::KillLeader => self.disturb(at, async |subject| subject.kill_leader().await).await,
             Action::Upgrade { values } => {
                 self.disturb(at, async |subject| subject.restart(Some(values.clone())).await).await
             }
+            Action::Rollback => self.disturb(at, async |subject| subject.roll_back().await).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
             Action::Assert(assertion) => self.assert(assertion).await,
+        }
+    }
+
+    /// Creates an object, or proves that the API server refuses it.
+    async fn create_or_be_refused(
+        &mut self,
+        manifest: &Manifest,
+        refused: Option<&Regex>,
+        step: &Step,
+    ) -> Result<(), Stop> {
+        let at = &step.location;
+        match (self.create(manifest).await?, refused) {
+            (Ok(()), None) => Ok(()),
+            (Err(message), Some(pattern)) if pattern.is_match(&message) => Ok(()),
+            (Err(message), _) => Err(self.refused(&step.summary, &manifest.alias, &message, at)),
+            (Ok(()), Some(pattern)) => Err(self.refused(
+                &format!("{} is refused with a message like `{pattern}`", step.summary),
+                &manifest.alias,
+                "the API server accepted the object",
+                at,
+            )),
         }
     }
 
@@ -268,7 +306,7 @@ impl<'a> CaseRun<'a> {
     pub(super) fn subject_trouble(&self, error: &SubjectError, at: &Location) -> Stop {
         if error.is_subject_fault() {
             self.refused(
-                "the subject installs, starts and becomes ready",
+                "the subject installs, starts, becomes ready and ends when it is asked to",
                 "the subject",
                 &error.to_string(),
                 at,
@@ -293,7 +331,12 @@ impl<'a> CaseRun<'a> {
     /// The verdict of a case whose shared subject could not be started, by the subject's own fault.
     pub(super) fn never_started(&self, reason: &str) -> Verdict {
         let at = self.beginning();
-        match self.refused("the subject installs, starts and becomes ready", "the subject", reason, &at) {
+        match self.refused(
+            "the subject installs, starts, becomes ready and ends when it is asked to",
+            "the subject",
+            reason,
+            &at,
+        ) {
             Stop::Failed(failure) => Verdict::Failed(failure),
             Stop::Inconclusive(reason) => Verdict::Inconclusive { reason },
         }
@@ -358,14 +401,7 @@ impl<'a> CaseRun<'a> {
     /// Puts the names of the running scenario into what an assertion expects.
     pub(super) fn expand_assertion(&self, assertion: &Assertion) -> Result<Assertion, Stop> {
         let mut assertion = assertion.clone();
-        let claims: Vec<&mut Claim> = match &mut assertion.operator {
-            Operator::Eventually { claim, .. }
-            | Operator::Always(claim)
-            | Operator::Never(claim)
-            | Operator::Exactly { claim, .. } => vec![claim],
-            Operator::Sequence(claims) => claims.iter_mut().collect(),
-        };
-        for claim in claims {
+        for claim in assertion.operator.claims_mut() {
             if let Some(matches) = &claim.condition.matches {
                 claim.condition.matches = Some(self.expand(matches)?);
             }

@@ -4,18 +4,14 @@ use crate::cluster::ClusterError;
 use crate::cluster::provision::ProvisionError;
 use crate::record::WatchError;
 use crate::subject::SubjectError;
-use crate::subject::implementation::ImplementationError;
 
 /// Trouble that ends a whole run; what concerns one case only is its verdict.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// No implementation file is named, neither by the suite nor on the command line.
+    /// There is something to be run, but nothing to run it against.
     #[error("the suite names no implementation; name one with --implementation")]
     NoImplementation,
-    /// The implementation file is broken.
-    #[error(transparent)]
-    Implementation(#[from] ImplementationError),
     /// There is no cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -54,6 +50,15 @@ pub enum EngineError {
     /// The record could not be written.
     #[error("write the record to `{}`", path.display())]
     Record {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The API server's log of requests could not be opened.
+    #[error("read the audit log `{}`", path.display())]
+    AuditLog {
         /// The file.
         path: std::path::PathBuf,
         /// What the system said.

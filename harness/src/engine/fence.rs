@@ -3,15 +3,18 @@
 //! A sentinel object is created and the subject must process it; then the record is brought up to the
 //! present. A claim that something never happened is judged only after that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 
 use super::act::trouble_of;
 use super::api::request;
 use super::case::{CaseRun, Stop};
 use crate::check::{Judgement, explain, judge};
-use crate::record::Observation;
+use crate::cluster::local::audit::MARK;
+use crate::record::{Entry, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
 use crate::yaml::Location;
 
@@ -86,6 +89,28 @@ impl CaseRun<'_> {
         bindings
     }
 
+    /// Waits until the record shows every request that was answered up to now: requests are logged in the
+    /// order in which they were answered, so a request of the engine's own marks how far the log has come.
+    async fn requests_caught_up(&mut self) -> Result<(), Stop> {
+        let marks = |history: &[Arc<Entry>]| {
+            history.iter().filter(|entry| matches!(entry.observation, Observation::RequestMark)).count()
+        };
+        let before = marks(&self.record.snapshot());
+        let api: Api<ConfigMap> = Api::namespaced(self.client().clone(), &self.namespace);
+        request(|| async { api.get_opt(MARK).await })
+            .await
+            .map_err(|error| trouble_of("mark the audit log", &error))?;
+        let caught_up =
+            self.wait_for(CAUGHT_UP, |history| {
+                if marks(history) > before { Judgement::Holds } else { Judgement::NotYet }
+            })
+            .await?;
+        if matches!(caught_up, Judgement::Holds) {
+            return Ok(());
+        }
+        Err(Stop::Inconclusive(format!("the audit log is more than {} s behind", CAUGHT_UP.as_secs())))
+    }
+
     /// Waits until the record shows every object of the namespace at least as new as a list made now.
     ///
     /// Watches of different kinds are independent: without this a claim over one kind could be judged
@@ -93,6 +118,9 @@ impl CaseRun<'_> {
     async fn catch_up(&mut self) -> Result<(), Stop> {
         if self.namespace.is_empty() {
             return Ok(());
+        }
+        if self.placed.case.requires_audit() {
+            self.requests_caught_up().await?;
         }
         for resource in self.run.kinds.resources() {
             // Events are shown, never judged, and there are many of them.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use kube::Client;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
-use super::act::{Reference, trouble_of};
+use super::act::Reference;
 use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
 use crate::scenario::document::Outcome;
@@ -22,36 +23,41 @@ impl CaseRun<'_> {
     pub(super) async fn finish(&mut self, finish: &Finish, at: &Location) -> Result<(), Stop> {
         let reference = self.reference(&finish.job, at).await?;
         let claim = format!("finish {}", reference.describe());
-        let api = reference.api(self.client(), &self.namespace);
-        for _attempt in 0..CONFLICTS {
-            let mut job = request(|| async { api.get(&reference.name).await })
-                .await
-                .map_err(|error| self.refusal(&claim, &reference.name, &error, at))?;
-            if job.metadata.uid.as_ref() != Some(&reference.uid) {
-                return Err(self.replaced(&reference, at));
+        match end(self.client(), &self.namespace, &reference, finish).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(self.refused(&claim, &reference.name, "another Job has taken its name since", at))
             }
-            let present = job.data.get("status").cloned().unwrap_or_default();
-            if let Some(fields) = job.data.as_object_mut() {
-                fields.insert("status".to_owned(), terminal_status(&present, finish, Timestamp::now()));
-            }
-            let parameters = PostParams::default();
-            match request(|| async { api.replace_status(&reference.name, &parameters, &job).await }).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(self.refusal(&claim, &reference.name, &error, at)),
-            }
+            Err(error) => Err(self.refusal(&claim, &reference.name, &error, at)),
         }
-        Err(trouble_of(&claim, &RequestError::Trouble(format!("{CONFLICTS} conflicting writes in a row"))))
     }
+}
 
-    fn replaced(&self, reference: &Reference, at: &Location) -> Stop {
-        self.refused(
-            &format!("finish {}", reference.describe()),
-            &reference.name,
-            "another Job has taken its name since",
-            at,
-        )
+/// Writes the terminal status of a Job; `false` if another Job has its name by now.
+pub(super) async fn end(
+    client: &Client,
+    namespace: &str,
+    job: &Reference,
+    finish: &Finish,
+) -> Result<bool, RequestError> {
+    let api = job.api(client, namespace);
+    for _attempt in 0..CONFLICTS {
+        let mut object = request(|| async { api.get(&job.name).await }).await?;
+        if object.metadata.uid.as_ref() != Some(&job.uid) {
+            return Ok(false);
+        }
+        let present = object.data.get("status").cloned().unwrap_or_default();
+        if let Some(fields) = object.data.as_object_mut() {
+            fields.insert("status".to_owned(), terminal_status(&present, finish, Timestamp::now()));
+        }
+        let parameters = PostParams::default();
+        match request(|| async { api.replace_status(&job.name, &parameters, &object).await }).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error),
+        }
     }
+    Err(RequestError::Trouble(format!("{CONFLICTS} conflicting writes in a row")))
 }
 
 /// The status of a finished Job by the rules of the API server's validation (Kubernetes 1.31 and later):

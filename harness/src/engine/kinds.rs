@@ -11,8 +11,8 @@ use kube::discovery::pinned_kind;
 
 use super::EngineError;
 use super::plan::Plan;
-use crate::scenario::assertion::{Operator, Target};
-use crate::scenario::step::{Action, Manifest, Step};
+use crate::scenario::assertion::Target;
+use crate::scenario::step::{Action, Manifest};
 use crate::scenario::suite::Fence;
 
 /// How often and how long a kind is looked for: a new kind is served some moments after its CRD is
@@ -72,40 +72,15 @@ fn touched(plan: &Plan, fence: Option<&Fence>) -> BTreeSet<Kind> {
     if let Some(fence) = fence {
         manifest(&fence.manifest);
     }
-    let running = plan.cases.iter().filter(|placed| placed.skip.is_none());
-    for case in running.map(|placed| &placed.case) {
-        case.objects.iter().for_each(&mut manifest);
-        for step in case.steps.iter().chain(&case.expect) {
-            match &step.action {
-                Action::Create { manifest: object, .. } | Action::Apply { manifest: object, .. } => {
-                    manifest(object);
-                }
-                _ => {}
-            }
-        }
-    }
-    for case in plan.cases.iter().filter(|placed| placed.skip.is_none()).map(|placed| &placed.case) {
-        for target in case.steps.iter().chain(&case.expect).flat_map(targets) {
-            if let Target::Resources { api_version, kind, .. } = target {
-                kinds.insert((api_version.clone(), kind.clone()));
-            }
+    let running = || plan.cases.iter().filter(|placed| placed.skip.is_none()).map(|placed| &placed.case);
+    let actions =
+        || running().flat_map(|case| case.steps.iter().chain(&case.expect)).map(|step| &step.action);
+    running().flat_map(|case| &case.objects).for_each(&mut manifest);
+    actions().flat_map(Action::manifests).for_each(&mut manifest);
+    for target in actions().flat_map(Action::targets) {
+        if let Target::Resources { api_version, kind, .. } = target {
+            kinds.insert((api_version.clone(), kind.clone()));
         }
     }
     kinds
-}
-
-/// Every target that a step refers to.
-pub(super) fn targets(step: &Step) -> Vec<&Target> {
-    match &step.action {
-        Action::Patch { target, .. } | Action::Delete { target } => vec![target],
-        Action::Finish(finish) => vec![&finish.job],
-        Action::Assert(assertion) => match &assertion.operator {
-            Operator::Eventually { claim, .. }
-            | Operator::Always(claim)
-            | Operator::Never(claim)
-            | Operator::Exactly { claim, .. } => vec![&claim.target],
-            Operator::Sequence(claims) => claims.iter().map(|claim| &claim.target).collect(),
-        },
-        _ => Vec::new(),
-    }
 }

@@ -19,9 +19,11 @@ mod cleanup;
 mod error;
 mod fence;
 mod finish;
+mod http;
 mod images;
 mod kinds;
 mod plan;
+mod play;
 mod played;
 mod prepare;
 mod run;
@@ -30,5 +32,5 @@ mod wait;
 
 pub(crate) use case::chain;
 pub use error::EngineError;
-pub use plan::{Plan, Release};
+pub use plan::{Abilities, Plan, Release};
 pub use run::{Request, run};

@@ -4,6 +4,15 @@ use super::run::Request;
 use crate::scenario::PlannedCase;
 use crate::scenario::document::SubjectMode;
 
+/// What a cluster can do that others cannot.
+#[derive(Debug, Clone, Copy)]
+pub struct Abilities {
+    /// Pods really run.
+    pub node: bool,
+    /// Requests can be recorded.
+    pub audit: bool,
+}
+
 /// What a run is going to do.
 #[derive(Debug)]
 pub struct Plan {
@@ -40,8 +49,8 @@ pub struct Release {
 }
 
 impl Plan {
-    /// Plans the selected cases of a suite; `node` tells whether pods really run.
-    pub fn new(request: &Request, run_id: &str, node: bool) -> Self {
+    /// Plans the selected cases of a suite on a cluster with these abilities.
+    pub fn new(request: &Request, run_id: &str, abilities: Abilities) -> Self {
         let all = request.suite.cases();
         let wanted: Vec<&PlannedCase> = all.iter().filter(|case| request.filter.selects(case)).collect();
         let focused = wanted.iter().any(|case| case.focus());
@@ -50,7 +59,7 @@ impl Plan {
         let mut releases: Vec<Release> = Vec::new();
         let mut cases = Vec::with_capacity(wanted.len());
         for (index, case) in wanted.into_iter().enumerate() {
-            let skip = reason_to_skip(case, node);
+            let skip = reason_to_skip(case, abilities);
             let namespace =
                 if case.needs_namespace() { namespace(case, index, run_id) } else { String::new() };
             let release = (skip.is_none() && case.subject == SubjectMode::Shared)
@@ -68,11 +77,15 @@ impl Plan {
     }
 }
 
-fn reason_to_skip(case: &PlannedCase, node: bool) -> Option<String> {
+fn reason_to_skip(case: &PlannedCase, abilities: Abilities) -> Option<String> {
     if let Some(reason) = case.skip() {
         return Some(reason.to_owned());
     }
-    (case.requires_node() && !node).then(|| "needs a cluster with a node (--cluster k3s)".to_owned())
+    if case.requires_node() && !abilities.node {
+        return Some("needs a cluster with a node (--cluster k3s)".to_owned());
+    }
+    (case.requires_audit() && !abilities.audit)
+        .then(|| "needs a cluster whose requests are recorded (--cluster local)".to_owned())
 }
 
 fn place(releases: &mut Vec<Release>, case: &PlannedCase, namespace: &str, run_id: &str) -> usize {

@@ -21,13 +21,6 @@ pub(super) struct Prepared {
     _images: Option<Images>,
 }
 
-/// Reads the implementation file that the command line or the suite names.
-pub(super) fn implementation(request: &Request) -> Result<Implementation, EngineError> {
-    let path: Option<PathBuf> =
-        request.implementation.clone().or_else(|| request.suite.implementation().map(Path::to_owned));
-    Ok(Implementation::load(&path.ok_or(EngineError::NoImplementation)?)?)
-}
-
 /// Starts the cluster and, meanwhile, builds the subject and finds helm.
 pub(super) async fn prepare(
     request: &Request,

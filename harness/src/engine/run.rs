@@ -14,17 +14,18 @@ use super::EngineError;
 use super::case::{CaseRun, RunContext};
 use super::cleanup;
 use super::kinds::Kinds;
-use super::plan::{PlacedCase, Plan};
+use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
 use super::subjects::Shared;
+use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
-use crate::cluster::{Backend, ClusterSpec};
+use crate::cluster::{Backend, BackendChoice, ClusterSpec};
 use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
-use crate::record::{Record, RecordWriter, WatchHub};
+use crate::record::{Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
-use crate::subject::crds;
+use crate::subject::{Implementation, crds};
 
 /// What is said of cases that a signal cut short.
 const INTERRUPTED: &str = "the run was interrupted";
@@ -36,8 +37,8 @@ pub struct Request {
     pub suite: Suite,
     /// Which of its cases.
     pub filter: Filter,
-    /// The implementation file, instead of the one that the suite names.
-    pub implementation: Option<PathBuf>,
+    /// The implementation; only a run in which nothing is to be done does without.
+    pub implementation: Option<Implementation>,
     /// The cluster.
     pub cluster: ClusterSpec,
     /// How many cases run at the same time.
@@ -55,23 +56,27 @@ pub struct Request {
 /// Runs a suite; verdicts go to `events`. An error means that nothing could be judged.
 pub async fn run(request: Request, events: EventSink, cancel: CancellationToken) -> Result<(), EngineError> {
     let begin = Instant::now();
-    let outcome = judge(&request, &events, &cancel).await;
+    // Boxed, so that the callers stay small.
+    let outcome = Box::pin(judge(&request, &events, &cancel)).await;
     events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: cancel.is_cancelled() });
     outcome
 }
 
 async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
     let run_id = new_run_id();
-    if Plan::new(request, &run_id, true).cases.is_empty() {
-        events.send(Event::NothingSelected);
+    let first = Plan::new(request, &run_id, abilities_at_most(request));
+    if first.runnable() == 0 {
+        run_nothing(&first, events);
         return Ok(());
     }
-    let implementation = prepare::implementation(request)?;
+    let implementation = request.implementation.clone().ok_or(EngineError::NoImplementation)?;
     let prepared = tokio::select! {
         prepared = prepare::prepare(request, implementation, events) => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
-    let plan = Plan::new(request, &run_id, prepared.context.info.node);
+    let abilities =
+        Abilities { node: prepared.context.info.node, audit: prepared.cluster.audit_log().is_some() };
+    let plan = Plan::new(request, &run_id, abilities);
     announce(request, events, &prepared, &plan, &run_id)?;
     let outcome = tokio::select! {
         outcome = on_cluster(request, events, cancel, &prepared, &plan, &run_id) => outcome,
@@ -83,6 +88,31 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
     };
     prepared.cluster.stop().await?;
     outcome
+}
+
+/// What the cluster can do at most, as far as that is known before it is there.
+fn abilities_at_most(request: &Request) -> Abilities {
+    let backend = request.cluster.backend;
+    Abilities {
+        node: backend != BackendChoice::Local,
+        audit: !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig),
+    }
+}
+
+/// Tells of a run in which there is nothing to be done, for which no cluster is started.
+fn run_nothing(plan: &Plan, events: &EventSink) {
+    events.send(Event::NothingToRun {
+        cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
+        filtered: plan.filtered,
+    });
+    for placed in &plan.cases {
+        events.send(Event::CaseFinished(Box::new(CaseResult {
+            id: placed.case.id.clone(),
+            verdict: Verdict::Skipped { reason: placed.skip.clone().unwrap_or_default() },
+            elapsed: std::time::Duration::ZERO,
+            namespace: String::new(),
+        })));
+    }
 }
 
 fn announce(
@@ -111,8 +141,7 @@ fn announce(
 
 /// Whether the cluster is gone after the run and needs no tidying.
 fn is_thrown_away(prepared: &Prepared, request: &Request) -> bool {
-    prepared.context.info.backend != Backend::Kubeconfig
-        && request.cluster.backend != crate::cluster::BackendChoice::Kept
+    prepared.context.info.backend != Backend::Kubeconfig && request.cluster.backend != BackendChoice::Kept
 }
 
 async fn on_cluster(
@@ -130,6 +159,14 @@ async fn on_cluster(
     },)?;
     let kinds = Kinds::discover(client, plan, request.suite.fence()).await?;
     let hub = WatchHub::start(client, kinds.resources()).await?;
+    let requests = match prepared.cluster.audit_log() {
+        Some(path) => Some(
+            RequestHub::start(path.clone(), MARK)
+                .await
+                .map_err(|source| EngineError::AuditLog { path, source })?,
+        ),
+        None => None,
+    };
     let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
     let writer = match &record_path {
         Some(path) => {
@@ -147,7 +184,7 @@ async fn on_cluster(
         bless: request.bless,
     };
     let tidy = !is_thrown_away(prepared, request);
-    let runner = Runner { request, context, hub, writer: writer.clone(), tidy };
+    let runner = Runner { request, context, hub, requests, writer: writer.clone(), tidy };
     runner.all(plan).await;
     if tidy {
         played.remove().await;
@@ -166,6 +203,8 @@ struct Runner<'a> {
     request: &'a Request,
     context: RunContext,
     hub: WatchHub,
+    /// Where requests are recorded, if they can be.
+    requests: Option<RequestHub>,
     writer: RecordWriter,
     /// Whether what was made has to be removed.
     tidy: bool,
@@ -220,6 +259,10 @@ impl Runner<'_> {
         if !placed.namespace.is_empty() {
             self.hub.route(&placed.namespace, &record);
         }
+        if let Some(requests) = self.requests.as_ref().filter(|_| placed.case.requires_audit()) {
+            let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
+            requests.route(&placed.namespace, subject, &record);
+        }
         if let Some(release) = release {
             release.join(&placed.namespace, &record);
         }
@@ -234,6 +277,9 @@ impl Runner<'_> {
         let keep = self.request.keep && !matches!(verdict, Verdict::Passed);
         finished(verdict, begin.elapsed());
         self.hub.forget(&placed.namespace);
+        if let Some(requests) = &self.requests {
+            requests.forget(&placed.namespace);
+        }
         if self.tidy && !keep && !placed.namespace.is_empty() {
             cleanup::delete_namespace(&self.context.subjects.client, &placed.namespace).await;
         }

@@ -78,7 +78,9 @@ impl Shared {
             let records = records.lock().unwrap_or_else(PoisonError::into_inner);
             for (namespace, record) in records.iter() {
                 let concerned = match &observation {
-                    Observation::Log { line } => line.contains(namespace.as_str()),
+                    Observation::Log { line } => {
+                        line.as_str().is_some_and(|line| line.contains(namespace.as_str()))
+                    }
                     _ => true,
                 };
                 if concerned {

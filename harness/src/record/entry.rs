@@ -1,4 +1,4 @@
-//! The values of a record: object versions, steps, log lines, subject events and gaps.
+//! The values of a record: object versions, requests, steps, answers, log lines, subject events and gaps.
 
 use std::sync::Arc;
 
@@ -23,6 +23,19 @@ pub struct Entry {
 pub enum Observation {
     /// A watch delivered a version of an object.
     Object(ObjectVersion),
+    /// The API server answered a request of the subject, or began to answer a watch.
+    Request(Request),
+    /// Every request that was answered before the engine asked for this mark stands before it.
+    RequestMark,
+    /// The subject answered a question over HTTP.
+    Answer {
+        /// What was asked: the path, and of which replica.
+        question: String,
+        /// Status code.
+        status: u16,
+        /// The body, invalid UTF-8 replaced.
+        body: String,
+    },
     /// The engine began a step.
     StepStarted {
         /// Index of the step in its scenario.
@@ -39,8 +52,8 @@ pub enum Observation {
     },
     /// The subject wrote a line to its log.
     Log {
-        /// The line without its line break.
-        line: String,
+        /// The line without its line break, a text.
+        line: serde_json::Value,
     },
     /// The subject was started, became ready, was stopped, killed, or ended by itself.
     Subject {
@@ -56,6 +69,41 @@ pub enum Observation {
         /// Why.
         reason: String,
     },
+}
+
+/// One request of the subject, as the audit log of the API server tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The API server's own name of the request.
+    pub id: String,
+    /// What claims look at: `verb`, `user`, `group`, `resource`, `subresource`, `namespace`, `name`, `code`,
+    /// `path`; what the request does not have is absent.
+    pub request: Arc<serde_json::Value>,
+}
+
+impl Request {
+    /// A text field; empty if the request does not have it.
+    pub fn text(&self, field: &str) -> &str {
+        self.request.get(field).and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+
+    /// The resource with its subresource: `agentruns/status`.
+    pub fn resource(&self) -> String {
+        match self.text("subresource") {
+            "" => self.text("resource").to_owned(),
+            subresource => format!("{}/{subresource}", self.text("resource")),
+        }
+    }
+
+    /// `patch agentruns/status ns/demo`, for people.
+    pub fn describe(&self) -> String {
+        let resource = self.resource();
+        if resource.is_empty() {
+            return format!("{} {}", self.text("verb"), self.text("path"));
+        }
+        format!("{} {resource} {}/{}", self.text("verb"), self.text("namespace"), self.text("name"))
+    }
 }
 
 /// How an object changed with a version.

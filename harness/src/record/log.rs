@@ -127,7 +127,7 @@ mod tests {
         let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
         let record = Record::new(id, writer.clone());
         for line in ["one", "two"] {
-            record.append(Observation::Log { line: line.to_owned() });
+            record.append(Observation::Log { line: line.into() });
         }
         writer.finish().expect("written");
         let text = std::fs::read_to_string(&path).expect("readable");

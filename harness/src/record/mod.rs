@@ -5,8 +5,10 @@
 
 pub mod entry;
 mod log;
+mod requests;
 mod watch;
 
-pub use entry::{Change, Entry, ObjectVersion, Observation};
+pub use entry::{Change, Entry, ObjectVersion, Observation, Request};
 pub use log::{Record, RecordWriter};
+pub use requests::RequestHub;
 pub use watch::{WatchError, WatchHub, Watched};

@@ -14,12 +14,19 @@ const NO_VERDICT: &str = "the run ended before this case had a verdict";
 #[derive(Debug, Default)]
 pub struct Aggregate {
     info: Option<RunInfo>,
-    nothing_selected: bool,
+    nothing: Option<Nothing>,
     results: BTreeMap<CaseId, CaseResult>,
     unplanned: Vec<CaseInfo>,
     running: BTreeSet<CaseId>,
     notes: Vec<String>,
     end: Option<End>,
+}
+
+/// A run without any case to be run.
+#[derive(Debug)]
+struct Nothing {
+    cases: Vec<CaseInfo>,
+    filtered: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +78,9 @@ impl Aggregate {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::RunStarted(info) => self.info = Some((**info).clone()),
-            Event::NothingSelected => self.nothing_selected = true,
+            Event::NothingToRun { cases, filtered } => {
+                self.nothing = Some(Nothing { cases: cases.clone(), filtered: *filtered });
+            }
             Event::CaseStarted { case } => {
                 self.running.insert(case.clone());
             }
@@ -86,7 +95,7 @@ impl Aggregate {
 
     fn finish_case(&mut self, result: &CaseResult) {
         self.running.remove(&result.id);
-        let planned = self.info.iter().flat_map(|info| &info.cases).any(|case| case.id == result.id);
+        let planned = self.planned().any(|case| case.id == result.id);
         let known = planned || self.unplanned.iter().any(|case| case.id == result.id);
         if !known {
             // A verdict must never be lost, not even one that nobody planned.
@@ -127,13 +136,20 @@ impl Aggregate {
     /// Whether the run did not come to its end: it never got to its cases, it was interrupted, or its end
     /// was never reported.
     pub fn cut_short(&self) -> bool {
-        let begun = self.info.is_some() || self.nothing_selected;
+        let begun = self.info.is_some() || self.nothing.is_some();
         !begun || self.end.is_none_or(|end| end.interrupted)
     }
 
     /// Whether filters left out cases.
     pub fn filtered(&self) -> bool {
-        self.nothing_selected || self.info.as_ref().is_some_and(|info| info.filtered)
+        let info = self.info.as_ref().map(|info| info.filtered);
+        info.or(self.nothing.as_ref().map(|nothing| nothing.filtered)).unwrap_or_default()
+    }
+
+    /// The selected cases in plan order.
+    fn planned(&self) -> impl Iterator<Item = &CaseInfo> {
+        let nothing = self.nothing.iter().flat_map(|nothing| &nothing.cases);
+        self.info.iter().flat_map(|info| &info.cases).chain(nothing)
     }
 
     /// Whether the case has a verdict by now.
@@ -143,7 +159,7 @@ impl Aggregate {
 
     /// Every case in plan order, as if the run ended now.
     pub fn cases(&self) -> impl Iterator<Item = CaseView<'_>> {
-        self.info.iter().flat_map(|info| &info.cases).chain(&self.unplanned).map(|info| self.view(info))
+        self.planned().chain(&self.unplanned).map(|info| self.view(info))
     }
 
     /// The case, as if the run ended now.

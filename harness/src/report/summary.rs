@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn an_empty_selection_is_no_trouble() {
         let mut run = super::Aggregate::default();
-        run.apply(&Event::NothingSelected);
+        run.apply(&Event::NothingToRun { cases: Vec::new(), filtered: true });
         assert_eq!(run.summary().exit, exit::INCONCLUSIVE, "its end may still fail");
         run.apply(&Event::RunFinished { elapsed: Duration::from_secs(1), interrupted: false });
         assert_eq!(run.summary().exit, exit::NOTHING_RUN);

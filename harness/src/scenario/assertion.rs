@@ -43,6 +43,23 @@ pub enum Operator {
         /// The claim.
         claim: Claim,
     },
+    /// At no moment of the history did the current versions of more than `count` objects satisfy the claim.
+    AtMost {
+        /// How many.
+        count: usize,
+        /// The claim.
+        claim: Claim,
+    },
+    /// The first versions that satisfy the claim come in the order in which their objects were created: by
+    /// creation time, which has whole seconds, then by namespace and name. At least two objects do.
+    InCreationOrder(Claim),
+    /// No object has more than `at_most` versions that satisfy the claim, and there is at least one object.
+    Versions {
+        /// How many.
+        at_most: usize,
+        /// The claim.
+        claim: Claim,
+    },
 }
 
 impl Operator {
@@ -54,6 +71,37 @@ impl Operator {
             Self::Never(_) => "never",
             Self::Sequence(_) => "sequence",
             Self::Exactly { .. } => "exactly",
+            Self::AtMost { .. } => "atMost",
+            Self::InCreationOrder(_) => "inCreationOrder",
+            Self::Versions { .. } => "versions",
+        }
+    }
+
+    /// Every claim under the operator.
+    pub fn claims(&self) -> Vec<&Claim> {
+        match self {
+            Self::Eventually { claim, .. }
+            | Self::Always(claim)
+            | Self::Never(claim)
+            | Self::Exactly { claim, .. }
+            | Self::AtMost { claim, .. }
+            | Self::InCreationOrder(claim)
+            | Self::Versions { claim, .. } => vec![claim],
+            Self::Sequence(claims) => claims.iter().collect(),
+        }
+    }
+
+    /// Every claim under the operator, to put in what is known while the scenario runs.
+    pub fn claims_mut(&mut self) -> Vec<&mut Claim> {
+        match self {
+            Self::Eventually { claim, .. }
+            | Self::Always(claim)
+            | Self::Never(claim)
+            | Self::Exactly { claim, .. }
+            | Self::AtMost { claim, .. }
+            | Self::InCreationOrder(claim)
+            | Self::Versions { claim, .. } => vec![claim],
+            Self::Sequence(claims) => claims.iter_mut().collect(),
         }
     }
 }
@@ -90,6 +138,17 @@ pub enum Target {
         /// Only objects whose chain of controller owner references leads to the object of this alias.
         of: Option<String>,
     },
+    /// Requests of the subject to the API server; each is an object of its own with one version.
+    Requests {
+        /// Only these verbs; all if empty.
+        verbs: Vec<String>,
+        /// Only requests for this resource, with its subresource: `agentruns/status`.
+        resource: Option<String>,
+        /// Only requests for the object of this name.
+        name: Option<String>,
+    },
+    /// Lines of the subject's log; each is an object of its own, a text.
+    Log,
     /// Objects that a `render` step produced from the chart; they have no history, only one version.
     Rendered {
         /// The name given to the `render` step.

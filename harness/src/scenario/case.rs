@@ -59,6 +59,11 @@ impl PlannedCase {
         self.requires.contains(&Capability::Node)
     }
 
+    /// Whether requests of the subject must be recorded.
+    pub fn requires_audit(&self) -> bool {
+        self.requires.contains(&Capability::Audit)
+    }
+
     /// Why it is not run at present.
     pub fn skip(&self) -> Option<&str> {
         self.skip.as_deref()

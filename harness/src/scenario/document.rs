@@ -3,11 +3,14 @@
 //! They hold only what serde can check. [`super::suite`] turns them into the typed values that the engine
 //! works with, and reports everything else that is wrong with them.
 
+mod claim;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
 use crate::yaml::{Located, Node};
 
 /// The version of every document of the harness.
@@ -47,7 +50,7 @@ pub struct ScenarioSpec {
     pub requirements: Vec<Located<String>>,
     /// What it claims, in one sentence.
     pub summary: String,
-    /// What the cluster must have: `node` (pods really run).
+    /// What the cluster must have: `node` (pods really run), `audit` (requests are recorded).
     #[serde(default)]
     pub requires: Vec<Located<Capability>>,
     /// Why the scenario is not run at present; shown in reports.
@@ -82,6 +85,8 @@ pub struct ScenarioSpec {
 pub enum Capability {
     /// A kubelet: pods really run.
     Node,
+    /// The log of requests that the API server answers, which claims about requests need.
+    Audit,
 }
 
 /// What is there before the first step.
@@ -116,7 +121,7 @@ pub enum SubjectMode {
 
 /// One step; the key says what is done.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub enum StepDocument {
     /// Creates an object; it must not exist.
     Create(ManifestDocument),
@@ -128,12 +133,28 @@ pub enum StepDocument {
     Delete(ObjectDocument),
     /// Plays the end of a Job, as if its pods had run.
     Finish(FinishDocument),
+    /// From now on plays the end of each such Job, as soon as it appears.
+    Play(PlayDocument),
+    /// Asks the controller over HTTP, until the answer is as claimed.
+    Http(HttpDocument),
+    /// Lets time pass, where nothing else could be waited for.
+    Wait(WaitDocument),
     /// Stops the controller with SIGTERM and starts it again.
-    Restart {},
-    /// Kills the controller with SIGKILL and starts it again.
-    Kill {},
+    Restart {
+        /// It must end by itself, with exit code 0, within this time.
+        #[serde(default)]
+        within: Option<Located<String>>,
+    },
+    /// Kills the controller with SIGKILL and starts it again, or kills one replica, which stays down.
+    Kill {
+        /// Only one replica, which is not started again by this step.
+        #[serde(default)]
+        replica: Option<Replica>,
+    },
     /// Upgrades the controller's release: values are put over those it has.
     Upgrade(UpgradeDocument),
+    /// Takes the controller's release back to its revision before the last upgrade.
+    Rollback {},
     /// Renders the chart without installing it.
     Render(RenderDocument),
     /// Waits until the controller has processed an object that was created now.
@@ -148,6 +169,12 @@ pub enum StepDocument {
     Sequence(Vec<ClaimDocument>),
     /// Exactly `count` objects ever satisfied the claim.
     Exactly(ClaimDocument),
+    /// At no moment did more than `count` objects satisfy the claim together.
+    AtMost(ClaimDocument),
+    /// Objects satisfied the claim first in the order in which they were created.
+    InCreationOrder(ClaimDocument),
+    /// No object has more than `atMost` versions that satisfy the claim.
+    Versions(ClaimDocument),
 }
 
 /// An object to be created.
@@ -166,6 +193,10 @@ pub struct ManifestDocument {
     /// The API server must refuse the object, with a message that matches this regular expression.
     #[serde(default)]
     pub refused: Option<Located<String>>,
+    /// That many objects, one after the other; `-1` to `-N` is appended to name and alias, padded with
+    /// zeros to equal length, and `${{ index }}` is the number.
+    #[serde(default)]
+    pub count: Option<Located<usize>>,
 }
 
 /// An object to be applied.
@@ -264,6 +295,77 @@ pub struct FinishDocument {
     pub counted: Option<bool>,
 }
 
+/// The end of every Job of a selection.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PlayDocument {
+    /// Which Jobs, those that are there and those that will be.
+    pub job: OwnedDocument,
+    /// How each of them ends.
+    pub outcome: Outcome,
+    /// Reason of the terminal condition.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Message of the terminal condition.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// How long after its appearance each Job ends; at once unless told.
+    #[serde(default)]
+    pub after: Option<Located<String>>,
+}
+
+/// A question over HTTP, asked with GET.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HttpDocument {
+    /// Path, beginning with a slash; may have a query.
+    pub path: Located<String>,
+    /// Container port; that of the ready endpoint unless told.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Status code of the answer; 200 unless told.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Text that the body contains.
+    #[serde(default)]
+    pub contains: Option<String>,
+    /// Text that the body does not contain.
+    #[serde(default)]
+    pub lacks: Option<String>,
+    /// Regular expression of which something is found in the body; `^` and `$` are ends of lines.
+    #[serde(default)]
+    pub finds: Option<Located<String>>,
+    /// A part of the body, which is JSON then; see `matches` of claims.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub matches: Option<Node>,
+    /// How many of the replicas answer so, each of them unless told.
+    #[serde(default)]
+    pub replicas: Option<Located<usize>>,
+    /// How long to ask again; 5 s unless told.
+    #[serde(default)]
+    pub within: Option<Located<String>>,
+}
+
+/// A pause.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WaitDocument {
+    /// How long.
+    #[serde(rename = "for")]
+    pub duration: Located<String>,
+    /// Why nothing can be waited for instead; stands in the record.
+    pub because: String,
+}
+
+/// One replica of the controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Replica {
+    /// The one that holds the Lease which the implementation file names.
+    Leader,
+}
+
 /// How a Job ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -300,84 +402,6 @@ pub struct RenderDocument {
     /// Rendering must fail with a message that matches this regular expression.
     #[serde(default)]
     pub fails: Option<Located<String>>,
-}
-
-/// What is said about which objects. Exactly one of `object`, `job`, `configMap`, `pod`, `resource` and
-/// `rendered` names the objects; all given conditions have to hold.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ClaimDocument {
-    /// The object known by this alias.
-    #[serde(default)]
-    pub object: Option<Located<String>>,
-    /// Jobs.
-    #[serde(default)]
-    pub job: Option<OwnedDocument>,
-    /// `ConfigMap`s.
-    #[serde(default)]
-    pub config_map: Option<OwnedDocument>,
-    /// Pods.
-    #[serde(default)]
-    pub pod: Option<OwnedDocument>,
-    /// Objects of any kind.
-    #[serde(default)]
-    pub resource: Option<ResourceDocument>,
-    /// Objects of a rendering.
-    #[serde(default)]
-    pub rendered: Option<RenderedDocument>,
-    /// `false`: no such object is there.
-    #[serde(default)]
-    pub exists: Option<bool>,
-    /// A part of the object; lists of named entries match by name; `$absent` and other operators are
-    /// described in the scenario reference.
-    #[serde(default)]
-    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
-    pub matches: Option<Node>,
-    /// The file that holds the whole expected object, relative to the scenario's file.
-    #[serde(default)]
-    pub golden: Option<Located<String>>,
-    /// A CEL expression over `self`, `case`, `namespace` and `objects`.
-    #[serde(default)]
-    pub cel: Option<Located<String>>,
-    /// For `eventually`: how long to wait; 5 s unless told.
-    #[serde(default)]
-    pub within: Option<Located<String>>,
-    /// For `exactly`: how many objects.
-    #[serde(default)]
-    pub count: Option<Located<usize>>,
-}
-
-/// Objects of any kind.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ResourceDocument {
-    /// `apiVersion` of the objects.
-    pub api_version: String,
-    /// `kind` of the objects.
-    pub kind: String,
-    /// Only the object of this name.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Only objects with these labels.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// Only objects that belong to the object of this alias.
-    #[serde(default)]
-    pub of: Option<Located<String>>,
-}
-
-/// Objects of a rendering.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct RenderedDocument {
-    /// The name of the `render` step; `chart` unless told.
-    #[serde(default)]
-    pub of: Option<Located<String>>,
-    /// `kind` of the objects.
-    pub kind: String,
-    /// Only the object of this name.
-    #[serde(default)]
-    pub name: Option<String>,
 }
 
 /// A suite: what all scenarios of a folder have in common.

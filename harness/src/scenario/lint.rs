@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::assertion::{Claim, Operator, Target};
+use super::assertion::Target;
 use super::case::PlannedCase;
 use super::document::{API_VERSION, ScenarioDocument, SubjectMode};
 use super::reader::aliases;
@@ -120,7 +120,7 @@ pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &m
     let mut rendered: BTreeSet<&str> = BTreeSet::new();
     for step in case.steps.iter().chain(&case.expect) {
         step_fits(step, case, problems);
-        for target in targets(&step.action).into_iter().filter(|_| complete) {
+        for target in step.action.targets().into_iter().filter(|_| complete) {
             for alias in aliases(target).filter(|alias| !known.contains(alias)) {
                 problems.push(
                     Diagnostic::new(
@@ -139,14 +139,9 @@ pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &m
                 ));
             }
         }
-        match &step.action {
-            Action::Create { manifest, .. } | Action::Apply { manifest, .. } => {
-                known.insert(&manifest.alias);
-            }
-            Action::Render(render) => {
-                rendered.insert(&render.alias);
-            }
-            _ => {}
+        known.extend(step.action.manifests().into_iter().map(|manifest| manifest.alias.as_str()));
+        if let Action::Render(render) = &step.action {
+            rendered.insert(&render.alias);
         }
     }
     for step in case.expect.iter().filter(|step| !step.action.is_assertion()) {
@@ -173,38 +168,28 @@ fn step_fits(step: &Step, case: &PlannedCase, problems: &mut Vec<Diagnostic>) {
                 .with_help("write `given: {subject: dedicated}`"),
         );
     }
-    if matches!(step.action, Action::Fence) && case.subject == SubjectMode::None {
-        problems.push(Diagnostic::new(step.location.clone(), "a fence needs a subject"));
+    let needs = match &step.action {
+        Action::Fence => Some("a fence"),
+        Action::Http(_) => Some("a question over HTTP"),
+        _ => None,
+    };
+    if let Some(what) = needs.filter(|_| case.subject == SubjectMode::None) {
+        problems.push(Diagnostic::new(step.location.clone(), format!("{what} needs a subject")));
+    }
+    let about_requests = |target: &&Target| matches!(target, Target::Requests { .. });
+    if step.action.targets().iter().any(about_requests) && !case.requires_audit() {
+        problems.push(
+            Diagnostic::new(step.location.clone(), "requests are recorded only where this is required")
+                .with_help("write `requires: [audit]`"),
+        );
     }
 }
 
 fn claims_something(action: &Action) -> bool {
     match action {
-        Action::Assert(_) => true,
+        Action::Assert(_) | Action::Http(_) => true,
         Action::Create { refused, .. } => refused.is_some(),
         Action::Render(render) => render.fails.is_some(),
         _ => false,
-    }
-}
-
-fn targets(action: &Action) -> Vec<&Target> {
-    match action {
-        Action::Patch { target, .. } | Action::Delete { target } => vec![target],
-        Action::Finish(finish) => vec![&finish.job],
-        Action::Assert(assertion) => {
-            claims(&assertion.operator).into_iter().map(|claim| &claim.target).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Every claim under an operator.
-pub(super) fn claims(operator: &Operator) -> Vec<&Claim> {
-    match operator {
-        Operator::Eventually { claim, .. }
-        | Operator::Always(claim)
-        | Operator::Never(claim)
-        | Operator::Exactly { claim, .. } => vec![claim],
-        Operator::Sequence(claims) => claims.iter().collect(),
     }
 }

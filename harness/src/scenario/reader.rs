@@ -1,22 +1,27 @@
 //! From documents to the typed steps of one case.
 
+mod claims;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 
-use super::assertion::{Assertion, Claim, Condition, Operator, Target};
-use super::document::{ClaimDocument, FinishDocument, OwnedDocument, RenderDocument, StepDocument};
-use super::expression::Expression;
+pub(super) use self::claims::aliases;
+pub use self::claims::describe;
+use self::claims::owned;
+use super::assertion::{Assertion, Operator, Target};
+use super::document::{
+    FinishDocument, HttpDocument, ManifestDocument, OwnedDocument, PlayDocument, RenderDocument, Replica,
+    StepDocument,
+};
 use super::files::Files;
-use super::golden::Golden;
-use super::step::{Action, Finish, Manifest, Render, Step};
-use super::template::{self, NAMES};
+use super::step::{Action, Finish, Http, Manifest, Render, Step};
+use super::template;
 use super::{duration, set};
 use crate::check::matching;
 use crate::diagnostic::Diagnostic;
-use crate::yaml::{Located, Location, Node, Source, Value, decode};
+use crate::yaml::{Located, Location, Node, Value, decode};
 
 /// How long `eventually` waits unless told: what the specification calls promptly.
 const PROMPTLY: Duration = Duration::from_secs(5);
@@ -29,19 +34,64 @@ pub(super) struct Reader<'a> {
     pub folder: &'a Path,
     pub files: &'a mut Files,
     pub case: &'a serde_json::Value,
+    /// The number of the object that is read, where a step creates several, and how many there are.
+    pub index: Option<(usize, usize)>,
     /// Golden files that do not exist are no problem: they are about to be written.
     pub bless: bool,
     pub problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    /// Puts the case into a tree.
+    /// Puts the case, and the number of an object, into a tree.
     pub(super) fn expand(&mut self, node: &Node) -> Node {
-        template::expand(node, &[("case", self.case)], self.problems)
+        let index = self.index.map(|(index, _)| serde_json::Value::from(index));
+        let index = index.as_ref().map(|index| ("index", index));
+        let variables: Vec<_> = std::iter::once(("case", self.case)).chain(index).collect();
+        template::expand(node, &variables, self.problems)
     }
 
     /// Reads one step.
     pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
+        match node.get("create").and_then(|create| create.get("count")) {
+            Some(count) => self.numbered(node, count),
+            None => self.one_step(node),
+        }
+    }
+
+    /// Reads a step that creates several objects: once for each of them, so that all may differ.
+    fn numbered(&mut self, node: &Node, count: &Node) -> Option<Step> {
+        let expanded = self.expand(count);
+        let count = match decode::<usize>(&expanded) {
+            Ok(count @ 1..) => count,
+            Ok(_zero) => {
+                self.problems.push(Diagnostic::new(count.location.clone(), "`count` of no object at all"));
+                return None;
+            }
+            Err(error) => {
+                self.problems.push(error.into_diagnostic(&count.location));
+                return None;
+            }
+        };
+        let mut first: Option<Step> = None;
+        for index in 1..=count {
+            self.index = Some((index, count));
+            let step = self.one_step(node);
+            self.index = None;
+            let step = step?;
+            match (&mut first, step.action) {
+                (
+                    Some(Step { action: Action::Create { manifests, .. }, .. }),
+                    Action::Create { manifests: more, .. },
+                ) => {
+                    manifests.extend(more);
+                }
+                (_, action) => first = Some(Step { action, ..step }),
+            }
+        }
+        first
+    }
+
+    fn one_step(&mut self, node: &Node) -> Option<Step> {
         let node = self.expand(node);
         let location = node
             .as_map()
@@ -60,12 +110,7 @@ impl Reader<'_> {
 
     fn action(&mut self, document: StepDocument, at: &Location) -> Option<(Action, String)> {
         Some(match document {
-            StepDocument::Create(create) => {
-                let refused = create.refused.and_then(|pattern| self.regex(&pattern));
-                let manifest = self.manifest(&create.file, create.alias, create.set.as_ref())?;
-                let summary = format!("create {} {}", manifest.kind, manifest.alias);
-                (Action::Create { manifest, refused }, summary)
-            }
+            StepDocument::Create(create) => self.create(create)?,
             StepDocument::Apply(apply) => {
                 let manifest = self.manifest(&apply.file, apply.alias, apply.set.as_ref())?;
                 let summary = format!("apply {} {}", manifest.kind, manifest.alias);
@@ -89,12 +134,28 @@ impl Reader<'_> {
                     format!("finish {}: {:?}", describe(&finish.job), finish.outcome).to_lowercase();
                 (Action::Finish(finish), summary)
             }
-            StepDocument::Restart {} => (Action::Restart, "restart the subject".to_owned()),
-            StepDocument::Kill {} => (Action::Kill, "kill the subject".to_owned()),
+            StepDocument::Play(play) => self.play(play)?,
+            StepDocument::Http(http) => self.http(http)?,
+            StepDocument::Wait(wait) => {
+                let duration = duration::read(&wait.duration, self.problems)?;
+                (Action::Wait(duration), format!("wait {}: {}", wait.duration.value, wait.because))
+            }
+            StepDocument::Restart { within } => {
+                let within = match within {
+                    Some(text) => Some(duration::read(&text, self.problems)?),
+                    None => None,
+                };
+                (Action::Restart { within }, "restart the subject".to_owned())
+            }
+            StepDocument::Kill { replica: None } => (Action::Kill, "kill the subject".to_owned()),
+            StepDocument::Kill { replica: Some(Replica::Leader) } => {
+                (Action::KillLeader, "kill the leader".to_owned())
+            }
             StepDocument::Upgrade(upgrade) => (
                 Action::Upgrade { values: upgrade.values.to_json() },
                 "upgrade the subject's release".to_owned(),
             ),
+            StepDocument::Rollback {} => (Action::Rollback, "roll the subject's release back".to_owned()),
             StepDocument::Render(render) => {
                 let render = self.render(render);
                 let summary = format!("render the chart as {}", render.alias);
@@ -102,10 +163,7 @@ impl Reader<'_> {
             }
             StepDocument::Fence {} => (Action::Fence, "fence".to_owned()),
             StepDocument::Eventually(claim) => {
-                let within = match &claim.within {
-                    Some(text) => duration::read(text, self.problems)?,
-                    None => PROMPTLY,
-                };
+                let within = self.duration_or(claim.within.as_ref(), PROMPTLY)?;
                 let claim = self.claim(claim, at, &["within"])?;
                 assertion(Operator::Eventually { claim, within }, at)
             }
@@ -128,17 +186,96 @@ impl Reader<'_> {
                 assertion(Operator::Sequence(claims), at)
             }
             StepDocument::Exactly(claim) => {
-                let Some(count) = claim.count.clone() else {
-                    self.problems.push(
-                        Diagnostic::new(at.clone(), "`exactly` without `count`")
-                            .with_help("say how many objects: `count: 1`"),
-                    );
-                    return None;
-                };
+                let count = self.number(claim.count.as_ref(), "exactly", "count", at)?;
                 let claim = self.claim(claim, at, &["count"])?;
-                assertion(Operator::Exactly { count: count.value, claim }, at)
+                assertion(Operator::Exactly { count, claim }, at)
+            }
+            StepDocument::AtMost(claim) => {
+                let count = self.number(claim.count.as_ref(), "atMost", "count", at)?;
+                let claim = self.claim(claim, at, &["count"])?;
+                // What comes and stays is counted as a whole.
+                let stays = matches!(claim.target, Target::Requests { .. } | Target::Log);
+                let claim = if stays { claim } else { self.dated(claim)? };
+                assertion(Operator::AtMost { count, claim }, at)
+            }
+            StepDocument::InCreationOrder(claim) => {
+                let claim = self.claim(claim, at, &[])?;
+                assertion(Operator::InCreationOrder(self.dated(claim)?), at)
+            }
+            StepDocument::Versions(claim) => {
+                let at_most = self.number(claim.at_most.as_ref(), "versions", "atMost", at)?;
+                let claim = self.claim(claim, at, &["atMost"])?;
+                assertion(Operator::Versions { at_most, claim: self.dated(claim)? }, at)
             }
         })
+    }
+
+    fn create(&mut self, create: ManifestDocument) -> Option<(Action, String)> {
+        let refused = create.refused.and_then(|pattern| self.regex(&pattern));
+        let mut manifest = self.manifest(&create.file, create.alias, create.set.as_ref())?;
+        let mut summary = format!("create {} {}", manifest.kind, manifest.alias);
+        if let Some((index, count)) = self.index {
+            if index == 1 {
+                summary = format!("create {count} {}s {}", manifest.kind, manifest.alias);
+            }
+            let suffix = format!("-{index:0width$}", width = count.to_string().len());
+            manifest.alias.push_str(&suffix);
+            append_to_name(&mut manifest.object, &suffix);
+        }
+        Some((Action::Create { manifests: vec![manifest], refused }, summary))
+    }
+
+    fn play(&mut self, play: PlayDocument) -> Option<(Action, String)> {
+        let after = self.duration_or(play.after.as_ref(), Duration::ZERO)?;
+        let finish = Finish {
+            job: owned("batch/v1", "Job", play.job),
+            outcome: play.outcome,
+            reason: play.reason,
+            message: play.message,
+            ago: Duration::ZERO,
+            counted: true,
+        };
+        let summary = format!("play every {}: {:?}", describe(&finish.job), finish.outcome).to_lowercase();
+        Some((Action::Play { finish, after }, summary))
+    }
+
+    fn http(&mut self, http: HttpDocument) -> Option<(Action, String)> {
+        if !http.path.starts_with('/') {
+            self.problems.push(Diagnostic::new(http.path.location.clone(), "a path must begin with `/`"));
+            return None;
+        }
+        if let Some(node) = &http.matches {
+            self.problems.extend(matching::validate(node));
+        }
+        let status = http.status.unwrap_or(200);
+        let summary = format!("GET {} answers {status}", http.path.value);
+        let action = Action::Http(Box::new(Http {
+            path: http.path.value,
+            port: http.port,
+            status,
+            contains: http.contains,
+            lacks: http.lacks,
+            finds: match http.finds {
+                Some(pattern) => Some(self.lines(&pattern)?),
+                None => None,
+            },
+            matches: http.matches,
+            replicas: http.replicas.map(|replicas| replicas.value),
+            within: self.duration_or(http.within.as_ref(), PROMPTLY)?,
+        }));
+        Some((action, summary))
+    }
+
+    /// A pattern that looks at the lines of a text.
+    fn lines(&mut self, pattern: &Located<String>) -> Option<Regex> {
+        self.regex(&Located { value: format!("(?m){}", pattern.value), location: pattern.location.clone() })
+    }
+
+    fn duration_or(&mut self, text: Option<&Located<String>>, otherwise: Duration) -> Option<Duration> {
+        match text {
+            Some(text) => duration::read(text, self.problems),
+            None => Some(otherwise),
+        }
     }
 
     /// Reads a manifest and puts in what the step sets.
@@ -190,10 +327,7 @@ impl Reader<'_> {
     }
 
     fn finish(&mut self, finish: FinishDocument) -> Option<Finish> {
-        let ago = match &finish.ago {
-            Some(text) => duration::read(text, self.problems)?,
-            None => Duration::ZERO,
-        };
+        let ago = self.duration_or(finish.ago.as_ref(), Duration::ZERO)?;
         Some(Finish {
             job: owned("batch/v1", "Job", finish.job),
             outcome: finish.outcome,
@@ -222,89 +356,6 @@ impl Reader<'_> {
             })
             .ok()
     }
-
-    /// Reads a claim; `extra` names the fields that the operator allows beside target and condition.
-    fn claim(&mut self, claim: ClaimDocument, at: &Location, extra: &[&str]) -> Option<Claim> {
-        for (name, place) in [
-            ("within", claim.within.as_ref().map(|within| &within.location)),
-            ("count", claim.count.as_ref().map(|count| &count.location)),
-        ] {
-            if let Some(place) = place.filter(|_| !extra.contains(&name)) {
-                self.problems.push(Diagnostic::new(place.clone(), format!("`{name}` has no meaning here")));
-            }
-        }
-        let targets: Vec<Target> = [
-            claim.object.map(|alias| Target::Object { alias: alias.value }),
-            claim.job.map(|job| owned("batch/v1", "Job", job)),
-            claim.config_map.map(|config_map| owned("v1", "ConfigMap", config_map)),
-            claim.pod.map(|pod| owned("v1", "Pod", pod)),
-            claim.resource.map(|resource| Target::Resources {
-                api_version: resource.api_version,
-                kind: resource.kind,
-                name: resource.name,
-                labels: resource.labels,
-                of: resource.of.map(|of| of.value),
-            }),
-            claim.rendered.map(|rendered| Target::Rendered {
-                of: rendered.of.map_or_else(|| "chart".to_owned(), |of| of.value),
-                kind: rendered.kind,
-                name: rendered.name,
-            }),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let Ok([target]) = <[Target; 1]>::try_from(targets) else {
-            self.problems.push(
-                Diagnostic::new(at.clone(), "a claim names its objects in exactly one way")
-                    .with_help("use one of object, job, configMap, pod, resource, rendered"),
-            );
-            return None;
-        };
-        if let Some(node) = &claim.matches {
-            self.problems.extend(matching::validate(node));
-        }
-        let condition = Condition {
-            exists: claim.exists,
-            matches: claim.matches,
-            golden: claim.golden.and_then(|file| self.golden(&file)),
-            cel: claim.cel.and_then(|text| self.cel(&text)),
-        };
-        Some(Claim { target, condition, location: at.clone() })
-    }
-
-    fn golden(&mut self, file: &Located<String>) -> Option<Golden> {
-        let path = self.folder.join(&file.value);
-        if self.bless && !path.exists() {
-            let source = Source::new(&path, String::new());
-            let template = Node { value: Value::Map(Vec::new()), location: Location::start_of(&source) };
-            return Some(Golden { path, source, template, location: file.location.clone() });
-        }
-        let (source, document) = self.files.document(self.folder, file, self.problems)?;
-        // The case is put in when the object is compared, so that blessing can keep `${{ case.… }}`; here
-        // it is only tried.
-        self.expand(&document);
-        Some(Golden { path, source, template: document, location: file.location.clone() })
-    }
-
-    fn cel(&mut self, text: &Located<String>) -> Option<Arc<Expression>> {
-        let expression = match Expression::compile(&text.value, &text.location) {
-            Ok(expression) => expression,
-            Err(problem) => {
-                self.problems.push(problem);
-                return None;
-            }
-        };
-        let allowed: Vec<&str> = NAMES.iter().copied().chain(["self"]).collect();
-        if let Some(name) = expression.undeclared(&allowed) {
-            self.problems.push(
-                Diagnostic::new(text.location.clone(), format!("unknown name `{name}` in an expression"))
-                    .with_help(format!("known are {}", allowed.join(", "))),
-            );
-            return None;
-        }
-        Some(Arc::new(expression))
-    }
 }
 
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {
@@ -312,37 +363,76 @@ fn assertion(operator: Operator, at: &Location) -> (Action, String) {
     (Action::Assert(Box::new(Assertion { operator, location: at.clone() })), summary)
 }
 
-fn owned(api_version: &str, kind: &str, document: OwnedDocument) -> Target {
-    Target::Resources {
-        api_version: api_version.to_owned(),
-        kind: kind.to_owned(),
-        name: document.name,
-        labels: document.labels,
-        of: document.of.map(|of| of.value),
+/// Lengthens `metadata.name`, which [`Reader::manifest`] has seen to be there.
+fn append_to_name(object: &mut Node, suffix: &str) {
+    fn child<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+        match &mut node.value {
+            Value::Map(entries) => entries.iter_mut().find(|it| it.key == key).map(|it| &mut it.value),
+            _ => None,
+        }
+    }
+    let name = child(object, "metadata").and_then(|metadata| child(metadata, "name"));
+    if let Some(Value::String(name)) = name.map(|name| &mut name.value) {
+        name.push_str(suffix);
     }
 }
 
-/// A target in a few words.
-pub fn describe(target: &Target) -> String {
-    match target {
-        Target::Object { alias } => alias.clone(),
-        Target::Resources { kind, name, of, .. } => {
-            let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-            let of = of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
-            format!("{kind}{name}{of}")
-        }
-        Target::Rendered { of, kind, name } => {
-            format!("{kind} {} of rendering {of}", name.as_deref().unwrap_or("*"))
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::parse_documents;
 
-/// Every alias that a target refers to.
-pub(super) fn aliases(target: &Target) -> impl Iterator<Item = &str> {
-    match target {
-        Target::Object { alias } => Some(alias.as_str()),
-        Target::Resources { of, .. } => of.as_deref(),
-        Target::Rendered { .. } => None,
+    const FIXTURE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: base}\ndata: {k: v}\n";
+
+    fn read(step: &str) -> (Option<Step>, Vec<Diagnostic>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("fixture.yaml"), FIXTURE).unwrap();
+        let node = parse_documents(&crate::yaml::Source::new("s.yaml", step)).unwrap().remove(0);
+        let mut problems = Vec::new();
+        let step = Reader {
+            folder: folder.path(),
+            files: &mut Files::default(),
+            case: &serde_json::json!({"n": 12}),
+            index: None,
+            bless: false,
+            problems: &mut problems,
+        }
+        .step(&node);
+        (step, problems)
     }
-    .into_iter()
+
+    #[test]
+    fn numbered_objects_sort_as_they_were_created_and_may_differ() {
+        let (step, problems) = read(
+            "create: {file: fixture.yaml, as: many, count: \"${{ case.n }}\", set: {data.k: \"${{ index * 2 }}\"}}",
+        );
+        assert!(problems.is_empty(), "{problems:?}");
+        let Some(Step { action: Action::Create { manifests, .. }, summary, .. }) = step else { panic!() };
+        assert_eq!(summary, "create 12 ConfigMaps many");
+        assert_eq!(manifests.len(), 12);
+        let names = |index: usize| {
+            let manifest = &manifests[index];
+            let object = manifest.object.to_json();
+            (manifest.alias.clone(), object["metadata"]["name"].clone(), object["data"]["k"].clone())
+        };
+        assert_eq!(names(0), ("many-01".to_owned(), "base-01".into(), 2.into()));
+        assert_eq!(names(11), ("many-12".to_owned(), "base-12".into(), 24.into()));
+    }
+
+    #[test]
+    fn one_object_keeps_its_name_and_has_no_number() {
+        let (step, problems) = read("create: {file: fixture.yaml}");
+        assert!(problems.is_empty(), "{problems:?}");
+        let Some(Step { action: Action::Create { manifests, .. }, .. }) = step else { panic!() };
+        assert_eq!((manifests.len(), manifests[0].alias.as_str()), (1, "base"));
+        let (_, problems) = read("create: {file: fixture.yaml, set: {data.k: \"${{ index }}\"}}");
+        assert_eq!(problems[0].message, "unknown name `index` in a template");
+    }
+
+    #[test]
+    fn mistakes_of_numbered_objects_are_told_once() {
+        let (step, problems) = read("create: {file: fixture.yaml, count: 3, colour: red}");
+        assert!(step.is_none());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
 }

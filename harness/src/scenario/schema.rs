@@ -23,8 +23,14 @@ pub fn scenario_schema() -> Value {
     if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
         definitions.extend(parts.unwrap_or_default());
     }
-    if let Some(values) = scenario.pointer_mut("/$defs/Given/properties/values") {
-        or_expression(values);
+    for place in [
+        "/$defs/Given/properties/values",
+        "/$defs/ScenarioSpec/properties/steps/items",
+        "/$defs/ScenarioSpec/properties/expect/items",
+    ] {
+        if let Some(values) = scenario.pointer_mut(place) {
+            or_expression(values);
+        }
     }
     scenario
 }

@@ -23,10 +23,10 @@ pub struct Step {
 /// What a step does.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Creates an object, or proves that the API server refuses it.
+    /// Creates objects one after the other, or proves that the API server refuses them.
     Create {
-        /// The object.
-        manifest: Manifest,
+        /// The objects.
+        manifests: Vec<Manifest>,
         /// The pattern of the refusal that is expected.
         refused: Option<Regex>,
     },
@@ -55,15 +55,33 @@ pub enum Action {
     },
     /// Plays the end of a Job.
     Finish(Finish),
+    /// From now on plays the end of each Job of a selection.
+    Play {
+        /// Which Jobs, and how they end.
+        finish: Finish,
+        /// How long after its appearance each of them ends.
+        after: Duration,
+    },
+    /// Asks the subject over HTTP.
+    Http(Box<Http>),
+    /// Lets time pass.
+    Wait(Duration),
     /// Stops the subject gracefully and starts it again.
-    Restart,
+    Restart {
+        /// It has to end by itself, with exit code 0, within this time.
+        within: Option<Duration>,
+    },
     /// Kills the subject and starts it again.
     Kill,
+    /// Kills the replica of the subject that holds its Lease; it stays down.
+    KillLeader,
     /// Upgrades the subject's release with more values and waits until it is ready.
     Upgrade {
         /// Chart values that are put over those it has.
         values: serde_json::Value,
     },
+    /// Rolls the subject's release back to the revision before and waits until it is ready.
+    Rollback,
     /// Renders the chart.
     Render(Render),
     /// Waits until the subject has processed a sentinel.
@@ -75,12 +93,36 @@ pub enum Action {
 impl Action {
     /// Whether the step needs a subject that no other scenario uses.
     pub fn needs_dedicated_subject(&self) -> bool {
-        matches!(self, Self::Restart | Self::Kill | Self::Upgrade { .. })
+        matches!(
+            self,
+            Self::Restart { .. } | Self::Kill | Self::KillLeader | Self::Upgrade { .. } | Self::Rollback
+        )
     }
 
     /// Whether the step is an assertion, which never opens a new window for `eventually`.
     pub fn is_assertion(&self) -> bool {
         matches!(self, Self::Assert(_))
+    }
+
+    /// Every object that the step sends.
+    pub fn manifests(&self) -> Vec<&Manifest> {
+        match self {
+            Self::Create { manifests, .. } => manifests.iter().collect(),
+            Self::Apply { manifest, .. } => vec![manifest],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every target that the step refers to.
+    pub fn targets(&self) -> Vec<&Target> {
+        match self {
+            Self::Patch { target, .. } | Self::Delete { target } => vec![target],
+            Self::Finish(finish) | Self::Play { finish, .. } => vec![&finish.job],
+            Self::Assert(assertion) => {
+                assertion.operator.claims().into_iter().map(|claim| &claim.target).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -112,6 +154,29 @@ pub struct Finish {
     pub ago: Duration,
     /// Whether `status.failed` counts a failure.
     pub counted: bool,
+}
+
+/// A question over HTTP, and what its answer has to be.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Path, beginning with a slash.
+    pub path: String,
+    /// Container port; that of the ready endpoint unless told.
+    pub port: Option<u16>,
+    /// Status code.
+    pub status: u16,
+    /// Text that the body contains.
+    pub contains: Option<String>,
+    /// Text that the body does not contain.
+    pub lacks: Option<String>,
+    /// Pattern of which something is found in the body.
+    pub finds: Option<Regex>,
+    /// A part of the body, read as JSON; may hold templates of the running scenario.
+    pub matches: Option<Node>,
+    /// How many of the replicas answer so; each of them unless told.
+    pub replicas: Option<usize>,
+    /// How long to ask again.
+    pub within: Duration,
 }
 
 /// A rendering of the chart.

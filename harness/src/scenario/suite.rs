@@ -186,6 +186,7 @@ impl Loader<'_> {
             folder,
             files: &mut self.files,
             case,
+            index: None,
             bless: self.options.bless,
             problems: &mut self.problems,
         })

@@ -1,7 +1,7 @@
 //! `${{ … }}` in scenarios, fixtures and golden files.
 //!
-//! The text between the braces is a CEL expression. `case` is known when a scenario is read and is put in
-//! at once; `namespace` and `objects` are known only while the scenario runs, so a text that mentions one
+//! The text between the braces is a CEL expression. `case`, and `index` where objects are numbered, are
+//! known when a scenario is read and are put in at once; `namespace` and `objects` are known only while the scenario runs, so a text that mentions one
 //! of them is left as it is until then. A scalar that is nothing but one expression takes its value and
 //! type; an expression inside a longer text is written into it.
 
@@ -119,7 +119,8 @@ fn evaluate(source: &str, at: &Location, variables: Variables<'_>) -> Result<Opt
     let at = place_of(source, at);
     let expression = Expression::compile(source.trim(), &at).map_err(Box::new)?;
     let names = expression.variables();
-    if let Some(name) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+    let known = |name: &str| NAMES.contains(&name) || variables.iter().any(|(known, _)| *known == name);
+    if let Some(name) = names.iter().find(|name| !known(name)) {
         return Err(Box::new(
             Diagnostic::new(at, format!("unknown name `{name}` in a template"))
                 .with_help(format!("known are {}", NAMES.join(", "))),

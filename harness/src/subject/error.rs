@@ -128,6 +128,29 @@ pub enum SubjectError {
     /// The subject is stopped, so it cannot be asked anything.
     #[error("the subject in namespace `{0}` is not running")]
     NotRunning(String),
+    /// It was asked to end and did not do so in order.
+    #[error("asked to end, {name} {how}, after {} s", .took.as_secs_f32())]
+    NoOrderlyEnd {
+        /// Container and pod.
+        name: String,
+        /// How it ended.
+        how: String,
+        /// How long that took.
+        took: Duration,
+    },
+    /// The implementation file names no Lease.
+    #[error("the implementation file names no Lease, so nobody can be told to be the leader")]
+    NoLease,
+    /// No replica became the leader.
+    #[error("no replica held the Lease `{lease}` within {} s; its holder is {identity}", .within.as_secs_f32())]
+    NoLeader {
+        /// Namespace and name of the Lease.
+        lease: String,
+        /// How long was waited.
+        within: Duration,
+        /// Who holds it.
+        identity: String,
+    },
     /// An endpoint gave no HTTP answer.
     #[error("ask {url}: {message}")]
     NoAnswer {
@@ -146,6 +169,8 @@ impl SubjectError {
             Self::Exited { .. }
             | Self::NotReady { .. }
             | Self::NoDeployment { .. }
+            | Self::NoLeader { .. }
+            | Self::NoOrderlyEnd { .. }
             | Self::NoAnswer { .. } => true,
             Self::Template { source, .. } => source.is_subject_fault(),
             Self::Helm(error) => error.is_chart_fault(),

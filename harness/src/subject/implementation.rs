@@ -136,6 +136,17 @@ pub struct Chart {
 pub struct Settings {
     /// Which namespaces it watches.
     pub namespaces: NamespaceSetting,
+    /// Where its replicas agree on a leader, if they do.
+    #[serde(default)]
+    pub leader_lease: Option<LeaderLease>,
+}
+
+/// The Lease, in the namespace of the release, that the leading replica holds.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeaderLease {
+    /// Its name. The identity of its holder must contain the name of the pod.
+    pub name: String,
 }
 
 /// The setting that says which namespaces are watched.

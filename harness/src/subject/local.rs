@@ -4,7 +4,7 @@
 //! differences that sharing a host brings: declared ports are moved to free ones, and the API server is
 //! found through `KUBECONFIG`. Volumes and init containers need a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,6 @@ const GRACE: i64 = 30;
 #[derive(Debug)]
 pub(super) struct Processes {
     instances: Vec<Instance>,
-    wanted: Wanted,
 }
 
 /// One process.
@@ -52,6 +51,10 @@ pub(super) struct Processes {
 struct Instance {
     /// Container and pod, for people.
     name: String,
+    /// Name of its pod.
+    pod: String,
+    /// Whether its end is wanted.
+    wanted: Wanted,
     supervised: Supervised,
     endpoints: BTreeMap<u16, Endpoint>,
     grace: Duration,
@@ -83,7 +86,6 @@ impl Processes {
         exits: &Exits,
     ) -> Result<Self, SubjectError> {
         let settings = context.implementation.process.as_ref();
-        let wanted = Wanted::default();
         let mut instances = Vec::new();
         for deployment in deployments {
             let settings = settings.ok_or_else(|| needs_node(deployment, "has no `process` section"))?;
@@ -94,15 +96,14 @@ impl Processes {
             let namespace = deployment.namespace().unwrap_or_default();
             let sources = sources(&context.client, &namespace, &pod).await?;
             let planned = plan(deployment, &pod, generation, &sources)?;
-            let started =
-                planned.into_iter().map(|planned| spawn(context, settings, planned, log, exits, &wanted));
+            let started = planned.into_iter().map(|planned| spawn(context, settings, planned, log, exits));
             instances.extend(try_join_all(started).await?);
         }
-        let mut processes = Self { instances, wanted };
+        let mut processes = Self { instances };
         let ready = &context.implementation.health.ready;
         let outcomes = processes.instances.iter_mut().map(|instance| instance.wait_ready(ready));
         if let Err(error) = try_join_all(outcomes).await {
-            processes.wanted.set();
+            processes.want_the_end();
             return Err(error);
         }
         tell(log, format!("{} is ready", processes.describe()));
@@ -111,7 +112,7 @@ impl Processes {
 
     /// Asks all to end, kills what is left after the grace period, and says how each ended.
     pub(super) async fn stop(self) -> Vec<(String, Exit)> {
-        self.wanted.set();
+        self.want_the_end();
         join_all(self.instances.into_iter().map(|instance| async move {
             let exit = instance.supervised.stop(instance.grace).await;
             (instance.name, exit)
@@ -121,8 +122,26 @@ impl Processes {
 
     /// Kills all at once and waits until they are gone.
     pub(super) async fn kill(self) {
-        self.wanted.set();
+        self.want_the_end();
         join_all(self.instances.into_iter().map(|instance| instance.supervised.stop_now())).await;
+    }
+
+    /// Kills the containers of one pod and waits until they are gone; they stay down.
+    pub(super) async fn kill_pod(&mut self, pod: &str) {
+        let (killed, left) =
+            std::mem::take(&mut self.instances).into_iter().partition(|instance| instance.pod == pod);
+        self.instances = left;
+        let killed = Self { instances: killed };
+        killed.kill().await;
+    }
+
+    /// Names of the pods, each once.
+    pub(super) fn pods(&self) -> BTreeSet<String> {
+        self.instances.iter().map(|instance| instance.pod.clone()).collect()
+    }
+
+    fn want_the_end(&self) {
+        self.instances.iter().for_each(|instance| instance.wanted.set());
     }
 
     /// Where container port `port` is reached, in each container that declares it.
@@ -225,7 +244,6 @@ async fn spawn(
     planned: Planned<'_>,
     log: &LogSink,
     exits: &Exits,
-    wanted: &Wanted,
 ) -> Result<Instance, SubjectError> {
     let Planned { container, pod, mut template, grace } = planned;
     let program = settings.programs.get(&template.program).ok_or_else(|| SubjectError::NoProgram {
@@ -262,9 +280,21 @@ async fn spawn(
         .map_err(|source| SubjectError::Spawn { container: container.name.clone(), source })?;
     let name = format!("container `{}` of pod `{}`", container.name, pod.name);
     tell(log, format!("{name} started as process {}", supervised.id()));
-    report_end(name.clone(), &supervised, exits, wanted);
+    let wanted = Wanted::default();
+    report_end(name.clone(), &supervised, exits, &wanted);
     let endpoints = ports.iter().map(|(from, to)| (*from, Endpoint::local(to.number()))).collect();
-    Ok(Instance { name, supervised, endpoints, grace, tail, output_open, _ports: ports, _folder: folder })
+    Ok(Instance {
+        name,
+        pod: pod.name,
+        wanted,
+        supervised,
+        endpoints,
+        grace,
+        tail,
+        output_open,
+        _ports: ports,
+        _folder: folder,
+    })
 }
 
 fn absolute(path: PathBuf) -> Result<PathBuf, SubjectError> {
@@ -277,7 +307,7 @@ fn lines_to(log: &LogSink, tail: &LogTail, open: mpsc::Sender<()>) -> Output {
     Output::Lines(Arc::new(move |_stream, line| {
         let _kept_until_the_last_reader_ends = &open;
         tail.push(line);
-        log(Observation::Log { line: line.to_owned() });
+        log(Observation::Log { line: line.into() });
     }))
 }
 

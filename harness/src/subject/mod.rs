@@ -23,6 +23,7 @@ pub mod helm;
 mod identity;
 pub mod implementation;
 mod install;
+mod lease;
 mod local;
 mod log_tail;
 mod pod_status;

@@ -108,7 +108,7 @@ impl Follower {
             let mut lines = stream.lines();
             while let Ok(Some(line)) = lines.try_next().await {
                 tail.push(&line);
-                log(Observation::Log { line });
+                log(Observation::Log { line: line.into() });
             }
         });
     }

@@ -3,6 +3,7 @@
 //! The Deployments run as they were installed. Stopping and killing scales them to zero and deletes their
 //! pods; starting scales them back, so that "down" is a state here, too.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
@@ -90,6 +91,25 @@ impl Pods {
     pub(super) async fn stop(self, grace: Option<u32>) -> Result<(), SubjectError> {
         self.wanted.set();
         try_join_all(self.groups.iter().map(|group| group.take_down(&self.client, grace))).await.map(drop)
+    }
+
+    /// Deletes one pod without any grace; the cluster puts another one into its place.
+    pub(super) async fn kill_pod(&mut self, pod: &str) -> Result<(), SubjectError> {
+        for group in &mut self.groups {
+            if !group.pods.iter().any(|name| name == pod) {
+                continue;
+            }
+            let api: Api<Pod> = Api::namespaced(self.client.clone(), &group.namespace);
+            let parameters = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+            request(&format!("delete pod `{}/{pod}`", group.namespace), api.delete(pod, &parameters)).await?;
+            group.pods.retain(|name| name != pod);
+        }
+        Ok(())
+    }
+
+    /// Names of the pods that were ready at the end of the start.
+    pub(super) fn pods(&self) -> BTreeSet<String> {
+        self.groups.iter().flat_map(|group| group.pods.iter().cloned()).collect()
     }
 
     /// Where container port `port` is reached, in each pod that declares it.

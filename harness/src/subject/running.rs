@@ -1,6 +1,8 @@
 //! [`Subject`]: one installed release of the controller under test, on either kind of cluster.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::Value;
@@ -11,6 +13,7 @@ use super::endpoint::{Answer, Endpoint};
 use super::error::SubjectError;
 use super::exits::{Exits, UnexpectedExit};
 use super::install::{deployments, install};
+use super::lease;
 use super::local::Processes;
 use super::pods::Pods;
 
@@ -24,6 +27,8 @@ pub struct Subject {
 
 struct State {
     release: ReleaseSpec,
+    /// The values of the revisions before, for the way back.
+    earlier: Vec<Value>,
     deployments: Vec<Deployment>,
     /// Counts how often the pods were replaced by new ones.
     generation: u32,
@@ -33,6 +38,15 @@ struct State {
 enum Running {
     Processes(Processes),
     Pods(Pods),
+}
+
+impl Running {
+    fn pods(&self) -> BTreeSet<String> {
+        match self {
+            Self::Processes(processes) => processes.pods(),
+            Self::Pods(pods) => pods.pods(),
+        }
+    }
 }
 
 impl Subject {
@@ -50,7 +64,13 @@ impl Subject {
             context: context.clone(),
             exits: Exits::new(LogSink::clone(&log)),
             log,
-            state: Mutex::new(State { release, deployments, generation: 0, running: None }),
+            state: Mutex::new(State {
+                release,
+                earlier: Vec::new(),
+                deployments,
+                generation: 0,
+                running: None,
+            }),
         };
         subject.start_again().await?;
         Ok(subject)
@@ -72,11 +92,29 @@ impl Subject {
         let mut state = self.state.lock().await;
         self.stop_running(&mut state).await?;
         if let Some(values) = values {
+            let before = state.release.values.clone();
+            state.earlier.push(before);
             super::values::merge(&mut state.release.values, &values);
             install(&self.context, &state.release).await?;
             tell(&self.log, "the release was upgraded");
             state.deployments = deployments(&self.context, &state.release).await?;
         }
+        state.generation += 1;
+        self.run(&mut state).await
+    }
+
+    /// Takes the release back to the revision before the last upgrade, as [`Subject::restart`] would.
+    pub async fn roll_back(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await?;
+        let name = &self.context.implementation.install.chart.release;
+        let kubeconfig = &self.context.kubeconfig_path;
+        self.context.helm.rollback(kubeconfig, name, &state.release.namespace, None).await?;
+        tell(&self.log, "the release was rolled back");
+        if let Some(values) = state.earlier.pop() {
+            state.release.values = values;
+        }
+        state.deployments = deployments(&self.context, &state.release).await?;
         state.generation += 1;
         self.run(&mut state).await
     }
@@ -88,6 +126,50 @@ impl Subject {
         let mut state = self.state.lock().await;
         self.kill_running(&mut state).await?;
         tell(&self.log, "the subject was killed");
+        Ok(())
+    }
+
+    /// Asks it to end; it has to do so by itself, with exit code 0 and within the given time.
+    ///
+    /// How pods end is known to the node alone: on clusters with one only the time is judged.
+    pub async fn end_within(&self, within: Duration) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        let begin = Instant::now();
+        let ends = match state.running.take() {
+            None => return Err(SubjectError::NotRunning(state.release.namespace.clone())),
+            Some(Running::Processes(processes)) => processes.stop().await,
+            Some(Running::Pods(pods)) => {
+                pods.stop(None).await?;
+                Vec::new()
+            }
+        };
+        let took = begin.elapsed();
+        let wrong = ends.into_iter().find(|(_, exit)| !exit.success());
+        match wrong {
+            Some((name, exit)) => Err(SubjectError::NoOrderlyEnd { name, how: exit.to_string(), took }),
+            None if took > within => Err(SubjectError::NoOrderlyEnd {
+                name: "the subject".to_owned(),
+                how: format!("did not end within {} s", within.as_secs_f32()),
+                took,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Kills the replica that holds the Lease which the implementation file names; it stays down.
+    ///
+    /// On clusters with a node another pod takes its place.
+    pub async fn kill_leader(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        let namespace = state.release.namespace.clone();
+        let Some(running) = &mut state.running else { return Err(SubjectError::NotRunning(namespace)) };
+        let pods = running.pods();
+        let leader = lease::holder(&self.context, &namespace, &pods).await?;
+        match running {
+            Running::Processes(processes) => processes.kill_pod(&leader).await,
+            Running::Pods(pods) => pods.kill_pod(&leader).await?,
+        }
+        tell(&self.log, format!("the leader, pod `{leader}`, was killed"));
         Ok(())
     }
 

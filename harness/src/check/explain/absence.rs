@@ -20,6 +20,7 @@ pub(super) fn not_found(claim: &Claim, selection: &Selection<'_>, evidence: Evid
     let kind = match &claim.target {
         Target::Object { alias } => bindings.objects.get(alias).map_or("", |bound| bound.kind.as_str()),
         Target::Resources { kind, .. } => kind.as_str(),
+        Target::Requests { .. } | Target::Log => return Finding::sentence(format!("no {searched} was seen")),
         Target::Rendered { of, .. } => {
             let rendered = bindings.rendered.get(of).into_iter().flatten();
             let names: Vec<String> = rendered.filter_map(rendered_name).collect();

@@ -11,7 +11,7 @@ use crate::check::path::Path;
 use crate::check::select::{Selection, State};
 use crate::check::temporal::ClaimJudge;
 use crate::check::trail::{cut, moment};
-use crate::record::Change;
+use crate::record::{Change, Observation};
 use crate::scenario::assertion::Claim;
 
 /// Characters of a value in the table of differences.
@@ -131,6 +131,12 @@ fn since(path: &Path, version: &State<'_>, selection: &Selection<'_>) -> Option<
 /// `Kind namespace/name` of a version.
 pub(super) fn describe(version: &State<'_>) -> String {
     let text = |pointer| version.object.pointer(pointer).and_then(Value::as_str);
+    if let Some(Observation::Request(request)) = version.entry.map(|entry| &entry.observation) {
+        return request.describe();
+    }
+    if let Value::String(line) = version.object {
+        return format!("log line `{}`", cut(line, VALUE_WIDTH));
+    }
     let (kind, name) = (text("/kind").unwrap_or("object"), text("/metadata/name").unwrap_or("without name"));
     match text("/metadata/namespace") {
         Some(namespace) => format!("{kind} {namespace}/{name}"),
@@ -141,6 +147,7 @@ pub(super) fn describe(version: &State<'_>) -> String {
 /// `resource version 812, +3.214 s`.
 pub(super) fn when(version: &State<'_>, evidence: Evidence<'_>) -> String {
     match version.entry {
+        Some(entry) if version.resource_version == 0 => moment(evidence.history, entry),
         Some(entry) => {
             format!("resource version {}, {}", version.resource_version, moment(evidence.history, entry))
         }

@@ -11,7 +11,9 @@ use crate::check::failure::Difference;
 use crate::check::matching::Mismatch;
 use crate::check::path::Path;
 use crate::check::select::{Selection, State, Uid};
-use crate::check::temporal::{ClaimJudge, next_in_sequence};
+use crate::check::temporal::{
+    ClaimJudge, creation, first_crowd, first_versions, next_in_sequence, satisfying,
+};
 use crate::record::Change;
 use crate::scenario::assertion::{Claim, Operator};
 
@@ -26,6 +28,9 @@ pub(super) fn find(operator: &Operator, evidence: Evidence<'_>) -> Result<Findin
         Operator::Never(claim) => never(claim, evidence),
         Operator::Sequence(claims) => sequence(claims, evidence),
         Operator::Exactly { count, claim } => exactly(*count, claim, evidence),
+        Operator::AtMost { count, claim } => at_most(*count, claim, evidence),
+        Operator::InCreationOrder(claim) => in_creation_order(claim, evidence),
+        Operator::Versions { at_most, claim } => versions(*at_most, claim, evidence),
     }
 }
 
@@ -235,6 +240,82 @@ fn exactly(count: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Findin
     let finding = nearest(claim, &judge, &selection, others, evidence)
         .unwrap_or_else(|| not_found(claim, &selection, evidence));
     Ok(Finding { nearest: format!("{sentence}; nearest other: {}", finding.nearest), ..finding })
+}
+
+fn at_most(count: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Finding, String> {
+    let selection = Selection::of(&claim.target, evidence.history, evidence.bindings)?;
+    let Some(crowd) = first_crowd(count, claim, evidence.history, evidence.bindings)? else {
+        return Ok(Finding::sentence(format!("there never were more than {count}")));
+    };
+    let Some(last) = crowd.last() else { return Ok(Finding::default()) };
+    let names: Vec<String> = crowd.iter().map(describe).collect();
+    let sentence = format!(
+        "{} at the same time instead of at most {count}, first at {}: {}",
+        words::count(crowd.len(), "object"),
+        when(last, evidence),
+        names.join(", ")
+    );
+    let expected = format!("not together with {count} others");
+    Ok(Finding {
+        object: describe(last),
+        nearest: sentence,
+        differences: vec![presence(last, &selection, expected, "there")],
+        diff: None,
+    })
+}
+
+fn in_creation_order(claim: &Claim, evidence: Evidence<'_>) -> Result<Finding, String> {
+    let selection = Selection::of(&claim.target, evidence.history, evidence.bindings)?;
+    let firsts = first_versions(claim, evidence.history, evidence.bindings)?;
+    let overtaken = firsts
+        .iter()
+        .zip(firsts.iter().skip(1))
+        .find(|(before, after)| creation(before.object) > creation(after.object));
+    let Some((before, after)) = overtaken else {
+        let sentence =
+            format!("only {} satisfied it, so there is no order", words::count(firsts.len(), "object"));
+        return Ok(match firsts.first() {
+            Some(only) => Finding { object: describe(only), ..Finding::sentence(sentence) },
+            None => not_found(claim, &selection, evidence),
+        });
+    };
+    let [created_before, created_after] = [before, after].map(|version| creation(version.object)[0]);
+    let sentence = format!(
+        "{}, created {created_before}, came first, at {}; {}, created {created_after}, only at {}",
+        describe(before),
+        when(before, evidence),
+        describe(after),
+        when(after, evidence),
+    );
+    let expected = format!("not before {}", describe(after));
+    Ok(Finding {
+        object: describe(before),
+        nearest: sentence,
+        differences: vec![presence(before, &selection, expected, "before it")],
+        diff: None,
+    })
+}
+
+fn versions(at_most: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Finding, String> {
+    let selection = Selection::of(&claim.target, evidence.history, evidence.bindings)?;
+    let counted = satisfying(claim, evidence.history, evidence.bindings)?;
+    let Some(most) = counted.values().max_by_key(|versions| versions.len()) else {
+        return Ok(not_found(claim, &selection, evidence));
+    };
+    let Some(extra) = most.get(at_most) else {
+        return Ok(Finding::sentence(format!("there never were more than {at_most}")));
+    };
+    let sentence = format!(
+        "{} instead of at most {at_most}; the first one too many came at {}",
+        words::count(most.len(), "version"),
+        when(extra, evidence)
+    );
+    Ok(Finding {
+        object: describe(extra),
+        nearest: sentence,
+        differences: vec![presence(extra, &selection, "absent".into(), "there")],
+        diff: None,
+    })
 }
 
 fn sequence(claims: &[Claim], evidence: Evidence<'_>) -> Result<Finding, String> {

@@ -8,7 +8,7 @@ use super::explain;
 use crate::check::testing::*;
 use crate::check::{Failure, Judgement, judge};
 use crate::record::Observation;
-use crate::scenario::assertion::{Assertion, Operator};
+use crate::scenario::assertion::{Assertion, Operator, Target};
 
 fn explained(assertion: &Assertion, history: &History) -> Failure {
     explained_from(assertion, history, 0)
@@ -169,9 +169,49 @@ fn the_trail_is_short() {
     let long = "x".repeat(500);
     let mut history = History::default();
     for _ in 0..30 {
-        history = history.push(Observation::Log { line: long.clone() });
+        history = history.push(Observation::Log { line: long.clone().into() });
     }
     let trail = crate::check::trail(&history.0);
     assert_eq!(trail.len(), 12);
     assert!(trail.iter().all(|line| line.chars().count() < 230));
+}
+
+#[test]
+fn at_most_names_those_that_were_there_together() {
+    let history = History::default().added("Job/a", 1, &phase("x")).added("Job/b", 2, &phase("x")).modified(
+        "Job/a",
+        3,
+        &phase("y"),
+    );
+    let operator = Operator::AtMost { count: 1, claim: matches(jobs(), &phase("x")) };
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+}
+
+#[test]
+fn creation_order_names_the_overtaken_and_the_overtaker() {
+    let created = |second: u8| {
+        let time = format!("2026-01-01T00:00:{second:02}Z");
+        json!({"metadata": {"creationTimestamp": time}, "status": {"phase": "x"}})
+    };
+    let history = History::default().added("Job/young", 1, &created(2)).added("Job/old", 2, &created(1));
+    let operator = Operator::InCreationOrder(matches(jobs(), &phase("x")));
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+}
+
+#[test]
+fn versions_tell_when_there_was_one_too_many() {
+    let history = History::default().added("Job/a", 1, &phase("x")).modified("Job/a", 2, &phase("x"));
+    let operator = Operator::Versions { at_most: 1, claim: matches(jobs(), &phase("x")) };
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+}
+
+#[test]
+fn a_forbidden_request_is_named() {
+    let history = History::default().request(
+        "1",
+        &json!({"verb": "delete", "resource": "jobs", "namespace": "other", "name": "a", "code": 403}),
+    );
+    let target = Target::Requests { verbs: vec!["delete".into()], resource: None, name: None };
+    let failure = explained(&assertion(Operator::Never(matches(target, &json!({"code": 403})))), &history);
+    insta::assert_snapshot!(text(&failure), @"");
 }

@@ -21,8 +21,15 @@ pub(super) fn assertion(operator: &Operator, waited: Option<Duration>) -> String
             let waited = waited.map(|waited| format!(", waited {}", seconds(waited))).unwrap_or_default();
             format!("{keyword} ({}{waited}) {}", seconds(*within), self::claim(claim))
         }
-        Operator::Always(claim) | Operator::Never(claim) => format!("{keyword} {}", self::claim(claim)),
-        Operator::Exactly { count, claim } => format!("{keyword} {count} {}", self::claim(claim)),
+        Operator::Always(claim) | Operator::Never(claim) | Operator::InCreationOrder(claim) => {
+            format!("{keyword} {}", self::claim(claim))
+        }
+        Operator::Exactly { count, claim } | Operator::AtMost { count, claim } => {
+            format!("{keyword} {count} {}", self::claim(claim))
+        }
+        Operator::Versions { at_most, claim } => {
+            format!("at most {} of {}", self::count(*at_most, "version"), self::claim(claim))
+        }
         Operator::Sequence(claims) => {
             let claims: Vec<String> = claims.iter().map(self::claim).collect();
             format!("{keyword} {}", claims.join(" → "))
@@ -46,6 +53,13 @@ pub(super) fn target(target: &Target) -> String {
                 if labels.is_empty() { String::new() } else { format!(" with labels {}", labels.join(",")) };
             let of = of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
             format!("{kind}{name}{labels}{of}")
+        }
+        Target::Log => "log line".to_owned(),
+        Target::Requests { verbs, resource, name } => {
+            let verbs = if verbs.is_empty() { String::new() } else { format!("{} ", verbs.join("/")) };
+            let resource = resource.as_ref().map(|resource| format!(" for {resource}")).unwrap_or_default();
+            let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            format!("{verbs}request{resource}{name}")
         }
         Target::Rendered { of, kind, name } => {
             let name = name.as_ref().map(|name| format!(" named {name}")).unwrap_or_default();

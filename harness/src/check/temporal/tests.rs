@@ -257,3 +257,135 @@ fn a_pattern_with_an_unknown_operator_is_no_answer() {
     let assertion = assertion(Operator::Never(matches(object("run"), &json!({"spec": {"$nope": 1}}))));
     assert!(matches!(judged(&assertion, &run(&[])), Judgement::Inconclusive(_)));
 }
+
+#[rstest]
+#[case::as_many(2, Judgement::Holds)]
+#[case::one_too_many(1, Judgement::Violated)]
+#[case::none_allowed(0, Judgement::Violated)]
+fn at_most_counts_objects_that_satisfy_it_together(#[case] count: usize, #[case] expected: Judgement) {
+    let history = History::default()
+        .added("Job/a", 1, &phase("x"))
+        .modified("Job/a", 2, &phase("x"))
+        .added("Job/b", 3, &phase("x"))
+        .modified("Job/a", 4, &phase("y"))
+        .added("Job/c", 5, &phase("x"))
+        .deleted("Job/b", 6, &phase("x"))
+        .added("Job/d", 7, &phase("x"));
+    let operator = Operator::AtMost { count, claim: matches(jobs(), &phase("x")) };
+    assert_eq!(judged(&assertion(operator), &history), expected);
+}
+
+#[test]
+fn at_most_goes_by_resource_version_not_by_receipt() {
+    let history = History::default().added("Job/b", 3, &phase("x")).added("Job/a", 1, &phase("x")).modified(
+        "Job/a",
+        2,
+        &phase("y"),
+    );
+    let operator = Operator::AtMost { count: 1, claim: matches(jobs(), &phase("x")) };
+    assert_eq!(judged(&assertion(operator), &history), Judgement::Holds);
+}
+
+#[test]
+fn at_most_does_not_count_what_lost_its_label() {
+    let labelled = json!({"metadata": {"labels": {"a": "b"}}});
+    let history = History::default()
+        .added("Job/a", 1, &labelled)
+        .modified("Job/a", 2, &json!({}))
+        .added("Job/b", 3, &labelled);
+    let claim = exists(resources(None, &[("a", "b")]), true);
+    let operator = Operator::AtMost { count: 1, claim };
+    assert_eq!(judged(&assertion(operator), &history), Judgement::Holds);
+}
+
+/// A Job that came into being at the given second and then satisfied the claim.
+fn created(history: History, name: &str, second: u8, resource_version: u64) -> History {
+    let mut object = phase("x");
+    object["metadata"] = json!({"creationTimestamp": format!("2026-01-01T00:00:{second:02}Z")});
+    history.added(name, resource_version, &object)
+}
+
+#[rstest]
+#[case::in_order(&[("Job/b", 1), ("Job/a", 2)], Judgement::Holds)]
+#[case::overtaken(&[("Job/b", 2), ("Job/a", 1)], Judgement::Violated)]
+#[case::names_decide_within_a_second(&[("Job/a", 1), ("Job/b", 1)], Judgement::Holds)]
+#[case::names_decide_against_it(&[("Job/b", 1), ("Job/a", 1)], Judgement::Violated)]
+#[case::one_has_no_order(&[("Job/a", 1)], Judgement::NotYet)]
+#[case::nothing(&[], Judgement::NotYet)]
+fn creation_order_is_that_of_times_and_names(#[case] order: &[(&str, u8)], #[case] expected: Judgement) {
+    let history = (1..).zip(order).fold(History::default(), |history, (version, (name, second))| {
+        created(history, name, *second, version)
+    });
+    let operator = Operator::InCreationOrder(matches(jobs(), &phase("x")));
+    assert_eq!(judged(&assertion(operator), &history), expected);
+}
+
+#[test]
+fn creation_order_looks_at_the_first_time_only() {
+    let history = created(created(History::default(), "Job/a", 1, 1), "Job/b", 2, 2);
+    let history = created(history, "Job/a", 1, 3);
+    let operator = Operator::InCreationOrder(matches(jobs(), &phase("x")));
+    assert_eq!(judged(&assertion(operator), &history), Judgement::Holds);
+}
+
+#[rstest]
+#[case::as_many(2, Judgement::Holds)]
+#[case::too_many(1, Judgement::Violated)]
+fn versions_are_counted_per_object_and_without_deletions(
+    #[case] at_most: usize,
+    #[case] expected: Judgement,
+) {
+    let history = History::default()
+        .added("Job/a", 1, &phase("x"))
+        .modified("Job/a", 2, &phase("x"))
+        .modified("Job/a", 3, &phase("y"))
+        .deleted("Job/a", 4, &phase("x"))
+        .added("Job/b", 5, &phase("x"))
+        .added("Job/b", 6, &phase("x"));
+    let operator = Operator::Versions { at_most, claim: matches(jobs(), &phase("x")) };
+    assert_eq!(judged(&assertion(operator), &history), expected);
+}
+
+#[test]
+fn versions_of_nothing_prove_nothing() {
+    let operator = Operator::Versions { at_most: 1, claim: matches(jobs(), &phase("x")) };
+    assert_eq!(judged(&assertion(operator), &run(&[])), Judgement::NotYet);
+}
+
+fn requests(verbs: &[&str], resource: &str) -> Target {
+    Target::Requests {
+        verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        resource: Some(resource.to_owned()),
+        name: None,
+    }
+}
+
+fn asked() -> History {
+    History::default()
+        .request("1", &json!({"verb": "patch", "resource": "jobs", "code": 200}))
+        .request("2", &json!({"verb": "patch", "resource": "jobs", "subresource": "status", "code": 403}))
+        .request("3", &json!({"verb": "watch", "resource": "jobs", "code": 200}))
+        .request("3", &json!({"verb": "watch", "resource": "jobs", "code": 200}))
+}
+
+#[rstest]
+#[case::verb(requests(&["patch"], "jobs"), 1)]
+#[case::subresource(requests(&["patch"], "jobs/status"), 1)]
+#[case::several_verbs(requests(&["patch", "watch"], "jobs"), 2)]
+#[case::any_verb(requests(&[], "jobs"), 2)]
+#[case::another_verb(requests(&["delete"], "jobs"), 0)]
+#[case::another_resource(requests(&[], "pods"), 0)]
+fn each_request_is_one_object(#[case] target: Target, #[case] count: usize) {
+    let operator = Operator::Exactly { count, claim: matches(target, &json!({})) };
+    assert_eq!(judged(&assertion(operator), &asked()), Judgement::Holds);
+}
+
+#[test]
+fn requests_are_judged_by_their_content() {
+    let refused = |resource: &str| {
+        let claim = matches(requests(&[], resource), &json!({"code": 403}));
+        judged(&assertion(Operator::Never(claim)), &asked())
+    };
+    assert_eq!(refused("jobs"), Judgement::Holds);
+    assert_eq!(refused("jobs/status"), Judgement::Violated);
+}

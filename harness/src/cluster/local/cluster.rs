@@ -8,7 +8,7 @@ use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedC
 use super::certificates::{self, Certificates};
 use super::ports::{self, Ports};
 use super::state::State;
-use super::{flags, log};
+use super::{audit, flags, log};
 use crate::cluster::info::{Backend, ClusterInfo};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Supervisor};
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
@@ -75,8 +75,9 @@ async fn start_once(
     let certificates = certificates::make(state.path("").as_path())?;
     let kubeconfig = state.path("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
-    let apiserver =
-        launch.run("kube-apiserver", &binaries.apiserver, flags::apiserver(&certificates, ports)).await?;
+    let mut arguments = flags::apiserver(&certificates, ports);
+    arguments.extend(audit::flags(&state.path(""))?);
+    let apiserver = launch.run("kube-apiserver", &binaries.apiserver, arguments).await?;
     let client = client::connect(&kubeconfig).await?;
     events.progress(PHASE, "waiting for the API server");
     tokio::select! {

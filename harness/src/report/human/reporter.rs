@@ -56,7 +56,7 @@ impl<W: Write> Human<W> {
             }
             Event::RunStarted(info) => self.run_started(info),
             Event::CaseFinished(result) => self.case_finished(result, run),
-            Event::NothingSelected | Event::CaseStarted { .. } | Event::RunFinished { .. } => {}
+            Event::NothingToRun { .. } | Event::CaseStarted { .. } | Event::RunFinished { .. } => {}
         }
         if matches!(event, Event::RunStarted(_) | Event::CaseStarted { .. } | Event::CaseFinished(_))
             && let Some(live) = &mut self.live

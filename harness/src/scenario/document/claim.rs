@@ -1,0 +1,116 @@
+//! Claims as they are written.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::OwnedDocument;
+use crate::yaml::{Located, Node};
+
+/// What is said about which objects. Exactly one of `object`, `job`, `configMap`, `pod`, `resource`,
+/// `request`, `log` and `rendered` names the objects; all given conditions have to hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClaimDocument {
+    /// The object known by this alias.
+    #[serde(default)]
+    pub object: Option<Located<String>>,
+    /// Jobs.
+    #[serde(default)]
+    pub job: Option<OwnedDocument>,
+    /// `ConfigMap`s.
+    #[serde(default)]
+    pub config_map: Option<OwnedDocument>,
+    /// Pods.
+    #[serde(default)]
+    pub pod: Option<OwnedDocument>,
+    /// Objects of any kind.
+    #[serde(default)]
+    pub resource: Option<ResourceDocument>,
+    /// Requests of the controller to the API server.
+    #[serde(default)]
+    pub request: Option<RequestDocument>,
+    /// Lines of the controller's log, each a text.
+    #[serde(default)]
+    pub log: Option<LogDocument>,
+    /// Objects of a rendering.
+    #[serde(default)]
+    pub rendered: Option<RenderedDocument>,
+    /// `false`: no such object is there.
+    #[serde(default)]
+    pub exists: Option<bool>,
+    /// A part of the object; lists of named entries match by name; `$absent` and other operators are
+    /// described in the scenario reference.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub matches: Option<Node>,
+    /// The file that holds the whole expected object, relative to the scenario's file.
+    #[serde(default)]
+    pub golden: Option<Located<String>>,
+    /// A CEL expression over `self`, `case`, `namespace` and `objects`.
+    #[serde(default)]
+    pub cel: Option<Located<String>>,
+    /// For `eventually`: how long to wait; 5 s unless told.
+    #[serde(default)]
+    pub within: Option<Located<String>>,
+    /// For `exactly` and `atMost`: how many objects.
+    #[serde(default)]
+    pub count: Option<Located<usize>>,
+    /// For `versions`: how many versions of one object.
+    #[serde(default)]
+    pub at_most: Option<Located<usize>>,
+}
+
+/// Requests of the controller to the API server, from the audit log. Needs `requires: [audit]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RequestDocument {
+    /// Only these verbs, for example `create` or `patch`.
+    #[serde(default)]
+    pub verbs: Vec<String>,
+    /// Only requests for this resource, for example `jobs` or `agentruns/status`.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// Only requests for the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Lines of the controller's log. A shared controller's lines are those that name the case's namespace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LogDocument {}
+
+/// Objects of any kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ResourceDocument {
+    /// `apiVersion` of the objects.
+    pub api_version: String,
+    /// `kind` of the objects.
+    pub kind: String,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Only objects with these labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Only objects that belong to the object of this alias.
+    #[serde(default)]
+    pub of: Option<Located<String>>,
+}
+
+/// Objects of a rendering.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RenderedDocument {
+    /// The name of the `render` step; `chart` unless told.
+    #[serde(default)]
+    pub of: Option<Located<String>>,
+    /// `kind` of the objects.
+    pub kind: String,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+}

@@ -17,12 +17,15 @@ use std::time::{Duration, Instant};
 
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::provision::{self, KubernetesBinaries};
-use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, start};
+use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, local, start};
 use hallmark::event::EventSink;
+use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::await_condition;
+use kube::{Client, Config};
 
 const HALLMARK: &str = env!("CARGO_BIN_EXE_hallmark");
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -80,6 +83,58 @@ async fn a_local_cluster_starts_acts_and_stops_without_a_trace() {
     cluster.stop().await.unwrap();
     assert_eq!(processes_of(&folder), Vec::<String>::new());
     assert!(!folder.exists());
+}
+
+/// A client that is the default `ServiceAccount` of a namespace.
+async fn as_service_account(admin: &Client, kubeconfig: &Path, namespace: &str) -> Client {
+    let accounts: Api<ServiceAccount> = Api::namespaced(admin.clone(), namespace);
+    let exists = await_condition(accounts.clone(), "default", |seen: Option<&ServiceAccount>| seen.is_some());
+    tokio::time::timeout(DEADLINE, exists).await.unwrap().unwrap();
+    let wanted = TokenRequest::default();
+    let token = accounts.create_token_request("default", &PostParams::default(), &wanted).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    config.auth_info = AuthInfo { token: Some(token.status.unwrap().token.into()), ..AuthInfo::default() };
+    Client::try_from(config).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_api_server_comes_back_with_its_data_and_its_audit_log() {
+    let (events, _reports) = EventSink::channel();
+    let spec = ClusterSpec { supervisor: Supervisor::at(HALLMARK), ..ClusterSpec::default() };
+    let mut cluster = local::start(&spec, &events).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig_path()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let admin = Client::try_from(config).unwrap();
+    let account = as_service_account(&admin, cluster.kubeconfig_path(), "default").await;
+    let ask = async |name| {
+        let answer = Api::<ServiceAccount>::default_namespaced(account.clone()).get(name).await;
+        assert!(matches!(answer, Err(kube::Error::Api(status)) if status.is_forbidden()));
+    };
+
+    ask("before").await;
+    let namespaces: Api<Namespace> = Api::all(admin);
+    let metadata = ObjectMeta { name: Some("kept".to_owned()), ..ObjectMeta::default() };
+    let namespace = Namespace { metadata, ..Namespace::default() };
+    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+    cluster.kill_apiserver().await;
+    cluster.start_apiserver().await.unwrap();
+    namespaces.get("kept").await.unwrap();
+    ask("after").await;
+
+    let log = fs::read_to_string(cluster.audit_log().unwrap()).unwrap();
+    let asked: Vec<(String, String)> = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|event| {
+            let text = |path: &str| event.pointer(path).unwrap().as_str().unwrap().to_owned();
+            (text("/user/username"), text("/objectRef/name"))
+        })
+        .collect();
+    let expected =
+        ["before", "after"].map(|name| ("system:serviceaccount:default:default".to_owned(), name.to_owned()));
+    assert_eq!(asked, expected);
+    cluster.stop().await;
 }
 
 /// A process that owns a cluster, with a cache of its own.

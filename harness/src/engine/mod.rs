@@ -33,4 +33,5 @@ mod wait;
 pub(crate) use case::chain;
 pub use error::EngineError;
 pub use plan::{Abilities, Plan, Release};
+pub use played::PlayedJobs;
 pub use run::{Request, run};

@@ -4,6 +4,7 @@
 //! controller then only backs off, and a scenario writes the end of the Job itself. Pods of the subject in
 //! the same namespace are not touched, which is why this is a policy and not a quota of zero pods.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::admissionregistration::v1::{
@@ -27,14 +28,15 @@ pub(super) const PLAYED: &str = "played";
 const ACTIVE: Duration = Duration::from_secs(30);
 
 /// The policy of one run; it is of the cluster and has to be removed from clusters that live on.
-pub(super) struct PlayedJobs {
+pub struct PlayedJobs {
     client: Client,
     name: String,
+    run_id: String,
 }
 
 impl PlayedJobs {
     /// Installs the policy and waits until it is in force, shown by a pod that is refused.
-    pub(super) async fn install(client: &Client, run_id: &str) -> Result<Self, EngineError> {
+    pub async fn install(client: &Client, run_id: &str) -> Result<Self, EngineError> {
         let name = format!("hallmark-played-jobs-{run_id}");
         let labels = json!({super::cleanup::RUN_LABEL: run_id});
         let policy = json!({
@@ -62,19 +64,24 @@ impl PlayedJobs {
         });
         apply::<ValidatingAdmissionPolicy>(client, &name, &policy).await?;
         apply::<ValidatingAdmissionPolicyBinding>(client, &name, &binding).await?;
-        let played = Self { client: client.clone(), name };
-        played.wait_until_active(run_id).await?;
+        let played = Self { client: client.clone(), name, run_id: run_id.to_owned() };
+        played.wait_until_active().await?;
         Ok(played)
     }
 
+    /// The labels of namespaces in which it is in force.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        [(LABEL, PLAYED), (super::cleanup::RUN_LABEL, self.run_id.as_str())]
+            .map(|(label, value)| (label.to_owned(), value.to_owned()))
+            .into()
+    }
+
     /// Tries, without creating anything, to make a pod of a Job until that is refused.
-    async fn wait_until_active(&self, run_id: &str) -> Result<(), EngineError> {
+    async fn wait_until_active(&self) -> Result<(), EngineError> {
         let refused = |action| move |source| EngineError::PlayedJobs { action, source: Box::new(source) };
-        let probe = format!("hallmark-probe-{run_id}");
+        let probe = format!("hallmark-probe-{}", self.run_id);
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let namespace: Namespace = decode(json!({"metadata": {
-            "name": probe, "labels": {LABEL: PLAYED, super::cleanup::RUN_LABEL: run_id},
-        }}));
+        let namespace: Namespace = decode(json!({"metadata": {"name": probe, "labels": self.labels()}}));
         namespaces
             .create(&PostParams::default(), &namespace)
             .await
@@ -106,7 +113,7 @@ impl PlayedJobs {
     }
 
     /// Removes the policy.
-    pub(super) async fn remove(&self) {
+    pub async fn remove(&self) {
         let parameters = DeleteParams::default();
         let policies: Api<ValidatingAdmissionPolicy> = Api::all(self.client.clone());
         let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(self.client.clone());

@@ -46,6 +46,19 @@ pub(super) struct Processes {
     instances: Vec<Instance>,
 }
 
+/// A container of the subject that runs as a process of this host.
+#[derive(Debug, Clone)]
+pub struct SubjectProcess {
+    /// Name of its pod, as the downward API tells it.
+    pub pod: String,
+    /// Name of the container.
+    pub container: String,
+    /// Process id.
+    pub id: u32,
+    /// Where its container ports are reached.
+    pub endpoints: BTreeMap<u16, Endpoint>,
+}
+
 /// One process.
 #[derive(Debug)]
 struct Instance {
@@ -53,6 +66,8 @@ struct Instance {
     name: String,
     /// Name of its pod.
     pod: String,
+    /// Name of its container.
+    container: String,
     /// Whether its end is wanted.
     wanted: Wanted,
     supervised: Supervised,
@@ -147,6 +162,17 @@ impl Processes {
     /// Where container port `port` is reached, in each container that declares it.
     pub(super) fn endpoints(&self, port: u16) -> Vec<Endpoint> {
         self.instances.iter().filter_map(|instance| instance.endpoints.get(&port).cloned()).collect()
+    }
+
+    /// The processes as they were started.
+    pub(super) fn list(&self) -> Vec<SubjectProcess> {
+        let described = |instance: &Instance| SubjectProcess {
+            pod: instance.pod.clone(),
+            container: instance.container.clone(),
+            id: instance.supervised.id(),
+            endpoints: instance.endpoints.clone(),
+        };
+        self.instances.iter().map(described).collect()
     }
 
     /// The processes in words for people.
@@ -286,6 +312,7 @@ async fn spawn(
     Ok(Instance {
         name,
         pod: pod.name,
+        container: container.name.clone(),
         wanted,
         supervised,
         endpoints,

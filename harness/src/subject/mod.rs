@@ -42,5 +42,6 @@ pub use error::SubjectError;
 pub use exits::UnexpectedExit;
 pub use helm::{Helm, HelmError, HelmRelease};
 pub use implementation::Implementation;
+pub use local::SubjectProcess;
 pub use ports::PortPool;
 pub use running::Subject;

@@ -14,7 +14,7 @@ use super::error::SubjectError;
 use super::exits::{Exits, UnexpectedExit};
 use super::install::{deployments, install};
 use super::lease;
-use super::local::Processes;
+use super::local::{Processes, SubjectProcess};
 use super::pods::Pods;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
@@ -214,6 +214,15 @@ impl Subject {
             None => Vec::new(),
             Some(Running::Processes(processes)) => processes.endpoints(port),
             Some(Running::Pods(pods)) => pods.endpoints(port),
+        }
+    }
+
+    /// Its processes on this host, in the order of Deployments, replicas and containers; none while it is
+    /// down, and none on clusters where it runs in pods.
+    pub async fn processes(&self) -> Vec<SubjectProcess> {
+        match &self.state.lock().await.running {
+            Some(Running::Processes(processes)) => processes.list(),
+            None | Some(Running::Pods(_)) => Vec::new(),
         }
     }
 

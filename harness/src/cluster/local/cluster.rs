@@ -32,8 +32,18 @@ pub struct LocalCluster {
     controller_manager: Running,
     apiserver: Running,
     etcd: Running,
+    supervisor: Supervisor,
+    /// How the API server is started again.
+    apiserver_command: Command,
     /// Last, so that the folder goes after the processes that write into it.
-    _state: State,
+    state: State,
+}
+
+/// A program and its arguments.
+#[derive(Debug)]
+struct Command {
+    component: Component,
+    flags: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -75,9 +85,10 @@ async fn start_once(
     let certificates = certificates::make(state.path("").as_path())?;
     let kubeconfig = state.path("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
-    let mut arguments = flags::apiserver(&certificates, ports);
-    arguments.extend(audit::flags(&state.path(""))?);
-    let apiserver = launch.run("kube-apiserver", &binaries.apiserver, arguments).await?;
+    let mut flags = flags::apiserver(&certificates, ports);
+    flags.extend(audit::flags(&state.path(""))?);
+    let apiserver_command = Command { component: binaries.apiserver.clone(), flags };
+    let apiserver = launch.apiserver(&apiserver_command).await?;
     let client = client::connect(&kubeconfig).await?;
     events.progress(PHASE, "waiting for the API server");
     tokio::select! {
@@ -107,7 +118,16 @@ async fn start_once(
         node: false,
         disposable: true,
     };
-    Ok(LocalCluster { info, kubeconfig, controller_manager, apiserver, etcd, _state: state })
+    Ok(LocalCluster {
+        info,
+        kubeconfig,
+        controller_manager,
+        apiserver,
+        etcd,
+        supervisor: supervisor.clone(),
+        apiserver_command,
+        state,
+    })
 }
 
 struct Launch<'a> {
@@ -116,6 +136,10 @@ struct Launch<'a> {
 }
 
 impl Launch<'_> {
+    async fn apiserver(&self, command: &Command) -> Result<Running, ClusterError> {
+        self.run("kube-apiserver", &command.component, command.flags.clone()).await
+    }
+
     async fn run(
         &self,
         name: &'static str,
@@ -161,6 +185,31 @@ impl LocalCluster {
             ended = self.controller_manager.ended() => ended,
         };
         ended.to_string()
+    }
+
+    /// The API server's log of requests as far as it is written: one JSON object of kind `Event` in
+    /// `audit.k8s.io/v1` per line.
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        audit::log_beside(&self.kubeconfig)
+    }
+
+    /// Kills the API server and waits until it is gone; its data stays in etcd. [`LocalCluster::lost`]
+    /// cannot tell this from an accident.
+    pub async fn kill_apiserver(&mut self) {
+        self.apiserver.process.kill();
+        self.apiserver.process.wait().await;
+    }
+
+    /// Starts the API server again after [`LocalCluster::kill_apiserver`], at the same address, and waits
+    /// until it is ready.
+    pub async fn start_apiserver(&mut self) -> Result<(), ClusterError> {
+        let launch = Launch { supervisor: &self.supervisor, state: &self.state };
+        self.apiserver = launch.apiserver(&self.apiserver_command).await?;
+        let client = client::connect(&self.kubeconfig).await?;
+        tokio::select! {
+            ready = client::wait_ready(&client, READY) => ready,
+            ended = self.apiserver.ended() => Err(ended),
+        }
     }
 
     /// Ends all processes and removes the folder. Bounded by the ten seconds that a kill may take.

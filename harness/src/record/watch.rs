@@ -20,6 +20,8 @@ use super::log::Record;
 
 /// How long the first list of every kind may take.
 const FIRST_LIST: Duration = Duration::from_secs(30);
+/// Pause after an interruption.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A kind to be watched.
 pub type Watched = ApiResource;
@@ -113,6 +115,10 @@ impl Follower {
                 Some(Err(error)) => {
                     tracing::debug!(kind = %self.kind.kind, %error, "watch interrupted");
                     self.gap(&error.to_string());
+                    // The watch begins anew when it is polled again, also while nothing answers.
+                    if cancel.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+                        return;
+                    }
                 }
                 None => return,
             }

@@ -1,0 +1,132 @@
+//! What the controller promises about time, load and accidents, shown on a local cluster with real
+//! processes: limits over restarts, steady state, loss of the leader, loss of the API server, missing CRDs.
+//!
+//! Scenarios say what a run leads to; these tests look at what no scenario can say: every instant of a
+//! recorded history, everything that was asked of the API server, and which process asked it.
+//!
+//! ```text
+//! tests ──┬─ share one cluster, each with an installed controller and namespaces of its own
+//!         └─ or start a cluster of their own, because they disturb all of it
+//! ```
+//!
+//! The first run on a machine builds the Kubernetes binaries, which takes minutes.
+
+mod accident;
+mod follower;
+mod health;
+mod history;
+mod leader;
+mod limits;
+mod quiet;
+#[expect(dead_code, reason = "the tests and the bench each use a part of it")]
+#[path = "../support/mod.rs"]
+mod support;
+mod wait;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+use hallmark::record::WatchHub;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+use support::testbed::{LOGS, Testbed};
+
+/// A claim and its proof.
+struct Test {
+    name: &'static str,
+    proof: fn(Arc<Shared>) -> LocalBoxFuture<'static, Result<()>>,
+}
+
+/// The longest first: they run at the same time as far as the machine has cores.
+const TESTS: [Test; 6] = [
+    Test {
+        name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
+        proof: |shared| Box::pin(quiet::finished_runs_cause_no_write(shared)),
+    },
+    Test {
+        name: "lim_01_lim_03_lim_05_one_run_at_a_time_in_creation_order_over_three_kills",
+        proof: |shared| Box::pin(limits::one_at_a_time(shared)),
+    },
+    Test {
+        name: "lim_01_lim_03_lim_05_five_runs_at_a_time_in_creation_order_over_three_kills",
+        proof: |shared| Box::pin(limits::five_at_a_time(shared)),
+    },
+    Test {
+        name: "lc_19_the_other_replica_takes_over_from_a_killed_leader_and_they_never_act_at_once",
+        proof: |shared| Box::pin(leader::the_other_replica_takes_over(shared)),
+    },
+    Test {
+        name: "lc_18_a_killed_api_server_costs_no_result_and_doubles_no_job",
+        proof: |_| Box::pin(accident::a_killed_api_server_costs_nothing()),
+    },
+    Test {
+        name: "hl_01_readiness_follows_the_crds_without_a_restart",
+        proof: |_| Box::pin(health::readiness_follows_the_crds()),
+    },
+];
+
+/// No test may take longer, apart from a quiet time that somebody asked for.
+const LONGEST: Duration = Duration::from_mins(5);
+
+fn main() -> ExitCode {
+    if let Some(exit) = support::supervise_if_asked() {
+        return exit;
+    }
+    support::install_tls_provider();
+    let arguments = Arguments::from_args();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => Arc::new(runtime),
+        Err(error) => {
+            let trial = Trial::test("runtime", move || Err(Failed::from(error)));
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
+    };
+    let shared = Arc::new(Shared::default());
+    let trial = |Test { name, proof }| {
+        let (runtime, shared) = (Arc::clone(&runtime), Arc::clone(&shared));
+        Trial::test(name, move || {
+            let proof = wait::within(LONGEST + quiet::duration(), "the whole test", proof(shared));
+            let failed = |error| format!("{error:?}\nthe logs of the controllers are in {LOGS}");
+            runtime.block_on(proof).map_err(|error| Failed::from(failed(error)))
+        })
+    };
+    let conclusion = libtest_mimic::run(&arguments, TESTS.map(trial).into());
+    runtime.block_on(shared.stop());
+    conclusion.exit_code()
+}
+
+/// The cluster that undisturbing tests share, started by the first one that needs it.
+#[derive(Default)]
+struct Shared(Mutex<Option<Bed>>);
+
+/// A cluster with the chart's CRDs and watches on runs and Jobs.
+#[derive(Clone)]
+struct Bed {
+    testbed: Arc<Testbed>,
+    watches: Arc<WatchHub>,
+}
+
+impl Shared {
+    async fn bed(&self) -> Result<Bed> {
+        let mut bed = self.0.lock().await;
+        if let Some(bed) = &*bed {
+            return Ok(bed.clone());
+        }
+        let testbed = Testbed::start().await?;
+        testbed.install_crds().await?;
+        let watches = Arc::new(follower::watch(testbed.client()).await?);
+        Ok(bed.insert(Bed { testbed: Arc::new(testbed), watches }).clone())
+    }
+
+    async fn stop(&self) {
+        let bed = self.0.lock().await.take();
+        if let Some(Ok(testbed)) = bed.map(|bed| Arc::try_unwrap(bed.testbed)) {
+            testbed.stop().await;
+        }
+    }
+}

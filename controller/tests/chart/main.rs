@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests, too")]
 
+mod crds;
 mod documents;
 mod environment;
 mod readme;

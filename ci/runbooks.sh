@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
+# cluster without nodes. What needs a running pod is named and not executed.
+#
+# usage: ci/runbooks.sh HALLMARK-BINARY
+# HELM, KUBECTL   programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
+set -euo pipefail
+
+(($# == 1)) || {
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
+    exit 2
+}
+hallmark=$(realpath "$1")
+cd "$(dirname "$0")/.."
+
+namespace=agents
+documents=(charts/agents/README.md charts/agents/docs/runbooks/*.md)
+# There is no kubelet: nothing becomes ready, logs or answers.
+needs_pod=' rollout status | wait | logs | get --raw '
+kinds=agentruns,agents.agents.proompteng.ai,agentproviders,implementationspecs
+
+work=$(mktemp -d)
+trap finish EXIT
+
+# The cluster's state is kept in a cache of its own, so that a cluster the user keeps is left alone.
+finish() {
+    HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster down || true
+    rm -rf "$work"
+}
+
+fail() {
+    echo "runbooks.sh: $*" >&2
+    exit 1
+}
+
+# build FOLDER PACKAGE OUTPUT
+build() {
+    (cd "ci/cluster/$1" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$3" "$2")
+}
+
+programs() {
+    mkdir "$work/bin"
+    if [[ -n ${HELM:-} ]]; then ln -s "$(realpath "$HELM")" "$work/bin/helm"; else build helm helm.sh/helm/v4/cmd/helm "$work/bin/helm"; fi
+    if [[ -n ${KUBECTL:-} ]]; then ln -s "$(realpath "$KUBECTL")" "$work/bin/kubectl"; else build kubectl . "$work/bin/kubectl"; fi
+    export PATH=$work/bin:$PATH
+    export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
+}
+
+cluster() {
+    local cache=${HALLMARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hallmark}
+    mkdir "$work/cache"
+    ln -s "$cache/bin" "$work/cache/bin"
+    KUBECONFIG=$(HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster up --cluster local)
+    export KUBECONFIG
+}
+
+# commands DOCUMENT prints the lines of its console blocks.
+commands() {
+    awk '/^```console$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$1"
+}
+
+# What the documents take for given: a release, and one object of each kind they name.
+setup() {
+    kubectl apply --server-side --force-conflicts -f charts/agents/crds/
+    kubectl wait --for=condition=Established --timeout=60s customresourcedefinitions --all
+    helm install agents charts/agents --namespace "$namespace" --create-namespace
+    local example
+    for example in agentprovider agent implementationspec agentrun-job; do
+        kubectl --namespace "$namespace" apply -f "charts/agents/examples/$example.yaml"
+    done
+}
+
+teardown() {
+    helm uninstall agents --namespace "$namespace" --ignore-not-found --wait
+    kubectl --namespace "$namespace" delete "$kinds" --all
+}
+
+# execute DOCUMENT
+execute() {
+    local command executed=0 passed_over=0
+    # The README begins with the installation itself.
+    [[ $1 == */README.md ]] || setup >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be set up"; }
+    while IFS= read -r command; do
+        if [[ $command =~ $needs_pod ]]; then
+            echo "    needs a pod: $command"
+            passed_over=$((passed_over + 1))
+            continue
+        fi
+        bash -euo pipefail -c "$command" </dev/null >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: $command"; }
+        executed=$((executed + 1))
+    done < <(commands "$1")
+    ((executed > 0)) || fail "$1: holds no command"
+    teardown >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be cleaned up"; }
+    echo "$1: executed $executed commands, $passed_over need a pod"
+}
+
+programs
+cluster
+for document in "${documents[@]}"; do
+    execute "$document"
+done

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Validates the chart without a cluster: generated files are current, and every values file is linted and
+# rendered to the same objects by Helm 3 and Helm 4.
+#
+# usage: ci/validate.sh
+# HELM3, HELM4   programs to use; built from ci/cluster/helm3 and ci/cluster/helm otherwise
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+chart=charts/agents
+# For .Capabilities, the same in both: what a release assumes by itself is that of its own libraries.
+kubernetes=v1.35.0
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "validate.sh: $*" >&2
+    exit 1
+}
+
+# build_helm FOLDER PACKAGE OUTPUT
+build_helm() {
+    (cd "ci/cluster/$1" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$3" "$2")
+}
+
+# The definitions are made from the API types, the tables of the README from values.yaml. The tests of the
+# chart's documents also bound the size of each definition.
+generated_files() {
+    cargo run --quiet --package agents-controller --bin agents-controller -- crds --check --out "$chart/crds"
+    cargo test --quiet --package agents-controller --test chart
+}
+
+# objects HELM OPTION... prints what the release would have; the releases differ in blank lines only.
+objects() {
+    local helm=$1
+    shift
+    "$helm" template agents "$chart" --namespace agents --kube-version "$kubernetes" --include-crds "$@" >"$work/rendered"
+    grep -v '^$' "$work/rendered"
+}
+
+# compare TITLE OPTION...
+compare() {
+    local title=$1
+    shift
+    objects "$helm3" "$@" >"$work/3.yaml"
+    objects "$helm4" "$@" >"$work/4.yaml"
+    diff -u --label "Helm 3" --label "Helm 4" "$work/3.yaml" "$work/4.yaml" || fail "$title: Helm 3 and Helm 4 render different objects"
+    echo "$title: $(grep -c '^kind: ' "$work/4.yaml") objects, the same with Helm 3 and Helm 4"
+}
+
+generated_files
+
+helm3=${HELM3:-$work/helm3} helm4=${HELM4:-$work/helm4}
+[[ -n ${HELM3:-} ]] || build_helm helm3 helm.sh/helm/v3/cmd/helm "$helm3"
+[[ -n ${HELM4:-} ]] || build_helm helm helm.sh/helm/v4/cmd/helm "$helm4"
+
+for values in "$chart"/values*.yaml "$chart"/ci/*-values.yaml; do
+    for helm in "$helm3" "$helm4"; do
+        "$helm" lint --strict --quiet --kube-version "$kubernetes" "$chart" --values "$values"
+    done
+    compare "$values" --values "$values"
+    compare "$values in two Deployments" --values "$values" --set controllers.enabled=true
+done

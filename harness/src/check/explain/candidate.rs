@@ -120,7 +120,9 @@ fn since(path: &Path, version: &State<'_>, selection: &Selection<'_>) -> Option<
         .rev()
         .filter(|other| other.uid == version.uid && other.resource_version <= version.resource_version)
         .take_while(unchanged)
-        .last()?;
+        .last()
+        // What has no versions has its value since it is there.
+        .filter(|first| first.resource_version > 0)?;
     Some(Since {
         at: first.entry?.at,
         resource_version: first.resource_version,

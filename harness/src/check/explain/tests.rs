@@ -184,7 +184,12 @@ fn at_most_names_those_that_were_there_together() {
         &phase("y"),
     );
     let operator = Operator::AtMost { count: 1, claim: matches(jobs(), &phase("x")) };
-    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @r#"
+    atMost 1 Job: status.phase = "x"
+    Job ns/b
+    2 objects at the same time instead of at most 1, first at resource version 2, +0.100 s: Job ns/a, Job ns/b
+    (the whole value): not together with 1 others / there since 2 by nobody
+    "#);
 }
 
 #[test]
@@ -195,14 +200,24 @@ fn creation_order_names_the_overtaken_and_the_overtaker() {
     };
     let history = History::default().added("Job/young", 1, &created(2)).added("Job/old", 2, &created(1));
     let operator = Operator::InCreationOrder(matches(jobs(), &phase("x")));
-    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @r#"
+    inCreationOrder Job: status.phase = "x"
+    Job ns/young
+    Job ns/young, created 2026-01-01T00:00:02Z, came first, at resource version 1, +0.000 s; Job ns/old, created 2026-01-01T00:00:01Z, only at resource version 2, +0.100 s
+    (the whole value): not before Job ns/old / before it since 1 by nobody
+    "#);
 }
 
 #[test]
 fn versions_tell_when_there_was_one_too_many() {
     let history = History::default().added("Job/a", 1, &phase("x")).modified("Job/a", 2, &phase("x"));
     let operator = Operator::Versions { at_most: 1, claim: matches(jobs(), &phase("x")) };
-    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @"");
+    insta::assert_snapshot!(text(&explained(&assertion(operator), &history)), @r#"
+    at most 1 version of Job: status.phase = "x"
+    Job ns/a
+    2 versions instead of at most 1; the first one too many came at resource version 2, +0.100 s
+    (the whole value): absent / there since 1 by nobody
+    "#);
 }
 
 #[test]
@@ -213,5 +228,10 @@ fn a_forbidden_request_is_named() {
     );
     let target = Target::Requests { verbs: vec!["delete".into()], resource: None, name: None };
     let failure = explained(&assertion(Operator::Never(matches(target, &json!({"code": 403})))), &history);
-    insta::assert_snapshot!(text(&failure), @"");
+    insta::assert_snapshot!(text(&failure), @r#"
+    never delete request: code = 403
+    delete jobs other/a
+    it was so at +0.000 s
+    code: never 403 / 403
+    "#);
 }

@@ -15,7 +15,7 @@ fn names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Names that PostgreSQL's clients and the platform have given.
+/// Names that clients of `PostgreSQL` and the platform have given.
 fn is_foreign(word: &str) -> bool {
     ["DATABASE_URL", "PGSSLROOTCERT", "PORT"].contains(&word)
 }

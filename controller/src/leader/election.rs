@@ -30,7 +30,7 @@ pub struct Election {
     me: String,
     terms: Terms,
     leadership: Leadership,
-    /// Told about every answer of the API server about the Lease.
+    /// Told about every answer that says how the Lease stands.
     contact: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -206,7 +206,13 @@ impl Election {
         deadline: Duration,
     ) -> Result<T, AttemptError> {
         let answer = timeout(deadline, request).await.map_err(|_| self.late(deadline))?;
-        if matches!(answer, Ok(_) | Err(kube::Error::Api(_))) {
+        let says_something = match &answer {
+            Ok(_) => true,
+            // Not there, or not what it was: both tell how it stands.
+            Err(kube::Error::Api(status)) => matches!(status.code, 404 | 409),
+            Err(_) => false,
+        };
+        if says_something {
             (self.contact)();
         }
         answer.map_err(|source| self.failed(source))
@@ -374,6 +380,23 @@ mod tests {
         }
         until_leading(&leadership, false, TERMS.retry + SLACK).await;
         assert_eq!(server.holder().as_deref(), Some("thief"));
+    }
+
+    /// [HL-02] What readiness of a standby hangs on.
+    #[tokio::test]
+    async fn only_an_answer_about_the_lease_counts_as_contact() {
+        let (server, contacts) = (Server::default(), Arc::new(Mutex::new(0)));
+        let (name, namespace) = ("lease".to_owned(), "ns".to_owned());
+        let settings = LeaderElection { name, namespace, pod: None, terms: TERMS };
+        let count = Arc::clone(&contacts);
+        let contact = move || *count.lock().unwrap() += 1;
+        let me = "me".to_owned();
+        let election = Election::new(server.client(), &settings, me, Leadership::contested(), contact);
+        assert!(election.read().await.is_ok_and(|lease| lease.is_none()));
+        assert_eq!(*contacts.lock().unwrap(), 1);
+        *server.dead.lock().unwrap() = true;
+        assert!(election.read().await.is_err());
+        assert_eq!(*contacts.lock().unwrap(), 1);
     }
 
     #[test]

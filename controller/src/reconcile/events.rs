@@ -58,8 +58,8 @@ pub(super) fn events(client: Client, metrics: &Arc<Metrics>) -> (Events, Publish
 impl Events {
     /// Tells what the step from the run's status to this one means.
     pub(super) fn tell(&self, run: &AgentRun, after: &AgentRunStatus) {
-        let before = run.status.clone().unwrap_or_default();
-        for told in between(&before, after) {
+        let none = AgentRunStatus::default();
+        for told in between(run.status.as_ref().unwrap_or(&none), after) {
             if self.queue.try_send((event(told), run.object_ref(&()))).is_err() {
                 self.metrics.event("dropped");
             }

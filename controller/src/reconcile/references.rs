@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::future::{OptionFuture, try_join_all};
+use futures::future::try_join_all;
 use futures::try_join;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ListParams;
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Resource, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::api::{Agent, AgentRun, Memory, SystemPromptRef};
@@ -105,18 +106,26 @@ async fn memory(run: &AgentRun, agent: Option<&Agent>, context: &Context) -> Res
     if let Some(name) = validate::names::memory(run, agent) {
         return cached(run, Some(name), cache, context).await;
     }
-    let in_namespace = |memory: &Arc<Memory>| memory.namespace() == run.namespace();
+    default_memory(cache, &context.api(run), run.namespace().as_deref()).await
+}
+
+async fn default_memory(
+    cache: &Store<Memory>,
+    api: &Api<DeserializeGuard<Memory>>,
+    namespace: Option<&str>,
+) -> Result<Option<Memory>, Error> {
+    let in_namespace = |memory: &Arc<Memory>| memory.metadata.namespace.as_deref() == namespace;
     let cached = cache.state().into_iter().filter(in_namespace);
     if let Some(memory) = default_of(cached) {
         return Ok(Some(Arc::unwrap_or_clone(memory)));
     }
-    let memories = context.api::<Memory>(run).list(&ListParams::default()).await;
-    let memories = memories.map_err(|source| Error::ReadReference {
+    let memories = api.list(&ListParams::default()).await.map_err(|source| Error::ReadReference {
         kind: "Memory",
         name: "marked as default".to_owned(),
         source,
     })?;
-    Ok(default_of(memories.items))
+    // A Memory that cannot be read is nobody's default, and does not hide the others.
+    Ok(default_of(memories.items.into_iter().filter_map(|guard| guard.0.ok())))
 }
 
 fn default_of<M: Borrow<Memory>>(memories: impl IntoIterator<Item = M>) -> Option<M> {
@@ -181,10 +190,11 @@ async fn cached<K>(
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let key = name.map(|name| ObjectRef::new(name).within(&run.namespace().unwrap_or_default()));
-    match key.and_then(|key| cache.get(&key)) {
+    let Some(name) = name else { return Ok(None) };
+    let key = ObjectRef::new(name).within(&run.namespace().unwrap_or_default());
+    match cache.get(&key) {
         Some(object) => Ok(Some(Arc::unwrap_or_clone(object))),
-        None => named(run, name, context).await,
+        None => read_named(&context.api(run), name).await,
     }
 }
 
@@ -192,16 +202,83 @@ async fn named<K>(run: &AgentRun, name: Option<&str>, context: &Context) -> Resu
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let api = context.api::<K>(run);
-    let read: OptionFuture<_> = name
-        .map(|name| async move {
-            let kind = std::any::type_name::<K>().rsplit("::").next().unwrap_or_default();
-            api.get_opt(name).await.map_err(|source| Error::ReadReference {
-                kind,
-                name: name.to_owned(),
-                source,
-            })
+    match name {
+        Some(name) => read_named(&context.api(run), name).await,
+        None => Ok(None),
+    }
+}
+
+async fn read_named<K>(api: &Api<K>, name: &str) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    api.get_opt(name).await.map_err(|source| Error::ReadReference {
+        kind: std::any::type_name::<K>().rsplit("::").next().unwrap_or_default(),
+        name: name.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::{reflector, watcher::Event};
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::super::mock::api_server;
+    use super::*;
+
+    fn memory(name: &str, created: &str, default: bool) -> Value {
+        json!({
+            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "Memory",
+            "metadata": {"name": name, "namespace": "ns", "creationTimestamp": created},
+            "spec": {"type": "redis", "connection": {"secretRef": {"name": "s"}}, "default": default},
         })
-        .into();
-    Ok(read.await.transpose()?.flatten())
+    }
+
+    fn early(name: &str, default: bool) -> Value {
+        memory(name, "2026-01-01T00:00:00Z", default)
+    }
+
+    fn late(name: &str, default: bool) -> Value {
+        memory(name, "2026-01-02T00:00:00Z", default)
+    }
+
+    /// The default Memory by what is cached and what is served, and the number of requests for it.
+    async fn found(cached: Vec<Value>, served: Vec<Value>, namespace: &str) -> (Option<String>, usize) {
+        let (cache, mut writer) = reflector::store();
+        for memory in cached {
+            writer.apply_watcher_event(&Event::Apply(serde_json::from_value(memory).unwrap()));
+        }
+        let list = json!({
+            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "MemoryList", "metadata": {}, "items": served,
+        });
+        let (client, log) = api_server(move |_| (200, list.clone()));
+        let api = Api::namespaced(client, namespace);
+        let memory = default_memory(&cache, &api, Some(namespace)).await.unwrap();
+        let requests = log.lock().unwrap().len();
+        (memory.map(|memory| memory.name_any()), requests)
+    }
+
+    #[rstest]
+    #[case::cached(vec![early("a", true)], vec![], "ns", Some("a"), 0)]
+    #[case::the_oldest(vec![late("a", true), early("b", true)], vec![], "ns", Some("b"), 0)]
+    #[case::of_equal_age_the_first(vec![early("b", true), early("a", true)], vec![], "ns", Some("a"), 0)]
+    #[case::not_cached_yet(vec![early("a", false)], vec![early("a", false), late("b", true)], "ns", Some("b"), 1)]
+    #[case::none(vec![early("a", false)], vec![early("a", false)], "ns", None, 1)]
+    #[case::of_another_namespace(vec![early("a", true)], vec![], "other", None, 1)]
+    #[case::beside_an_unreadable_one(
+        vec![], vec![json!({"metadata": {"name": "broken"}, "spec": {"default": 7}}), late("b", true)],
+        "ns", Some("b"), 1
+    )]
+    #[tokio::test]
+    async fn the_default_memory_is_the_oldest_one_and_is_asked_for_only_when_none_is_cached(
+        #[case] cached: Vec<Value>,
+        #[case] served: Vec<Value>,
+        #[case] namespace: &str,
+        #[case] expected: Option<&str>,
+        #[case] requests: usize,
+    ) {
+        assert_eq!(found(cached, served, namespace).await, (expected.map(str::to_owned), requests));
+    }
 }

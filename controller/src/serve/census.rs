@@ -9,7 +9,7 @@ use kube::runtime::reflector::{Lookup, Store};
 use kube::{Resource, ResourceExt as _};
 use tokio::sync::watch;
 
-use crate::api::{Agent, AgentProvider, AgentRun, ImplementationSpec, JobView, Memory};
+use crate::api::{Agent, AgentProvider, AgentRun, AgentRunStatus, ImplementationSpec, JobView, Memory};
 use crate::decide::stage::Stage;
 use crate::decide::status::{phase, reason};
 
@@ -95,7 +95,8 @@ impl Census {
 
 impl Count {
     fn run(&mut self, run: &AgentRun, now: Timestamp) {
-        let status = run.status.clone().unwrap_or_default();
+        let none = AgentRunStatus::default();
+        let status = run.status.as_ref().unwrap_or(&none);
         let current = status.phase.as_deref().unwrap_or(phase::PENDING);
         let known = phase::ALL.into_iter().find(|known| *known == current).unwrap_or(phase::PENDING);
         *self.phases.entry(known).or_default() += 1;
@@ -127,9 +128,10 @@ impl Count {
     {
         let objects = cache.state().into_iter();
         let versions = objects.filter_map(|object| object.resource_version()?.parse::<u64>().ok());
-        let newest = versions.max().unwrap_or_default();
-        let known = self.revisions.entry(kind).or_default();
-        *known = newest.max(*known);
+        if let Some(newest) = versions.max() {
+            let known = self.revisions.entry(kind).or_default();
+            *known = newest.max(*known);
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Health {
         });
     }
 
-    /// The API server answered about the Lease.
+    /// The API server said how the Lease stands.
     pub fn contact(&self) {
         self.change(|state| state.last_contact = Some(Instant::now()));
     }

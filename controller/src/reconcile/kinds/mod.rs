@@ -99,7 +99,7 @@ fn run<K: Checked>(
 
 async fn reconcile<K: Checked>(object: Arc<K>, context: Arc<Context>) -> Result<Action, Infallible> {
     let span =
-        info_span!("verdict", kind = K::KIND, namespace = object.namespace(), name = object.name_any());
+        info_span!("verdict", kind = K::KIND, namespace = object.namespace(), object = object.name_any());
     Ok(observed(&*object, &context).instrument(span).await)
 }
 

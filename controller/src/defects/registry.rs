@@ -1,0 +1,184 @@
+//! The list of defects: name, the requirements that it breaks, and what goes wrong.
+
+macro_rules! registry {
+    ($($(#[doc = $summary:literal])+ $variant:ident = $name:literal [$($id:literal),+],)+) => {
+        /// A wrong decision that can be planted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Defect {
+            $($(#[doc = $summary])+ $variant,)+
+        }
+
+        impl Defect {
+            /// All defects.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Name in the environment variable.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The requirements that it breaks.
+            pub const fn requirements(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($id),+],)+ }
+            }
+
+            /// What goes wrong.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($summary),+),)+ }
+            }
+        }
+    };
+}
+
+registry! {
+    /// The runner default is passed over.
+    RunnerDefaultIgnored = "runner-default-ignored" ["IMG-01"],
+    /// The defaults beat the image of the run.
+    DefaultBeatsOwnImage = "default-beats-own-image" ["IMG-02"],
+    /// The secondary default is not looked at.
+    AgentImageIgnored = "agent-image-ignored" ["IMG-03", "IMG-04"],
+    /// A run without any image starts with some image.
+    MissingImageIsInvented = "missing-image-is-invented" ["IMG-05"],
+    /// The workload of a step has no say in its image.
+    StepImageIgnored = "step-image-ignored" ["IMG-07"],
+    /// The image policy only looks at images that runs name themselves.
+    PolicySkipsDefaultImage = "policy-skips-default-image" ["IMG-12"],
+    /// Without any setting a Job lives five minutes.
+    WrongTtlDefault = "wrong-ttl-default" ["TTL-01"],
+    /// The TTL of the environment is not honoured.
+    EnvironmentTtlIgnored = "environment-ttl-ignored" ["TTL-02"],
+    /// The TTL of the run is not honoured.
+    OwnTtlIgnored = "own-ttl-ignored" ["TTL-03"],
+    /// A short TTL stays short.
+    TtlWithoutMinimum = "ttl-without-minimum" ["TTL-04"],
+    /// A long TTL stays long.
+    TtlWithoutMaximum = "ttl-without-maximum" ["TTL-05"],
+    /// The shortest TTL is off by one.
+    TtlMinimumOffByOne = "ttl-minimum-off-by-one" ["TTL-06"],
+    /// The Job has its TTL from the beginning.
+    TtlAtCreation = "ttl-at-creation" ["TTL-07", "JOB-08"],
+    /// The TTL is written before the end of the run is on record.
+    TtlBeforeStatus = "ttl-before-status" ["TTL-08"],
+    /// The TTL write changes a label, too.
+    TtlPatchTouchesLabels = "ttl-patch-touches-labels" ["TTL-09"],
+    /// Failed Jobs get no TTL.
+    FailedJobsWithoutTtl = "failed-jobs-without-ttl" ["TTL-10"],
+    /// A TTL of zero is written as the shortest one by the environment, and switches off by the run.
+    ZeroTtlBecomesOneSecond = "zero-ttl-becomes-one-second" ["TTL-13", "TTL-14"],
+    /// Jobs of workflow steps get no TTL.
+    StepsWithoutTtl = "steps-without-ttl" ["TTL-16"],
+    /// An equal TTL is written again.
+    EqualTtlWrittenAgain = "equal-ttl-written-again" ["TTL-17"],
+    /// A TTL that a crash prevented is never made up for.
+    TtlNotHealed = "ttl-not-healed" ["TTL-18"],
+    /// A terminal run fails when its Job goes away.
+    TerminalRunFollowsItsJob = "terminal-run-follows-its-job" ["TTL-19"],
+    /// Expired runs stay.
+    NothingExpires = "nothing-expires" ["RET-01"],
+    /// Expired runs go only when something else happens.
+    RetentionNeedsAnEvent = "retention-needs-an-event" ["RET-02"],
+    /// Runs expire at half of their time.
+    ExpiresEarly = "expires-early" ["RET-03"],
+    /// Runs that are not terminal expire.
+    RunningRunsExpire = "running-runs-expire" ["RET-04"],
+    /// The retention of the run is not honoured.
+    OwnRetentionIgnored = "own-retention-ignored" ["RET-05", "RET-06"],
+    /// The retention of the environment is not honoured.
+    DefaultRetentionIgnored = "default-retention-ignored" ["RET-07"],
+    /// A retention that cannot be read is taken for seconds.
+    UnreadableRetentionMeansSoon = "unreadable-retention-means-soon" ["RET-09"],
+    /// While a run is deleted no other one is looked at.
+    RetentionHoldsUpRuns = "retention-holds-up-runs" ["RET-10"],
+    /// `ConfigMap`s have no owner and stay when their run goes.
+    ConfigMapsWithoutOwner = "config-maps-without-owner" ["RET-12", "JOB-02"],
+    /// The deletion budget is not respected.
+    NoDeletionBudget = "no-deletion-budget" ["RET-13"],
+    /// The retain mark is not honoured.
+    RetainMarkIgnored = "retain-mark-ignored" ["RET-14"],
+    /// The TTL of the Job is the retention of the run.
+    RetentionIsJobTtl = "retention-is-job-ttl" ["RET-16"],
+    /// The finalizer comes only after the Job.
+    FinalizerAfterJob = "finalizer-after-job" ["LC-01"],
+    /// A deleted run lets go before its Job is deleted.
+    DeletionLeavesJob = "deletion-leaves-job" ["LC-02"],
+    /// The finalizers of others are removed as well.
+    ForeignFinalizersRemoved = "foreign-finalizers-removed" ["LC-03"],
+    /// A run whose Job has vanished is pending again.
+    PhaseGoesBack = "phase-goes-back" ["LC-04"],
+    /// The reference to the Job lacks its uid.
+    RuntimeRefWithoutUid = "runtime-ref-without-uid" ["LC-05"],
+    /// Terminal runs have no end.
+    NoFinishedAt = "no-finished-at" ["LC-06"],
+    /// The generation is observed only once.
+    StaleGeneration = "stale-generation" ["LC-07"],
+    /// The transition time of a condition moves with every write.
+    TransitionTimeMoves = "transition-time-moves" ["LC-08"],
+    /// A succeeded run lacks its condition.
+    SuccessWithoutCondition = "success-without-condition" ["LC-09"],
+    /// A failure is believed only with the most common reason.
+    FailureNeedsKnownReason = "failure-needs-known-reason" ["LC-10"],
+    /// A missing Agent is awaited instead of told.
+    MissingAgentIsAwaited = "missing-agent-is-awaited" ["LC-11"],
+    /// A terminal run that is edited starts again.
+    EditedRunStartsAgain = "edited-run-starts-again" ["LC-12"],
+    /// Runs that were running before the start of the process count as lost.
+    RestartLosesRuns = "restart-loses-runs" ["LC-13"],
+    /// A run whose Job has vanished waits for ever.
+    VanishedJobIsAwaited = "vanished-job-is-awaited" ["LC-14"],
+    /// An object that cannot be read ends the process.
+    MalformedObjectIsFatal = "malformed-object-is-fatal" ["LC-15"],
+    /// Every pass writes the status, changed or not.
+    HotLoop = "hot-loop" ["LC-16"],
+    /// Any refused submission ends the run.
+    FirstRefusalIsFinal = "first-refusal-is-final" ["LC-18"],
+    /// A Job that no status shows is taken for somebody else's.
+    UnrecordedJobIsForeign = "unrecorded-job-is-foreign" ["LC-20"],
+    /// Names of Jobs depend on the process.
+    NamesDependOnTheProcess = "names-depend-on-the-process" ["JOB-01"],
+    /// Pods do not carry the label of their run.
+    PodsWithoutRunLabel = "pods-without-run-label" ["JOB-03"],
+    /// A failed pod is tried once more.
+    OnePodRetry = "one-pod-retry" ["JOB-04"],
+    /// Failed containers are started again.
+    ContainersRestart = "containers-restart" ["JOB-05"],
+    /// Names that are equal once normalised share a Job.
+    NamesCollide = "names-collide" ["JOB-06"],
+    /// Resources do not reach the container.
+    ResourcesDropped = "resources-dropped" ["JOB-09"],
+    /// A Job of the right name and label is taken for the run's own.
+    ForeignJobAdopted = "foreign-job-adopted" ["JOB-10"],
+    /// Limits of runs in flight are off by one.
+    LimitsOffByOne = "limits-off-by-one" ["LIM-01"],
+    /// Nobody is woken when a slot becomes free.
+    NobodyIsWoken = "nobody-is-woken" ["LIM-02"],
+    /// The queue has no end.
+    QueueWithoutLimit = "queue-without-limit" ["LIM-03"],
+    /// Starts are not counted.
+    StartsNotCounted = "starts-not-counted" ["LIM-04"],
+    /// Runs that were running before the start of the process hold no slots.
+    RestartForgetsSlots = "restart-forgets-slots" ["LIM-05"],
+    /// A blocked run does not say so.
+    BlockedSilently = "blocked-silently" ["LIM-06"],
+    /// The next step starts beside the running one.
+    StepsSideBySide = "steps-side-by-side" ["WF-01"],
+    /// A step is tried once less than its retries allow.
+    OneAttemptTooFew = "one-attempt-too-few" ["WF-02"],
+    /// Attempts never take too long.
+    TimeoutsIgnored = "timeouts-ignored" ["WF-03"],
+    /// Two steps may have one name.
+    DuplicateStepsPass = "duplicate-steps-pass" ["WF-04"],
+    /// Labels are never denied.
+    DeniedLabelsPass = "denied-labels-pass" ["SEC-01"],
+    /// The Agent's list of Secrets is not looked at.
+    AnySecretIsAllowed = "any-secret-is-allowed" ["SEC-02"],
+    /// The Job is looked for in the namespace that the status names.
+    RecordedNamespaceIsFollowed = "recorded-namespace-is-followed" ["SEC-05"],
+    /// A message quotes the content of a Secret.
+    MessageQuotesSecret = "message-quotes-secret" ["SEC-06"],
+    /// Readiness does not look at the CRDs.
+    ReadyWithoutCrds = "ready-without-crds" ["HL-01"],
+    /// A moment is always good for a backup.
+    BackupAlwaysReady = "backup-always-ready" ["HL-03"],
+    /// Liveness depends on the CRDs.
+    LivenessNeedsCrds = "liveness-needs-crds" ["HL-05"],
+}

@@ -1,10 +1,14 @@
 //! The command line.
 
+#[cfg(feature = "defects")]
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "defects")]
+use crate::defects::Defect;
 use crate::{crds, exit, process};
 
 /// Turns `AgentRuns` into Kubernetes Jobs.
@@ -28,6 +32,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// List the defects that can be planted, one JSON object per line.
+    #[cfg(feature = "defects")]
+    Defects,
 }
 
 impl Cli {
@@ -43,6 +50,14 @@ impl Cli {
             }
             Command::Crds { out, check: false } => Ok(crds::write(&out)?),
             Command::Crds { out, check: true } => Ok(crds::check(&out)?),
+            #[cfg(feature = "defects")]
+            Command::Defects => {
+                let mut out = std::io::stdout().lock();
+                for defect in Defect::ALL {
+                    writeln!(out, "{}", defect.describe()).context("write the list of defects")?;
+                }
+                Ok(())
+            }
         }
     }
 }

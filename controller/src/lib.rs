@@ -26,6 +26,7 @@ pub mod api;
 pub mod config;
 pub mod crds;
 pub mod decide;
+pub mod defects;
 pub mod exit;
 pub mod leader;
 pub mod metrics;

@@ -122,6 +122,15 @@ impl EnvReader {
         parsed
     }
 
+    /// Has a value judged as a whole: the text says why it cannot be used, which is fatal.
+    pub fn check(&mut self, variable: &'static str, refused: impl Fn(&str) -> Option<String>) {
+        if let Some((value, rule)) =
+            self.text(variable).and_then(|value| Some((value.clone(), refused(&value)?)))
+        {
+            self.refuse(variable, value, &rule);
+        }
+    }
+
     fn warn(&mut self, variable: &'static str, value: String, rule: String) {
         self.warnings.push(Problem { variable, value, rule });
     }

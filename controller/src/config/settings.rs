@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::defects::{self, Defect};
+
 use super::env::{EnvReader, Problem};
 use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
@@ -126,7 +128,7 @@ impl Settings {
             limits: Limits::read(&mut env),
             retention_seconds: env.integer(
                 "JANGAR_AGENTS_CONTROLLER_AGENTRUN_RETENTION_SECONDS",
-                2_592_000,
+                if Defect::UnreadableRetentionMeansSoon.is_planted() { 3 } else { 2_592_000 },
                 0,
             ),
             retention_max_deletes: retention_max_deletes(&mut env),
@@ -135,6 +137,7 @@ impl Settings {
             artifacts_max: artifacts_max(&mut env),
             artifacts_strict: env.switch("JANGAR_AGENTRUN_ARTIFACTS_STRICT", false),
         };
+        env.check(defects::VARIABLE, defects::refused);
         if env.fatal.is_empty() {
             Ok((settings, env.warnings))
         } else {

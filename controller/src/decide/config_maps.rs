@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 
 use crate::api::AgentRun;
 use crate::config::RunnerDefaults;
+use crate::defects::Defect;
 
 use super::validate::Plan;
 use super::{metadata, run_files};
@@ -38,6 +39,9 @@ pub fn build(run: &AgentRun, plan: &Plan, defaults: &RunnerDefaults) -> Vec<Conf
     let mut built = vec![config_map(plan.part.spec(), files)];
     if !inputs.is_empty() {
         built.push(config_map(plan.part.inputs(), inputs));
+    }
+    if Defect::ConfigMapsWithoutOwner.is_planted() {
+        built.iter_mut().for_each(|config_map| config_map.metadata.owner_references = None);
     }
     built
 }

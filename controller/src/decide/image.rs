@@ -2,6 +2,7 @@
 
 use crate::api::Workload;
 use crate::config::RunnerDefaults;
+use crate::defects::Defect;
 
 use super::text::given;
 
@@ -12,11 +13,14 @@ pub fn resolve<'a>(
     workloads: impl IntoIterator<Item = Option<&'a Workload>>,
     defaults: &'a RunnerDefaults,
 ) -> Option<&'a str> {
-    workloads
-        .into_iter()
-        .find_map(|workload| given(workload?.image.as_ref()))
-        .or_else(|| given(defaults.runner_image.as_ref()))
-        .or_else(|| given(defaults.agent_image.as_ref()))
+    let own = workloads.into_iter().find_map(|workload| given(workload?.image.as_ref()));
+    let runner = given(defaults.runner_image.as_ref()).filter(|_| !Defect::RunnerDefaultIgnored.is_planted());
+    let agent = given(defaults.agent_image.as_ref()).filter(|_| !Defect::AgentImageIgnored.is_planted());
+    if Defect::DefaultBeatsOwnImage.is_planted() {
+        return runner.or(own).or(agent);
+    }
+    let invented = Defect::MissingImageIsInvented.is_planted().then_some("image:unknown");
+    own.or(runner).or(agent).or(invented)
 }
 
 #[cfg(test)]

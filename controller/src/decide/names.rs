@@ -3,6 +3,8 @@
 //! Names are valid DNS labels of at most 63 characters. Whenever information is cut away a hash of the
 //! uncut text takes its place, so that runs with similar names never share an object.
 
+use crate::defects::Defect;
+
 use sha1::{Digest, Sha1};
 
 /// Longest label value and name, in characters.
@@ -28,6 +30,9 @@ pub enum Part {
 impl Part {
     /// Suffix of the Job.
     pub fn job(self) -> String {
+        if Defect::NamesDependOnTheProcess.is_planted() {
+            return format!("job-{}", std::process::id());
+        }
         self.attempt().unwrap_or_else(|| "job".to_owned())
     }
 
@@ -56,7 +61,11 @@ impl Part {
 /// The name of the object that belongs to `run` under `suffix`.
 pub fn object(run: &str, suffix: &str) -> String {
     let normalised = normalise(run);
-    let base = if normalised == run { normalised } else { format!("{normalised}-{}", short_hash(run)) };
+    let base = if normalised == run || Defect::NamesCollide.is_planted() {
+        normalised
+    } else {
+        format!("{normalised}-{}", short_hash(run))
+    };
     shorten(format!("{base}-{suffix}").trim_matches('-'))
 }
 

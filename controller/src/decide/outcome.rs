@@ -1,8 +1,10 @@
 //! How a Job ended, read from its status.
 
+use k8s_openapi::api::batch::v1::JobCondition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::JobView;
+use crate::defects::Defect;
 
 use super::text::given;
 
@@ -36,7 +38,11 @@ impl Outcome {
                 .iter()
                 .find(|condition| condition.type_ == type_ && condition.status == "True")
         };
-        if let Some(failed) = condition("Failed") {
+        let known = |failed: &&JobCondition| {
+            !Defect::FailureNeedsKnownReason.is_planted()
+                || failed.reason.as_deref() == Some("BackoffLimitExceeded")
+        };
+        if let Some(failed) = condition("Failed").filter(known) {
             return Self::Failed {
                 at: failed.last_transition_time.clone(),
                 reason: given(failed.reason.as_ref()).map(str::to_owned),

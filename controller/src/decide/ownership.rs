@@ -5,6 +5,7 @@ use kube::Resource;
 use kube::api::ObjectMeta;
 
 use crate::api::AgentRun;
+use crate::defects::Defect;
 
 /// The owner reference of all objects of a run: they go with it, and hold up a foreground deletion.
 pub fn reference(run: &AgentRun) -> Option<OwnerReference> {
@@ -14,6 +15,9 @@ pub fn reference(run: &AgentRun) -> Option<OwnerReference> {
 
 /// Whether the object's controller is the run with this uid. Labels and names prove nothing.
 pub fn is_owned(metadata: &ObjectMeta, run_uid: &str) -> bool {
+    if Defect::ForeignJobAdopted.is_planted() {
+        return true;
+    }
     controller(metadata).is_some_and(|owner| owner.uid == run_uid)
 }
 

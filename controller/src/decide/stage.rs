@@ -1,6 +1,7 @@
 //! Where a run stands, which decides what a pass does with it.
 
 use crate::api::{AgentRun, AgentRunStatus};
+use crate::defects::Defect;
 
 use super::status::{condition_is_true, phase, reason};
 
@@ -20,6 +21,10 @@ impl Stage {
     pub fn of(run: &AgentRun) -> Self {
         let Some(status) = &run.status else { return Self::New };
         let current = status.phase.as_deref().unwrap_or(phase::PENDING);
+        let is_edited = status.observed_generation != run.metadata.generation;
+        if is_edited && phase::is_terminal(current) && Defect::EditedRunStartsAgain.is_planted() {
+            return Self::New;
+        }
         if phase::is_terminal(current) {
             Self::Terminal
         } else if current == phase::RUNNING || status.runtime_ref.is_some() || accepted(status) {

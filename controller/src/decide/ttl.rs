@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::number;
 use crate::config::Problem;
+use crate::defects::Defect;
 
 /// Shortest TTL a Job gets, in seconds.
 pub const MINIMUM: i64 = 30;
@@ -31,7 +32,9 @@ impl Default for TtlDefault {
 impl TtlDefault {
     /// Reads the value of the environment, `None` when it is absent or blank.
     pub fn from_env(value: Option<&str>) -> Self {
-        let default = Ttl { seconds: Some(DEFAULT), remark: Remark::None };
+        let seconds = if Defect::WrongTtlDefault.is_planted() { 300 } else { DEFAULT };
+        let default = Ttl { seconds: Some(seconds), remark: Remark::None };
+        let value = value.filter(|_| !Defect::EnvironmentTtlIgnored.is_planted());
         let Some(value) = value else { return Self { ttl: default, written: None } };
         let ttl = number::parse(value).map_or(Ttl { remark: Remark::Unusable, ..default }, Ttl::from_number);
         Self { ttl, written: Some(value.to_owned()) }
@@ -75,12 +78,18 @@ pub enum Remark {
 
 impl Ttl {
     fn from_number(number: f64) -> Self {
+        if number <= 0.0 && Defect::ZeroTtlBecomesOneSecond.is_planted() {
+            return Self { seconds: Some(1), remark: Remark::None };
+        }
         if number <= 0.0 {
             // The documented way to switch the TTL off, hence no remark and no look at the next source.
             return Self { seconds: None, remark: Remark::None };
         }
         let floored = number::floor(number);
-        let clamped = floored.clamp(MINIMUM, MAXIMUM);
+        let lowest = if Defect::TtlWithoutMinimum.is_planted() { 1 } else { MINIMUM };
+        let lowest = if Defect::TtlMinimumOffByOne.is_planted() { MINIMUM + 1 } else { lowest };
+        let highest = if Defect::TtlWithoutMaximum.is_planted() { i64::from(i32::MAX) } else { MAXIMUM };
+        let clamped = floored.clamp(lowest, highest);
         let remark = if clamped == floored { Remark::None } else { Remark::Clamped };
         Self { seconds: i32::try_from(clamped).ok(), remark }
     }
@@ -89,6 +98,7 @@ impl Ttl {
 /// The TTL for the Job of a run: the run's own value if it is a number, else the default.
 pub fn for_run(runtime_config: Option<&Value>, default: &TtlDefault) -> Ttl {
     let inherited = Ttl { seconds: default.seconds(), remark: Remark::None };
+    let runtime_config = runtime_config.filter(|_| !Defect::OwnTtlIgnored.is_planted());
     match runtime_config.and_then(|config| config.get("ttlSecondsAfterFinished")) {
         None => inherited,
         Some(value) => {

@@ -10,6 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{AgentRun, WorkflowStep, WorkflowStepStatus};
+use crate::defects::Defect;
 
 use super::status::step_phase;
 
@@ -61,7 +62,10 @@ pub fn recorded(run: &AgentRun) -> &[WorkflowStepStatus] {
 /// A run that was accepted and has nothing on record had its first attempt: it is looked for, and never
 /// made again.
 pub fn progress(run: &AgentRun, now: Timestamp) -> Progress {
-    let is_over = |status: &WorkflowStepStatus| status.phase.as_deref() == Some(step_phase::SUCCEEDED);
+    let is_over = |status: &WorkflowStepStatus| match status.phase.as_deref() {
+        Some(step_phase::RUNNING) => Defect::StepsSideBySide.is_planted(),
+        phase => phase == Some(step_phase::SUCCEEDED),
+    };
     let recorded = recorded(run);
     let step = recorded.iter().position(|status| !is_over(status)).unwrap_or(recorded.len());
     let Some(status) = recorded.get(step) else {
@@ -103,11 +107,14 @@ pub fn possible_attempts(run: &AgentRun) -> Vec<(usize, i32)> {
 
 fn attempts(run: &AgentRun, step: usize) -> i32 {
     let retries = steps(run).get(step).and_then(|step| step.retries).unwrap_or_default();
-    retries.max(0).saturating_add(1)
+    retries.max(0).saturating_add(i32::from(!Defect::OneAttemptTooFew.is_planted()))
 }
 
 fn deadline(run: &AgentRun, step: usize, status: &WorkflowStepStatus) -> Option<Timestamp> {
     let seconds = steps(run).get(step)?.timeout_seconds.filter(|seconds| *seconds > 0)?;
+    if Defect::TimeoutsIgnored.is_planted() {
+        return None;
+    }
     status.started_at.as_ref()?.0.checked_add(SignedDuration::from_secs(seconds.into())).ok()
 }
 

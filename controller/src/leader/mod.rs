@@ -6,6 +6,9 @@
 //!                                                                       gate
 //!                                                             no write after the deadline
 //! ```
+//! The crate `kube-lease-manager` is not used: its standby compares wall clocks of two machines, takes over
+//! by patches that do not depend on what was seen, and sleeps through a release.
+//!
 //! Three things keep two replicas from acting at once. Every change of the Lease is conditional on the
 //! version that was seen, so that only one replica can win it. A standby counts by its own clock from the
 //! last change it saw, so that clocks may differ. And the leader's client itself refuses writes once the

@@ -1,5 +1,7 @@
 //! Why a pass did not finish, one variant per call that can fail.
 
+use crate::defects::Defect;
+
 use std::time::Duration;
 
 use thiserror::Error;
@@ -166,7 +168,8 @@ impl Error {
             kube::Error::Api(status) => status.message.clone(),
             _ => String::new(),
         };
-        let is_final = api_code(source).is_some_and(|code| matches!(code, 400 | 413 | 422));
+        let is_final = api_code(source).is_some_and(|code| matches!(code, 400 | 413 | 422))
+            || Defect::FirstRefusalIsFinal.is_planted();
         Some(Rejection { is_final, answer, details })
     }
 }

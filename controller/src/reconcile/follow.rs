@@ -11,6 +11,7 @@ use crate::decide::names::Part;
 use crate::decide::outcome::Outcome;
 use crate::decide::status::{Draft, Failure, phase, reason};
 use crate::decide::{spec_hash, text, validate};
+use crate::defects::{self, Defect};
 
 use super::context::Context;
 use super::error::Error;
@@ -58,6 +59,11 @@ async fn with_job(
     look_again: Duration,
     context: &Context,
 ) -> Result<Action, Error> {
+    let started = run.status.as_ref().and_then(|status| status.started_at.as_ref());
+    let is_older = started.is_some_and(|started| defects::is_older_than_process(started.0));
+    if is_older && Defect::RestartLosesRuns.is_planted() {
+        return without_job(run, &recorded_name(run), draft, context).await;
+    }
     context.not_missing(&run.uid().unwrap_or_default());
     draft.running(job);
     let is_running = run.status.as_ref().and_then(|status| status.phase.as_deref()) == Some(phase::RUNNING);
@@ -67,6 +73,9 @@ async fn with_job(
         return Ok(Action::requeue(look_again));
     }
     let outcome = Outcome::of(job);
+    if outcome.is_finished() && Defect::TtlBeforeStatus.is_planted() {
+        ttl::set(run, job, context).await?;
+    }
     draft.outcome(&outcome).limit_artifacts(&context.settings);
     write(run, draft, context).await?;
     if outcome.is_finished() {
@@ -87,6 +96,14 @@ async fn without_job(
     let grace = context.settings.job_missing_grace;
     if let Some(left) = grace.checked_sub(missing).filter(|left| !left.is_zero()) {
         return Ok(Action::requeue(left));
+    }
+    if Defect::VanishedJobIsAwaited.is_planted() {
+        return Ok(Action::await_change());
+    }
+    if Defect::PhaseGoesBack.is_planted() {
+        draft.pending_again();
+        write(run, draft, context).await?;
+        return Ok(Action::requeue(UNWATCHED_POLL));
     }
     let message = format!("Job {name:?} of this run does not exist any more");
     draft.failed(Failure::Failed, reason::JOB_MISSING, &message, None);

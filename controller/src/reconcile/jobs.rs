@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
 use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, ResourceExt};
 
 use crate::api::{AgentRun, JobView};
 use crate::decide::names::{self, Part};
 use crate::decide::stage::Stage;
 use crate::decide::{ownership, text, validate, workflow};
+use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::{Error, api_code};
@@ -57,7 +58,12 @@ fn in_store(run: &AgentRun, name: &str, jobs: &Store<JobView>) -> Option<Arc<Job
 
 /// The Job of this name as the API server has it now, whoever owns it.
 pub(super) async fn read(run: &AgentRun, name: &str, context: &Context) -> Result<Option<JobView>, Error> {
-    context.api::<JobView>(run).get_opt(name).await.map_err(|source| Error::ReadGenerated {
+    let elsewhere = recorded(run, "namespace").filter(|_| Defect::RecordedNamespaceIsFollowed.is_planted());
+    let api = match elsewhere {
+        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
+        None => context.api::<JobView>(run),
+    };
+    api.get_opt(name).await.map_err(|source| Error::ReadGenerated {
         kind: "Job",
         name: name.to_owned(),
         source,

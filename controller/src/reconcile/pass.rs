@@ -14,6 +14,7 @@ use tracing::{Instrument as _, info_span, warn};
 use crate::api::AgentRun;
 use crate::decide::metadata::FINALIZER;
 use crate::decide::stage::Stage;
+use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::Error;
@@ -91,6 +92,10 @@ fn result(passed: &Result<Action, Error>) -> &'static str {
 async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
     // Decisions need all Jobs; without them an existing one could be taken for missing.
     context.until_filled(&context.jobs_filled).await?;
+    let is_new = Stage::of(&run) == Stage::New && run.metadata.deletion_timestamp.is_none();
+    if is_new && Defect::FinalizerAfterJob.is_planted() {
+        return apply(&run, context).await;
+    }
     let name = run.name_any();
     let api = context.api::<AgentRun>(&run);
     let passed = finalizer(&api, FINALIZER, run, |event| async {

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 use crate::api::AgentRun;
 use crate::config::Settings;
 use crate::decide::retention::{Due, Queue, expiry};
+use crate::defects::Defect;
 use crate::metrics::Metrics;
 
 use super::admission::until;
@@ -81,7 +82,7 @@ impl Retention {
             deletions.buffer_unordered(CONCURRENCY).collect::<()>().await;
             let next = self.lock(|queue| queue.next_at());
             let timer = async {
-                match next {
+                match next.filter(|_| !Defect::RetentionNeedsAnEvent.is_planted()) {
                     Some(at) => sleep(until(at, Timestamp::now())).await,
                     None => std::future::pending().await,
                 }

@@ -13,6 +13,7 @@ use crate::decide::names::Part;
 use crate::decide::spec_hash;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
+use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::Error;
@@ -41,6 +42,9 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
         Ok(prepared) => start(run, part, &prepared, context).await,
         Err(refusal) => {
             context.admission.park(run);
+            if refusal.reason == reason::MISSING_AGENT && Defect::MissingAgentIsAwaited.is_planted() {
+                return Ok(Action::requeue(CONFLICT_POLL));
+            }
             refuse(run, &refusal, context).await
         }
     }

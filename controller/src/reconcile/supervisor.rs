@@ -31,7 +31,7 @@ const POLL_PRESENT: Duration = Duration::from_secs(5);
 /// How often a kind is tried that the API server is still preparing.
 const POLL_WARM_UP: Duration = Duration::from_millis(200);
 /// Passes in the whole process at the same time.
-const PASSES: usize = 64;
+pub(super) const PASSES: u32 = 64;
 /// Longest time that passes get to end by themselves.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -197,7 +197,7 @@ impl Supervisor {
             settings: Arc::clone(&self.settings),
             metrics: Arc::clone(&self.metrics),
             events: events.clone(),
-            permits: Arc::new(Semaphore::new(PASSES)),
+            permits: Arc::new(Semaphore::new(PASSES as usize)),
             admission: Arc::new(admission),
             stop: session.clone(),
         }

@@ -1,5 +1,6 @@
 //! Giving finished Jobs their time to live.
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
@@ -8,23 +9,35 @@ use tracing::warn;
 
 use crate::api::{AgentRun, JobView};
 use crate::decide::outcome::Outcome;
+use crate::decide::status::{Draft, Failure, reason};
 use crate::decide::ttl::{MAXIMUM, MINIMUM, Remark, for_run};
+use crate::decide::validate;
+use crate::defects::Defect;
 
 use super::FIELD_MANAGER;
 use super::context::Context;
 use super::error::{Error, api_code};
 use super::jobs;
+use super::status::write;
 
 /// Sets the TTL of a finished Job. Must only be called after the end was written to the run's status.
 pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Result<(), Error> {
     let Some(seconds) = wanted(run, context) else { return Ok(()) };
-    if job.spec.ttl_seconds_after_finished == Some(seconds) {
+    let is_failed = matches!(Outcome::of(job), Outcome::Failed { .. });
+    let is_left_out = (is_failed && Defect::FailedJobsWithoutTtl.is_planted())
+        || (validate::is_workflow(run) && Defect::StepsWithoutTtl.is_planted());
+    if is_left_out {
+        return Ok(());
+    }
+    if job.spec.ttl_seconds_after_finished == Some(seconds) && !Defect::EqualTtlWrittenAgain.is_planted() {
         return Ok(());
     }
     let name = job.name_any();
     // The uid keeps the patch off a Job that took the name meanwhile; only the TTL is changed.
+    let labels =
+        if Defect::TtlPatchTouchesLabels.is_planted() { json!({"finished": "yes"}) } else { json!({}) };
     let patch = json!({
-        "metadata": {"uid": job.uid()},
+        "metadata": {"uid": job.uid(), "labels": labels},
         "spec": {"ttlSecondsAfterFinished": seconds},
     });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -46,7 +59,7 @@ pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) ->
         |job: &JobView| job.spec.ttl_seconds_after_finished.is_none() && Outcome::of(job).is_finished();
     for name in names {
         let suspect = jobs::cached(run, name, context).is_some_and(|job| lacks_ttl(&job));
-        if !suspect || wanted(run, context).is_none() {
+        if !suspect || wanted(run, context).is_none() || Defect::TtlNotHealed.is_planted() {
             continue;
         }
         // The cache may lag behind our own patch, which must not be repeated.
@@ -60,7 +73,14 @@ pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) ->
 
 /// What is left to do for a terminal run.
 pub(super) async fn heal_terminal(run: &AgentRun, context: &Context) -> Result<Action, Error> {
-    heal(run, &jobs::possible_names(run), context).await?;
+    let names = jobs::possible_names(run);
+    heal(run, &names, context).await?;
+    let is_gone = names.iter().all(|name| jobs::cached(run, name, context).is_none());
+    if is_gone && Defect::TerminalRunFollowsItsJob.is_planted() {
+        let mut draft = Draft::of(run, Timestamp::now());
+        draft.failed(Failure::Failed, reason::JOB_MISSING, "the Job is gone", None);
+        write(run, draft, context).await?;
+    }
     Ok(Action::await_change())
 }
 

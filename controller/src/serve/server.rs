@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::defects::Defect;
 use crate::metrics::Metrics;
 
 use super::backupz::{self, Check, Facts, Status};
@@ -68,8 +69,8 @@ pub async fn serve(port: u16, site: Site, stop: CancellationToken) -> Result<(),
 fn router(site: Site) -> Router {
     // Answering at all is the proof of life: the answer comes from the same event loop as the work.
     let mut router = Router::new()
-        .route("/livez", get(async || "ok"))
-        .route("/healthz", get(async || "ok"))
+        .route("/livez", get(livez))
+        .route("/healthz", get(livez))
         .route("/readyz", get(readyz))
         .route("/health", get(report))
         .route("/backupz", get(all_checks))
@@ -78,6 +79,13 @@ fn router(site: Site) -> Router {
         router = router.route(path, get(metrics));
     }
     router.with_state(site)
+}
+
+async fn livez(State(site): State<Site>) -> (StatusCode, &'static str) {
+    if Defect::LivenessNeedsCrds.is_planted() && !site.health.obstacles().is_empty() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "failed");
+    }
+    (StatusCode::OK, "ok")
 }
 
 async fn readyz(State(site): State<Site>) -> (StatusCode, String) {

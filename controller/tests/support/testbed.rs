@@ -197,7 +197,7 @@ fn log_file(namespace: &str) -> Result<LogSink> {
     let file = Mutex::new(file);
     Ok(Arc::new(move |observation| {
         let line = match observation {
-            Observation::Log { line } => line,
+            Observation::Log { line } => line.to_string(),
             Observation::Subject { what, .. } => format!("-- {what}"),
             _ => return,
         };

@@ -16,6 +16,7 @@ use kube::api::ObjectMeta;
 
 use crate::api::{AgentRun, WorkloadResources};
 use crate::config::Settings;
+use crate::defects::Defect;
 
 use super::validate::Plan;
 use super::{metadata, number, run_files, template};
@@ -38,19 +39,26 @@ pub fn build(run: &AgentRun, plan: &Plan, settings: &Settings) -> Result<Job, Co
         args: (!args.is_empty()).then_some(args),
         env: Some(environment::build(plan, settings, &context)),
         env_from: secrets(plan),
-        resources: plan.workload.resources.as_ref().and_then(resources),
+        resources: plan
+            .workload
+            .resources
+            .as_ref()
+            .filter(|_| !Defect::ResourcesDropped.is_planted())
+            .and_then(resources),
         volume_mounts: Some(mounts),
         ..Container::default()
     };
     let mut pod = PodSpec {
         containers: vec![container],
-        restart_policy: Some("Never".to_owned()),
+        restart_policy: Some(
+            if Defect::ContainersRestart.is_planted() { "OnFailure" } else { "Never" }.to_owned(),
+        ),
         volumes: Some(volumes),
         ..PodSpec::default()
     };
     scheduling::apply(&mut pod, run.spec.runtime.config.as_ref(), &settings.runner)?;
     let labelled = ObjectMeta {
-        labels: Some(metadata::labels(run, plan)),
+        labels: (!Defect::PodsWithoutRunLabel.is_planted()).then(|| metadata::labels(run, plan)),
         annotations: Some(metadata::annotations(run)),
         ..ObjectMeta::default()
     };
@@ -58,6 +66,7 @@ pub fn build(run: &AgentRun, plan: &Plan, settings: &Settings) -> Result<Job, Co
         metadata: metadata::object(run, plan, &plan.part.job()),
         spec: Some(JobSpec {
             backoff_limit: Some(backoff_limit(run, settings)),
+            ttl_seconds_after_finished: Defect::TtlAtCreation.is_planted().then_some(600),
             template: PodTemplateSpec { metadata: Some(labelled), spec: Some(pod) },
             ..JobSpec::default()
         }),
@@ -69,7 +78,7 @@ fn backoff_limit(run: &AgentRun, settings: &Settings) -> i32 {
     let config = run.spec.runtime.config.as_ref();
     config
         .and_then(|config| number::from_json(config.get("backoffLimit")?))
-        .map_or(settings.runner.backoff_limit, |number| {
+        .map_or(settings.runner.backoff_limit.max(i32::from(Defect::OnePodRetry.is_planted())), |number| {
             i32::try_from(number::floor(number.trunc()).max(0)).unwrap_or(i32::MAX)
         })
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::api::AgentRun;
 use crate::config::Limits;
+use crate::defects::Defect;
 
 use super::super::stage::Stage;
 use super::counts::Counts;
@@ -97,6 +98,9 @@ impl Ledger {
                     self.starts.cancel(&position.uid);
                 }
                 None
+            }
+            Stage::Accepted if before.is_none() && Defect::RestartForgetsSlots.is_planted() => {
+                Some(State::Parked)
             }
             Stage::Accepted => Some(State::Started),
             Stage::New if owns_job => Some(State::Started),
@@ -199,7 +203,9 @@ impl Ledger {
             if let Some(entry) = self.runs.get_mut(&position.uid) {
                 entry.state = State::Admitted;
             }
-            advance.woken.push(position);
+            if !Defect::NobodyIsWoken.is_planted() {
+                advance.woken.push(position);
+            }
         }
         advance
     }
@@ -229,6 +235,9 @@ impl Ledger {
             (Scope::Namespace, flying.namespace(scopes), Some(concurrency.namespace)),
             (Scope::Cluster, flying.all(), Some(concurrency.cluster)),
         ];
+        let in_flight = in_flight.map(|(scope, count, most)| {
+            (scope, count, most.map(|most| most + usize::from(Defect::LimitsOffByOne.is_planted())))
+        });
         if let Some((scope, _, most)) = first_reached(in_flight) {
             return Some(Limit::Concurrency { scope, most });
         }
@@ -242,7 +251,9 @@ impl Ledger {
                 queue.repository.filter(|_| has_repository.is_some()),
             ),
         ];
-        if let Some((scope, _, most)) = first_reached(queued) {
+        if let Some((scope, _, most)) = first_reached(queued)
+            && !Defect::QueueWithoutLimit.is_planted()
+        {
             return Some(Limit::Queue { scope, most });
         }
         let rate = &self.limits.rate;

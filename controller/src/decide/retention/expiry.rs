@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use crate::api::{AgentRun, AgentRunStatus};
+use crate::defects::Defect;
 
 use super::super::stage::Stage;
 use super::super::status::{phase, reason};
@@ -16,22 +17,34 @@ const RETAIN: &str = "agents.proompteng.ai/retain";
 ///
 /// Only a terminal run whose end is known expires: a missing time is not an infinitely old one.
 pub fn expiry(run: &AgentRun, default_seconds: i64) -> Option<Timestamp> {
-    let is_candidate = Stage::of(run) == Stage::Terminal && run.metadata.deletion_timestamp.is_none();
-    if !is_candidate || is_retained(run) {
+    let is_terminal = Stage::of(run) == Stage::Terminal || Defect::RunningRunsExpire.is_planted();
+    if !is_terminal || run.metadata.deletion_timestamp.is_some() || is_retained(run) {
         return None;
     }
-    let seconds = run.spec.ttl_seconds_after_finished.map_or(default_seconds, i64::from);
+    let own = run.spec.ttl_seconds_after_finished.filter(|_| !Defect::OwnRetentionIgnored.is_planted());
+    let mut seconds = own.map_or(default_seconds, i64::from);
+    if Defect::RetentionIsJobTtl.is_planted() {
+        let config = run.spec.runtime.config.as_ref();
+        let job_ttl = config.and_then(|config| config.get("ttlSecondsAfterFinished")?.as_i64());
+        seconds = job_ttl.unwrap_or(seconds);
+    }
+    if Defect::NothingExpires.is_planted() || (own.is_none() && Defect::DefaultRetentionIgnored.is_planted())
+    {
+        return None;
+    }
     if seconds <= 0 {
         return None;
     }
     let ended = ended_at(run.status.as_ref()?)?;
+    let kept = SignedDuration::from_secs(seconds) / if Defect::ExpiresEarly.is_planted() { 2 } else { 1 };
     // A time beyond the end of the calendar is as good as never.
-    ended.checked_add(SignedDuration::from_secs(seconds)).ok()
+    ended.checked_add(kept).ok()
 }
 
 /// Whether the user wants to keep the run. Words that mean "no" do not count.
 fn is_retained(run: &AgentRun) -> bool {
     let mark = run.annotations().get(RETAIN).and_then(|value| non_blank(value));
+    let mark = mark.filter(|_| !Defect::RetainMarkIgnored.is_planted());
     mark.is_some_and(|value| {
         !matches!(value.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "n" | "off")
     })

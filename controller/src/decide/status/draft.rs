@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{AgentRun, AgentRunStatus, ContractStatus, JobView};
 use crate::config::Settings;
+use crate::defects::Defect;
 
 use super::super::limits::Limit;
 use super::super::outcome::Outcome;
@@ -60,7 +61,7 @@ impl<'a> Draft<'a> {
         let present = self.status.conditions.iter_mut().find(|condition| condition.type_ == type_);
         match present {
             Some(condition) => {
-                if condition.status != state {
+                if condition.status != state || Defect::TransitionTimeMoves.is_planted() {
                     condition.last_transition_time = self.now.clone();
                 }
                 if condition.status != state || condition.reason != reason || condition.message != message {
@@ -100,6 +101,9 @@ impl<'a> Draft<'a> {
     /// wait in its message would change with every look.
     pub fn blocked(&mut self, limit: &Limit) -> &mut Self {
         let description = limit.description();
+        if Defect::BlockedSilently.is_planted() {
+            return self.waiting();
+        }
         let is_told = self.status.conditions.iter().any(|condition| {
             condition.type_ == reason::BLOCKED
                 && condition.status == "True"
@@ -117,6 +121,12 @@ impl<'a> Draft<'a> {
     pub fn in_conflict(&mut self, message: &str) -> &mut Self {
         self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
         self.waiting().condition(reason::JOB_CONFLICT, true, reason::JOB_CONFLICT, message)
+    }
+
+    /// What no run may ever do.
+    pub fn pending_again(&mut self) -> &mut Self {
+        self.status.phase = Some(phase::PENDING.to_owned());
+        self
     }
 
     /// The run was accepted.
@@ -152,7 +162,7 @@ impl<'a> Draft<'a> {
             "type": self.run.spec.runtime.type_,
             "name": job.name_any(),
             "namespace": self.run.namespace(),
-            "uid": job.uid(),
+            "uid": job.uid().filter(|_| !Defect::RuntimeRefWithoutUid.is_planted()),
             "jobObservedAt": observed_at.unwrap_or_else(|| json!(self.now)),
         }));
         let started = job.status.start_time.clone().or_else(|| self.status.started_at.clone());
@@ -179,6 +189,9 @@ impl<'a> Draft<'a> {
     /// The run did its work, at the given time or now.
     pub(super) fn succeeded(&mut self, at: Option<Time>) -> &mut Self {
         self.end(phase::SUCCEEDED, at);
+        if Defect::SuccessWithoutCondition.is_planted() {
+            return self;
+        }
         self.condition(reason::SUCCEEDED, true, reason::COMPLETED, "")
     }
 
@@ -205,7 +218,9 @@ impl<'a> Draft<'a> {
         self.status.phase = Some(phase.to_owned());
         // A Job's clock and ours may differ; the end is never shown before the start.
         let finished = at.unwrap_or_else(|| self.now.clone());
-        self.status.finished_at = self.status.started_at.clone().into_iter().chain([finished]).max();
+        if !Defect::NoFinishedAt.is_planted() {
+            self.status.finished_at = self.status.started_at.clone().into_iter().chain([finished]).max();
+        }
         self.settle(reason::IN_PROGRESS, reason::FINISHED).settle(reason::JOB_CONFLICT, reason::RESOLVED);
         self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
     }
@@ -235,9 +250,11 @@ impl<'a> Draft<'a> {
         let before = self.run.status.clone().unwrap_or_default();
         self.status.reason = self.mirrored_reason();
         self.derive_conditions();
-        self.status.observed_generation = self.run.meta().generation;
+        if before.observed_generation.is_none() || !Defect::StaleGeneration.is_planted() {
+            self.status.observed_generation = self.run.meta().generation;
+        }
         self.status.observed_uid = self.run.uid();
-        if self.status == before {
+        if self.status == before && !Defect::HotLoop.is_planted() {
             return None;
         }
         self.status.updated_at = Some(self.now.clone());

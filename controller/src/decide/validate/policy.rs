@@ -4,6 +4,7 @@ use kube::ResourceExt;
 
 use crate::api::{Agent, AgentRun};
 use crate::config::Policy;
+use crate::defects::Defect;
 
 use super::super::pattern;
 use super::super::status::reason;
@@ -23,7 +24,9 @@ pub(super) fn labels(run: &AgentRun, policy: &Policy) -> Result<(), Refusal> {
         return Err(Refusal::invalid(reason::MISSING_REQUIRED_LABELS, message));
     }
     for key in labels.keys() {
-        if let Some(denied) = pattern::first(&policy.labels_denied, key) {
+        if let Some(denied) = pattern::first(&policy.labels_denied, key)
+            && !Defect::DeniedLabelsPass.is_planted()
+        {
             let message = format!("label {key:?} is denied by pattern {denied:?}");
             return Err(Refusal::invalid(reason::LABEL_BLOCKED, message));
         }
@@ -60,7 +63,8 @@ pub(super) fn allowed_secrets<'a>(
 ) -> Result<(), Refusal> {
     let security = agent.spec.security.as_ref();
     let allowed = entries(security.and_then(|security| security.allowed_secrets.as_ref()));
-    let outside = secrets.into_iter().find(|name| !allowed.is_empty() && !allowed.contains(name));
+    let any_passes = allowed.is_empty() || Defect::AnySecretIsAllowed.is_planted();
+    let outside = secrets.into_iter().find(|name| !any_passes && !allowed.contains(name));
     outside.map_or(Ok(()), |name| {
         let message = format!("Secret {name:?} is not in the Agent's security.allowedSecrets");
         Err(Refusal::invalid(reason::SECRET_NOT_ALLOWED, message))

@@ -2,6 +2,7 @@
 
 use crate::api::{AgentRun, SystemPromptRef};
 use crate::config::Settings;
+use crate::defects::Defect;
 
 use super::super::status::reason;
 use super::super::text::{given, non_blank};
@@ -75,7 +76,10 @@ pub fn check_content(
     })?;
     let characters = text.chars().count();
     if characters > LIMIT {
-        let message = format!("system prompt has {characters} characters, {LIMIT} are allowed: {place}");
+        let mut message = format!("system prompt has {characters} characters, {LIMIT} are allowed: {place}");
+        if Defect::MessageQuotesSecret.is_planted() {
+            message.push_str(&text);
+        }
         return Err(Refusal::invalid(reason::SYSTEM_PROMPT_TOO_LONG, message));
     }
     Ok(non_blank(&text).is_some().then_some(text))

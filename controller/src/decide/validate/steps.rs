@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::api::{AgentRun, ImplementationRef, ImplementationSpecSpec, NameRef, WorkflowStep, Workload};
+use crate::defects::Defect;
 
 use super::super::status::reason;
 use super::super::text::non_blank;
@@ -40,7 +41,8 @@ impl<'a> Piece<'a> {
 
     /// Where an image may stand, the strongest first.
     pub fn workloads(&self) -> [Option<&'a Workload>; 2] {
-        [self.step.and_then(|(_, step)| step.workload.as_ref()), self.run.spec.workload.as_ref()]
+        let of_step = self.step.and_then(|(_, step)| step.workload.as_ref());
+        [of_step.filter(|_| !Defect::StepImageIgnored.is_planted()), self.run.spec.workload.as_ref()]
     }
 
     /// Resources and volumes: a step's workload replaces the run's as a whole.
@@ -119,7 +121,7 @@ pub(super) fn check<'a>(
             let message = format!("spec.workflow.steps[{index}] has no name");
             return Err(Refusal::invalid(reason::WORKFLOW_STEP_MISSING_NAME, message));
         }
-        if !names.insert(name) {
+        if !names.insert(name) && !Defect::DuplicateStepsPass.is_planted() {
             let message = format!("spec.workflow.steps[{index}] repeats the name {name:?}");
             return Err(Refusal::invalid(reason::WORKFLOW_STEP_DUPLICATE, message));
         }

@@ -126,7 +126,9 @@ impl Admission {
 
     fn take_in(&self, run: &AgentRun, jobs: &Store<JobView>) {
         let owns_job = jobs::has_unrecorded(run, jobs);
-        self.change(|ledger| ledger.observe(run, owns_job, Timestamp::now()));
+        if self.lock(|ledger| ledger.observe(run, owns_job, Timestamp::now())) {
+            self.changed.notify_one();
+        }
     }
 
     fn wake(&self, advance: &Advance) {

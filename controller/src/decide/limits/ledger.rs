@@ -1,11 +1,11 @@
 //! The ledger: who is in flight, who waits, and who may start next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use crate::api::AgentRun;
-use crate::config::Limits;
+use crate::config::{Bounds, Limits};
 use crate::defects::Defect;
 
 use super::super::stage::Stage;
@@ -22,6 +22,12 @@ pub struct Ledger {
     runs: HashMap<String, Entry>,
     /// Those that wait, in the order in which they may start.
     waiting: BTreeMap<Position, Scopes>,
+    /// Those of them that were not looked at yet.
+    fresh: BTreeSet<Position>,
+    /// Whether somebody who was looked at may start now, because somebody else left.
+    has_room: bool,
+    /// When somebody who was looked at may start although nothing happens until then.
+    again_at: Option<Timestamp>,
     in_flight: Counts,
     starts: Starts,
 }
@@ -60,6 +66,14 @@ pub struct Advance {
     pub again_at: Option<Timestamp>,
 }
 
+impl Advance {
+    fn look_again(&mut self, limit: &Limit) {
+        if let Limit::Rate { free_at, .. } = limit {
+            self.again_at = self.again_at.into_iter().chain([*free_at]).min();
+        }
+    }
+}
+
 /// Whether a run may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -77,13 +91,16 @@ impl Ledger {
             limits,
             runs: HashMap::new(),
             waiting: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            has_room: false,
+            again_at: None,
             in_flight: Counts::default(),
         }
     }
 
     /// Takes in a version of a run. `owns_job` tells whether a Job of the run is known, which counts as
-    /// started even while the status does not show it.
-    pub fn observe(&mut self, run: &AgentRun, owns_job: bool, now: Timestamp) {
+    /// started even while the status does not show it. Returns whether that changes anything.
+    pub fn observe(&mut self, run: &AgentRun, owns_job: bool, now: Timestamp) -> bool {
         let position = Position::of(run);
         let scopes = Scopes::of(run);
         let stage = Stage::of(run);
@@ -113,7 +130,13 @@ impl Ledger {
                 None => Some(State::Waiting { told: None }),
             },
         };
-        self.enter(position, scopes, state);
+        let known = self.runs.get(&position.uid);
+        let is_known = known.map(|entry| (&entry.position, &entry.scopes, entry.state))
+            == state.map(|state| (&position, &scopes, state));
+        if !is_known {
+            self.enter(position, scopes, state);
+        }
+        !is_known
     }
 
     /// The run is gone.
@@ -156,11 +179,7 @@ impl Ledger {
             advance.woken.retain(|woken| woken.uid != position.uid);
             return (Answer::Start, advance);
         }
-        let mut ahead = Counts::default();
-        for older in self.waiting.range(..&position).map(|(_, scopes)| scopes) {
-            ahead.add(older);
-        }
-        match self.limit(&scopes, &ahead) {
+        match self.limit(&scopes, &position) {
             None => (Answer::Start, advance),
             Some(limit) => {
                 if let Some(entry) = self.runs.get_mut(&position.uid) {
@@ -172,42 +191,69 @@ impl Ledger {
     }
 
     /// Admits every waiting run that may start, the oldest first.
+    ///
+    /// After each call nobody is left who could start. So a run that joins the queue is all that has to be
+    /// looked at until somebody leaves or a rate's window moves, however long the queue is.
     pub fn advance(&mut self, now: Timestamp) -> Advance {
         self.starts.expire(now);
-        let mut ahead = Counts::default();
+        let all = self.has_room || self.again_at.is_some_and(|at| at <= now);
+        let mut advance = if all { self.look_at_all(now) } else { self.look_at_fresh(now) };
+        self.has_room = false;
+        self.fresh.clear();
+        if all {
+            self.again_at = None;
+        }
+        self.again_at = self.again_at.into_iter().chain(advance.again_at).min();
+        advance.again_at = self.again_at;
+        advance
+    }
+
+    fn look_at_fresh(&mut self, now: Timestamp) -> Advance {
         let mut advance = Advance::default();
-        let mut admitted = Vec::new();
-        for (position, scopes) in &self.waiting {
+        for position in std::mem::take(&mut self.fresh) {
+            let Some(scopes) = self.waiting.get(&position).cloned() else { continue };
+            match self.limit(&scopes, &position) {
+                None => self.admit(position, &scopes, now, &mut advance),
+                Some(limit) => advance.look_again(&limit),
+            }
+        }
+        advance
+    }
+
+    fn look_at_all(&mut self, now: Timestamp) -> Advance {
+        let mut advance = Advance::default();
+        let mut ahead = Counts::default();
+        for (position, scopes) in self.waiting.clone() {
             if self.in_flight.all() >= self.limits.concurrency.cluster {
                 break;
             }
-            let Some(limit) = self.limit(scopes, &ahead) else {
-                self.in_flight.add(scopes);
-                self.starts.add(&position.uid, scopes, now, now);
-                admitted.push(position.clone());
+            let limit = self.concurrency_limit(&scopes).or_else(|| self.turn_limit(&scopes, &ahead));
+            let Some(limit) = limit else {
+                self.admit(position, &scopes, now, &mut advance);
                 continue;
             };
-            ahead.add(scopes);
-            if let Limit::Rate { free_at, .. } = limit {
-                advance.again_at = advance.again_at.into_iter().chain([free_at]).min();
-            }
+            ahead.add(&scopes);
+            advance.look_again(&limit);
             let told = self.runs.get(&position.uid).map(|entry| entry.state);
             if let Some(State::Waiting { told: Some(told) }) = told
                 && !told.is_same(&limit)
             {
-                advance.woken.push(position.clone());
-            }
-        }
-        for position in admitted {
-            self.waiting.remove(&position);
-            if let Some(entry) = self.runs.get_mut(&position.uid) {
-                entry.state = State::Admitted;
-            }
-            if !Defect::NobodyIsWoken.is_planted() {
                 advance.woken.push(position);
             }
         }
         advance
+    }
+
+    fn admit(&mut self, position: Position, scopes: &Scopes, now: Timestamp, advance: &mut Advance) {
+        self.waiting.remove(&position);
+        self.in_flight.add(scopes);
+        self.starts.add(&position.uid, scopes, now, now);
+        if let Some(entry) = self.runs.get_mut(&position.uid) {
+            entry.state = State::Admitted;
+        }
+        if !Defect::NobodyIsWoken.is_planted() {
+            advance.woken.push(position);
+        }
     }
 
     /// Runs in flight, per scope.
@@ -220,36 +266,41 @@ impl Ledger {
         self.waiting.len()
     }
 
-    /// The first limit that a run with these scopes has reached, `ahead` being the waiting runs in front.
-    fn limit(&self, scopes: &Scopes, ahead: &Counts) -> Option<Limit> {
-        let has_repository = scopes.repository.as_ref();
+    /// The first limit that the run at this position has reached.
+    fn limit(&self, scopes: &Scopes, position: &Position) -> Option<Limit> {
+        self.concurrency_limit(scopes).or_else(|| {
+            let mut ahead = Counts::default();
+            if self.limits.queue != Bounds::default() {
+                self.waiting.range(..position).for_each(|(_, older)| ahead.add(older));
+            }
+            self.turn_limit(scopes, &ahead)
+        })
+    }
+
+    fn concurrency_limit(&self, scopes: &Scopes) -> Option<Limit> {
         let concurrency = &self.limits.concurrency;
         let flying = &self.in_flight;
+        let of_repository = scopes.repository.as_ref().and_then(|name| concurrency.of_repository(name));
         let in_flight = [
             (Scope::Agent, flying.agent(scopes), Some(concurrency.agent)),
-            (
-                Scope::Repository,
-                flying.repository(scopes),
-                has_repository.and_then(|name| concurrency.of_repository(name)),
-            ),
+            (Scope::Repository, flying.repository(scopes), of_repository),
             (Scope::Namespace, flying.namespace(scopes), Some(concurrency.namespace)),
             (Scope::Cluster, flying.all(), Some(concurrency.cluster)),
         ];
         let in_flight = in_flight.map(|(scope, count, most)| {
             (scope, count, most.map(|most| most + usize::from(Defect::LimitsOffByOne.is_planted())))
         });
-        if let Some((scope, _, most)) = first_reached(in_flight) {
-            return Some(Limit::Concurrency { scope, most });
-        }
+        first_reached(in_flight).map(|(scope, _, most)| Limit::Concurrency { scope, most })
+    }
+
+    /// Queue and rate, `ahead` being the waiting runs in front.
+    fn turn_limit(&self, scopes: &Scopes, ahead: &Counts) -> Option<Limit> {
+        let on_repository = |most: Option<usize>| most.filter(|_| scopes.repository.is_some());
         let queue = &self.limits.queue;
         let queued = [
             (Scope::Namespace, ahead.namespace(scopes), queue.namespace),
             (Scope::Cluster, ahead.all(), queue.cluster),
-            (
-                Scope::Repository,
-                ahead.repository(scopes),
-                queue.repository.filter(|_| has_repository.is_some()),
-            ),
+            (Scope::Repository, ahead.repository(scopes), on_repository(queue.repository)),
         ];
         if let Some((scope, _, most)) = first_reached(queued)
             && !Defect::QueueWithoutLimit.is_planted()
@@ -261,11 +312,7 @@ impl Ledger {
         let started = [
             (Scope::Cluster, starts.all(), rate.cluster),
             (Scope::Namespace, starts.namespace(scopes), rate.namespace),
-            (
-                Scope::Repository,
-                starts.repository(scopes),
-                rate.repository.filter(|_| has_repository.is_some()),
-            ),
+            (Scope::Repository, starts.repository(scopes), on_repository(rate.repository)),
         ];
         let (scope, count, most) = first_reached(started)?;
         let free_at = self.starts.free_at(scopes, scope, count, most);
@@ -279,11 +326,16 @@ impl Ledger {
                 self.in_flight.remove(&before.scopes);
             }
             self.waiting.remove(&before.position);
+            self.fresh.remove(&before.position);
+            // A start that becomes visible frees nothing.
+            let stays = state.is_some_and(State::is_in_flight) && before.state.is_in_flight();
+            self.has_room |= !stays || before.scopes != scopes;
         }
         let Some(state) = state else { return };
         match state {
             State::Waiting { .. } => {
                 self.waiting.insert(position.clone(), scopes.clone());
+                self.fresh.insert(position.clone());
             }
             State::Admitted | State::Started => self.in_flight.add(&scopes),
             State::Parked => {}

@@ -256,7 +256,7 @@ proptest! {
             for entry in ledger.runs.values() {
                 prop_assert!(counted.namespace(&entry.scopes) <= 3 && counted.agent(&entry.scopes) <= 2);
                 let waits = matches!(entry.state, State::Waiting { .. });
-                let blocked = ledger.limit(&entry.scopes, &Counts::default()).is_some();
+                let blocked = ledger.limit(&entry.scopes, &entry.position).is_some();
                 prop_assert!(!waits || blocked, "{:?} could start", entry.position.name);
             }
             prop_assert_eq!(ledger.runs.len(), alive.len());

@@ -124,6 +124,13 @@ fn scenarios_that_make_no_sense_are_found() {
     let expected = [
         "alias-before-its-definition.yaml:9:7 no step before this one creates `mine`",
         "claims-nothing.yaml:3:18 the scenario claims nothing and cannot fail",
+        "claims-that-make-no-sense.yaml:9:53 `count` of no object at all",
+        "claims-that-make-no-sense.yaml:10:70 unknown name `index` in a template",
+        "claims-that-make-no-sense.yaml:11:7 a question over HTTP needs a subject",
+        "claims-that-make-no-sense.yaml:12:7 `atMost` without `count`",
+        "claims-that-make-no-sense.yaml:13:7 `versions` without `atMost`",
+        "claims-that-make-no-sense.yaml:14:7 rendered objects have no history",
+        "claims-that-make-no-sense.yaml:15:7 requests are recorded only where this is required",
         "restart-of-a-shared-subject.yaml:9:7 this step needs a subject that no other scenario uses",
         "same-name.yaml:9:7 the name `same-name` is used by another scenario",
     ];

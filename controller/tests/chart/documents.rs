@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::{chart, environment, read, values};
 
 /// Variables that are read by the program and rendered through `env.vars` only.
-const WITHOUT_KEY: [&str; 2] = ["JANGAR_AGENT_RUNNER_BACKOFF_LIMIT", "JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED"];
+pub(crate) const WITHOUT_KEY: [&str; 2] =
+    ["JANGAR_AGENT_RUNNER_BACKOFF_LIMIT", "JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED"];
 /// What every runbook tells.
 const SECTIONS: [&str; 6] =
     ["Enable", "Disable", "Rollback", "Expected failure modes", "What shows it", "Verification"];

@@ -91,7 +91,8 @@ fn main() -> ExitCode {
         let (runtime, shared) = (Arc::clone(&runtime), Arc::clone(&shared));
         Trial::test(name, move || {
             let proof = wait::within(LONGEST + quiet::duration(), "the whole test", proof(shared));
-            let failed = |error| format!("{error:?}\nthe logs of the controllers are in {LOGS}");
+            // Without a backtrace, which says nothing about a cluster.
+            let failed = |error| format!("{error:#}\nthe logs of the controllers are in {LOGS}");
             runtime.block_on(proof).map_err(|error| Failed::from(failed(error)))
         })
     };

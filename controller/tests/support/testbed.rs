@@ -197,7 +197,7 @@ fn log_file(namespace: &str) -> Result<LogSink> {
     let file = Mutex::new(file);
     Ok(Arc::new(move |observation| {
         let line = match observation {
-            Observation::Log { line } => line.to_string(),
+            Observation::Log { line } => line.as_str().map_or_else(|| line.to_string(), str::to_owned),
             Observation::Subject { what, .. } => format!("-- {what}"),
             _ => return,
         };

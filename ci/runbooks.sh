@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
-# cluster without nodes. What needs a running pod is named and not executed.
+# cluster without nodes. What needs a running pod is named and not executed. Pods have to pass the restricted
+# Pod Security level.
 #
 # usage: ci/runbooks.sh HALLMARK-BINARY
 # HELM, KUBECTL   programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
@@ -59,20 +60,26 @@ commands() {
     awk '/^```console$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$1"
 }
 
-# What the documents take for given: a release, and one object of each kind they name.
+# What the documents take for given: a release, and one object of each kind they name. The namespace enforces
+# the restricted Pod Security level, where pods that miss it are not created.
+# Joined by &&, because bash does not stop at a failure inside of a function whose status is asked for.
 setup() {
-    kubectl apply --server-side --force-conflicts -f charts/agents/crds/
-    kubectl wait --for=condition=Established --timeout=60s customresourcedefinitions --all
-    helm install agents charts/agents --namespace "$namespace" --create-namespace
-    local example
+    local example examples=()
     for example in agentprovider agent implementationspec agentrun-job; do
-        kubectl --namespace "$namespace" apply -f "charts/agents/examples/$example.yaml"
+        examples+=(-f "charts/agents/examples/$example.yaml")
     done
+    kubectl apply --server-side --force-conflicts -f charts/agents/crds/ &&
+        kubectl wait --for=condition=Established --timeout=60s customresourcedefinitions --all &&
+        kubectl create namespace "$namespace" --dry-run=client --output yaml | kubectl apply -f - &&
+        kubectl label namespace "$namespace" --overwrite pod-security.kubernetes.io/enforce=restricted &&
+        helm install agents charts/agents --namespace "$namespace" &&
+        kubectl --namespace "$namespace" wait deployment/agents --for=jsonpath='{.status.replicas}'=1 --timeout=60s &&
+        kubectl --namespace "$namespace" apply "${examples[@]}"
 }
 
 teardown() {
-    helm uninstall agents --namespace "$namespace" --ignore-not-found --wait
-    kubectl --namespace "$namespace" delete "$kinds" --all
+    helm uninstall agents --namespace "$namespace" --ignore-not-found --wait &&
+        kubectl --namespace "$namespace" delete "$kinds" --all
 }
 
 # execute DOCUMENT

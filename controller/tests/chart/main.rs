@@ -7,6 +7,7 @@
 mod crds;
 mod documents;
 mod environment;
+mod examples;
 mod names;
 mod readme;
 mod schema;

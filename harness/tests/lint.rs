@@ -133,6 +133,8 @@ fn scenarios_that_make_no_sense_are_found() {
         "claims-that-make-no-sense.yaml:15:7 requests are recorded only where this is required",
         "restart-of-a-shared-subject.yaml:9:7 this step needs a subject that no other scenario uses",
         "same-name.yaml:9:7 the name `same-name` is used by another scenario",
+        "suite.yaml:8:7 this cannot be claimed of every case",
+        "suite.yaml:9:7 this cannot be claimed of every case",
     ];
     assert_eq!(problems(&suites(), &stderr), expected, "{stderr}");
 }

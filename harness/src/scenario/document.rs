@@ -431,6 +431,10 @@ pub struct SuiteSpec {
     /// How "the controller has processed everything up to now" is recognised.
     #[serde(default)]
     pub fence: Option<FenceDocument>,
+    /// What has to be true of the whole history of every case with a controller: `never` and `atMost`.
+    #[serde(default)]
+    #[schemars(with = "Vec<StepDocument>")]
+    pub invariants: Vec<Node>,
 }
 
 /// A sentinel object that the controller must process.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::case::PlannedCase;
-use super::document::{Given, ScenarioDocument, StepDocument, SuiteDocument};
+use super::document::{Given, ScenarioDocument, StepDocument, SubjectMode, SuiteDocument};
 use super::files::Files;
 use super::reader::Reader;
 use super::step::{Manifest, Step};
@@ -162,7 +162,15 @@ impl Loader<'_> {
             })?;
             Some(Fence { manifest, matches: fence.matches })
         });
-        let cases = self.scenarios(&requirements);
+        let root = self.root;
+        let invariants: Vec<Step> = self.reader(root, &serde_json::json!({}), |reader| {
+            document.spec.invariants.iter().filter_map(|invariant| reader.step(invariant)).collect()
+        });
+        lint::invariants(&invariants, &mut self.problems);
+        let mut cases = self.scenarios(&requirements);
+        for case in cases.iter_mut().filter(|case| case.subject != SubjectMode::None) {
+            case.expect.extend(invariants.iter().cloned());
+        }
         lint::unique_names(&cases, &mut self.problems);
         let digest = self.files.digest(self.root);
         Some(Suite {

@@ -215,8 +215,9 @@ impl Runner<'_> {
         let shared: Vec<Arc<Shared>> =
             plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
         let slots = Semaphore::new(self.request.jobs.max(1));
+        let starts = Shared::starts();
         let mut running: FuturesUnordered<_> =
-            plan.cases.iter().map(|placed| self.one(placed, &shared, &slots)).collect();
+            plan.cases.iter().map(|placed| self.one(placed, &shared, &slots, &starts)).collect();
         while running.next().await.is_some() {}
         for release in &shared {
             release.stop().await;
@@ -226,7 +227,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn one(&self, placed: &PlacedCase, shared: &[Arc<Shared>], slots: &Semaphore) {
+    async fn one(&self, placed: &PlacedCase, shared: &[Arc<Shared>], slots: &Semaphore, starts: &Semaphore) {
         let id = placed.case.id.clone();
         let finished = |verdict, elapsed| {
             self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
@@ -243,7 +244,7 @@ impl Runner<'_> {
         let release = placed.release.and_then(|index| shared.get(index));
         let subject = match release {
             Some(release) => tokio::select! {
-                subject = release.subject(&self.context.subjects) => Some(subject),
+                subject = release.subject(&self.context.subjects, starts) => Some(subject),
                 () = self.context.cancel.cancelled() => Some(Err((false, INTERRUPTED.to_owned()))),
             },
             None => None,

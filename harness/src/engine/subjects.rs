@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::case::chain;
 use super::cleanup::RUN_LABEL;
@@ -16,6 +16,10 @@ use super::plan::Release;
 use crate::record::{Observation, Record};
 use crate::subject::helm::HelmRelease;
 use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
+
+/// How many releases are installed at the same time. Each keeps helm, the API server and the new subject
+/// busy; more of them at once end no sooner, and on a small machine they run into time-outs.
+const STARTS: usize = 6;
 
 /// Why a shared subject is not there: whether it is the subject's fault, and the reason.
 pub(super) type StartFailure = (bool, String);
@@ -44,9 +48,23 @@ impl Shared {
         })
     }
 
+    /// Lets as many releases start at the same time as is good for all of them.
+    pub(super) fn starts() -> Semaphore {
+        Semaphore::new(STARTS)
+    }
+
     /// The subject; the first caller starts it, the others wait.
-    pub(super) async fn subject(&self, context: &SubjectContext) -> Result<Arc<Subject>, StartFailure> {
-        self.subject.get_or_init(|| self.start(context)).await.clone()
+    pub(super) async fn subject(
+        &self,
+        context: &SubjectContext,
+        starts: &Semaphore,
+    ) -> Result<Arc<Subject>, StartFailure> {
+        let start = || async {
+            // The semaphore is never closed, and without it the start would only be slower.
+            let _turn = starts.acquire().await;
+            self.start(context).await
+        };
+        self.subject.get_or_init(start).await.clone()
     }
 
     async fn start(&self, context: &SubjectContext) -> Result<Arc<Subject>, StartFailure> {

@@ -41,7 +41,9 @@ pub fn build(run: &AgentRun, plan: &Plan, defaults: &RunnerDefaults) -> Vec<Conf
         built.push(config_map(plan.part.inputs(), inputs));
     }
     if Defect::ConfigMapsWithoutOwner.is_planted() {
-        built.iter_mut().for_each(|config_map| config_map.metadata.owner_references = None);
+        for config_map in &mut built {
+            config_map.metadata.owner_references = None;
+        }
     }
     built
 }

@@ -131,6 +131,7 @@ mod tests {
         START.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(100)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better without a borrow")]
     fn run(status: Value) -> AgentRun {
         serde_json::from_value(json!({
             "metadata": {"name": "r"},

@@ -23,7 +23,7 @@ pub(super) enum Submitted {
     /// The Job exists.
     Job {
         /// The Job.
-        job: JobView,
+        job: Box<JobView>,
         /// When its execution began: now, unless it was there already.
         began: Timestamp,
     },
@@ -55,8 +55,10 @@ pub(super) async fn submit(run: &AgentRun, plan: &Plan, context: &Context) -> Re
     };
     let now = Timestamp::now();
     match ensure(run, &config_maps, &job, context).await {
-        Ok(Ok(Ensured { job, is_new: true })) => Ok(Submitted::Job { job, began: now }),
-        Ok(Ok(Ensured { job, is_new: false })) => Ok(Submitted::Job { began: began(&job, now), job }),
+        Ok(Ok(Ensured { job, is_new: true })) => Ok(Submitted::Job { job: Box::new(job), began: now }),
+        Ok(Ok(Ensured { job, is_new: false })) => {
+            Ok(Submitted::Job { began: began(&job, now), job: Box::new(job) })
+        }
         Ok(Err(Conflict { message })) => Ok(Submitted::Conflict(message)),
         Err(error) => match error.rejected_submission() {
             Some(rejection) if rejection.is_final => {

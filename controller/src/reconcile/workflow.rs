@@ -32,10 +32,10 @@ pub(super) async fn follow(run: &AgentRun, draft: Draft<'_>, context: &Context) 
     let now = Timestamp::now();
     match progress(run, now) {
         Progress::Attempt { step, attempt, deadline } => {
-            let at_work = Attempt { run, context, step, attempt };
+            let at_work = Attempt { run, context, step, number: attempt };
             at_work.follow(draft, deadline, now).await
         }
-        Progress::Due { step, attempt } => Attempt { run, context, step, attempt }.start(draft).await,
+        Progress::Due { step, attempt } => Attempt { run, context, step, number: attempt }.start(draft).await,
         // Nothing is written while a step waits.
         Progress::Waiting { until: at } => {
             heal_ended(run, context).await?;
@@ -57,12 +57,12 @@ struct Attempt<'a> {
     run: &'a AgentRun,
     context: &'a Context,
     step: usize,
-    attempt: i32,
+    number: i32,
 }
 
 impl Attempt<'_> {
     fn part(&self) -> Part {
-        Part::Attempt { step: self.step, attempt: self.attempt }
+        Part::Attempt { step: self.step, attempt: self.number }
     }
 
     fn job_name(&self) -> String {
@@ -78,13 +78,12 @@ impl Attempt<'_> {
         let Self { run, context, .. } = *self;
         let name = self.job_name();
         let cached = jobs::cached(run, &name, context).filter(|job| self.is_recorded(job));
-        let (job, look_again) = match cached {
-            Some(job) => (Some(job), SAFETY_NET),
-            None => {
-                let read = jobs::read(run, &name, context).await?;
-                let own = read.filter(|job| jobs::is_owned(run, job) && self.is_recorded(job));
-                (own.map(Into::into), UNWATCHED_POLL)
-            }
+        let (job, look_again) = if cached.is_some() {
+            (cached, SAFETY_NET)
+        } else {
+            let read = jobs::read(run, &name, context).await?;
+            let own = read.filter(|job| jobs::is_owned(run, job) && self.is_recorded(job));
+            (own.map(Into::into), UNWATCHED_POLL)
         };
         let Some(job) = job else { return self.without_job(draft).await };
         context.not_missing(&run.uid().unwrap_or_default());
@@ -103,7 +102,7 @@ impl Attempt<'_> {
                 let message = message.unwrap_or_else(|| "the Job failed".to_owned());
                 let failure = AttemptFailure {
                     reason: reason::WORKFLOW_STEP_FAILED,
-                    message: format!("attempt {} failed: {reason}: {message}", self.attempt),
+                    message: format!("attempt {} failed: {reason}: {message}", self.number),
                     at,
                 };
                 let action = self.ended(draft, &failure).await?;
@@ -121,7 +120,7 @@ impl Attempt<'_> {
         look_again: Duration,
     ) -> Result<Action, Error> {
         heal_ended(self.run, self.context).await?;
-        draft.attempt_observed(self.step, self.attempt, job).limit_artifacts(&self.context.settings);
+        draft.attempt_observed(self.step, self.number, job).limit_artifacts(&self.context.settings);
         write(self.run, draft, self.context).await?;
         let left = deadline.map(|deadline| until(deadline, Timestamp::now()));
         Ok(Action::requeue(left.into_iter().chain([look_again]).min().unwrap_or(look_again)))
@@ -132,7 +131,7 @@ impl Attempt<'_> {
         jobs::delete(self.run, &self.job_name(), PropagationPolicy::Foreground, self.context).await?;
         let failure = AttemptFailure {
             reason: reason::WORKFLOW_STEP_TIMED_OUT,
-            message: format!("attempt {} took longer than its timeoutSeconds", self.attempt),
+            message: format!("attempt {} took longer than its timeoutSeconds", self.number),
             at: None,
         };
         self.ended(draft, &failure).await
@@ -147,7 +146,7 @@ impl Attempt<'_> {
         }
         let failure = AttemptFailure {
             reason: reason::WORKFLOW_JOB_MISSING,
-            message: format!("Job {:?} of attempt {} does not exist any more", self.job_name(), self.attempt),
+            message: format!("Job {:?} of attempt {} does not exist any more", self.job_name(), self.number),
             at: None,
         };
         let action = self.ended(draft, &failure).await?;
@@ -156,7 +155,7 @@ impl Attempt<'_> {
     }
 
     async fn ended(&self, draft: Draft<'_>, failure: &AttemptFailure) -> Result<Action, Error> {
-        let retry_at = retry_at(self.run, self.step, self.attempt, Timestamp::now());
+        let retry_at = retry_at(self.run, self.step, self.number, Timestamp::now());
         fail(self.run, draft, self.step, failure, retry_at, self.context).await
     }
 
@@ -179,7 +178,7 @@ impl Attempt<'_> {
         plan.part = self.part();
         match objects::submit(run, &plan, context).await? {
             Submitted::Job { job, began } => {
-                draft.attempt_started(self.step, self.attempt, &job, began);
+                draft.attempt_started(self.step, self.number, &job, began);
                 write(run, draft, context).await?;
                 Ok(Action::await_change())
             }
@@ -204,7 +203,7 @@ impl Attempt<'_> {
     /// Whether the Job of an earlier attempt is still being executed or taken down.
     fn is_another_at_work(&self) -> bool {
         let earlier = possible_attempts(self.run).into_iter();
-        let mut earlier = earlier.filter(|other| *other != (self.step, self.attempt));
+        let mut earlier = earlier.filter(|other| *other != (self.step, self.number));
         earlier.any(|(step, attempt)| {
             let name = jobs::name(self.run, Part::Attempt { step, attempt });
             jobs::cached(self.run, &name, self.context).is_some_and(|job| !Outcome::of(&job).is_finished())

@@ -109,7 +109,7 @@ impl Ledger {
             self.starts.add(&position.uid, &scopes, started_at.0, now);
         }
         let before = self.runs.get(&position.uid).map(|entry| entry.state);
-        let state = match stage {
+        let next = match stage {
             Stage::Terminal => {
                 if before == Some(State::Admitted) && started_at.is_none() {
                     self.starts.cancel(&position.uid);
@@ -132,9 +132,9 @@ impl Ledger {
         };
         let known = self.runs.get(&position.uid);
         let is_known = known.map(|entry| (&entry.position, &entry.scopes, entry.state))
-            == state.map(|state| (&position, &scopes, state));
+            == next.map(|next| (&position, &scopes, next));
         if !is_known {
-            self.enter(position, scopes, state);
+            self.enter(position, scopes, next);
         }
         !is_known
     }

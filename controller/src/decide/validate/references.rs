@@ -312,6 +312,7 @@ mod tests {
         assert!(refused.message.contains(named), "{}", refused.message);
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better without a borrow")]
     fn workflow(steps: Value, workload: Value) -> AgentRun {
         from(json!({"metadata": {"name": "r"}, "spec": {
             "agentRef": {"name": "a"}, "implementation": {"inline": {"text": "do"}}, "workload": workload,

@@ -144,6 +144,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better without a borrow")]
     fn run(steps: Value) -> AgentRun {
         serde_json::from_value(json!({"metadata": {"name": "r"}, "spec": {
             "agentRef": {"name": "a"}, "runtime": {"type": "workflow"}, "workflow": {"steps": steps},

@@ -34,6 +34,7 @@ fn run(number: i64) -> AgentRun {
     in_state(number, "ns", "a", json!({}))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without a borrow")]
 fn in_state(number: i64, namespace: &str, agent: &str, status: serde_json::Value) -> AgentRun {
     serde_json::from_value(json!({
         "metadata": {

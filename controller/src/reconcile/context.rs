@@ -28,7 +28,7 @@ pub(super) type Filled = watch::Receiver<bool>;
 /// what is cached: after a restore of the datastore versions may even go back.
 const CATCH_UP: Duration = Duration::from_secs(2);
 
-/// The last status write of a run.
+/// The last write of an object.
 struct Written {
     version: u64,
     at: Instant,
@@ -140,18 +140,18 @@ impl Context {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(run_uid.to_owned())
     }
 
-    /// The status of this run was written and has this version now.
-    pub(super) fn wrote(&self, run: &AgentRun) {
-        let (Some(uid), Some(version)) = (run.uid(), version(run)) else { return };
+    /// This run's status or this Job was written and has this version now.
+    pub(super) fn wrote(&self, object: &impl ResourceExt) {
+        let (Some(uid), Some(version)) = (object.uid(), version(object)) else { return };
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.retain(|_, earlier| earlier.at.elapsed() < CATCH_UP);
         written.insert(uid, Written { version, at: Instant::now() });
     }
 
-    /// Whether this copy is older than our own last write. A pass over it could only end in a conflict,
-    /// and the event that brings the new copy is on its way.
-    pub(super) fn is_behind(&self, run: &AgentRun) -> bool {
-        let (Some(uid), Some(cached)) = (run.uid(), version(run)) else { return false };
+    /// Whether this copy is older than our own last write. A pass over it could only end in a conflict or
+    /// repeat that write, and the event that brings the new copy is on its way.
+    pub(super) fn is_behind(&self, object: &impl ResourceExt) -> bool {
+        let (Some(uid), Some(cached)) = (object.uid(), version(object)) else { return false };
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.get(&uid).is_some_and(|last| cached < last.version && last.at.elapsed() < CATCH_UP)
     }
@@ -165,6 +165,6 @@ impl Context {
 }
 
 /// Versions of one kind can be compared as numbers, by the conventions of the API.
-fn version(run: &AgentRun) -> Option<u64> {
-    run.resource_version()?.parse().ok()
+fn version(object: &impl ResourceExt) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }

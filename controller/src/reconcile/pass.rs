@@ -33,7 +33,7 @@ const CATCH_UP_POLL: Duration = Duration::from_millis(250);
 /// runtime a pass never fails.
 pub(super) async fn reconcile(run: Arc<AgentRun>, context: Arc<Context>) -> Result<Action, Infallible> {
     static PASSES: AtomicU64 = AtomicU64::new(1);
-    if context.is_behind(&run) {
+    if context.is_behind(run.as_ref()) {
         return Ok(Action::requeue(CATCH_UP_POLL));
     }
     // Every line that is logged on the way carries these, so that one pass can be told from the next.

@@ -42,7 +42,8 @@ pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Res
     });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match context.api::<JobView>(run).patch(&name, &params, &Patch::Merge(&patch)).await {
-        Ok(_) => {
+        Ok(patched) => {
+            context.wrote(&patched);
             context.metrics.job_ttl_patched();
             Ok(())
         }
@@ -58,11 +59,13 @@ pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) ->
     let lacks_ttl =
         |job: &JobView| job.spec.ttl_seconds_after_finished.is_none() && Outcome::of(job).is_finished();
     for name in names {
-        let suspect = jobs::cached(run, name, context).is_some_and(|job| lacks_ttl(&job));
+        // The patch of the last pass may not have reached the cache yet, and the event with it is on its way.
+        let suspect = jobs::cached(run, name, context)
+            .is_some_and(|job| lacks_ttl(&job) && !context.is_behind(job.as_ref()));
         if !suspect || wanted(run, context).is_none() || Defect::TtlNotHealed.is_planted() {
             continue;
         }
-        // The cache may lag behind our own patch, which must not be repeated.
+        // The cache may lag behind for longer than our own patches are remembered.
         let read = jobs::read(run, name, context).await?;
         if let Some(job) = read.filter(|job| jobs::is_owned(run, job) && lacks_ttl(job)) {
             set(run, &job, context).await?;

@@ -21,7 +21,7 @@ const RUNS: usize = 1000;
 /// Runs that are created at the same time.
 const CREATED_AT_ONCE: usize = 8;
 /// How long all runs may take to finish on a busy machine.
-const FINISHED: Duration = Duration::from_mins(3);
+const FINISHED: Duration = Duration::from_mins(5);
 /// How long nothing must have been written before the quiet time begins, and how long that may take.
 const SETTLED: Duration = Duration::from_secs(3);
 const SETTLING: Duration = Duration::from_secs(30);

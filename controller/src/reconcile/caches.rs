@@ -19,6 +19,7 @@ use tracing::{debug, warn};
 use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
 use crate::defects::Defect;
 
+use super::backoff::WatchBackoff;
 use super::context::Filled;
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -106,7 +107,7 @@ where
     let (store, writer) = reflector::store();
     let (filled, is_filled) = watch::channel(false);
     let events = watched::<K>(client, namespace, watcher::Config::default().page_size(page))
-        .default_backoff()
+        .backoff(WatchBackoff::default())
         .modify(|object| slim(object.meta_mut()))
         .reflect(writer)
         .inspect(move |event| announce(event, &filled));

@@ -16,6 +16,7 @@ use crate::decide::metadata::RUN_LABEL;
 use crate::decide::stage::Stage;
 use crate::serve::View;
 
+use super::backoff::WatchBackoff;
 use super::caches::{self, PAGE, announce, api, slim, watched};
 use super::context::{Context, Shared};
 use super::kinds;
@@ -62,7 +63,7 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
     let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.clone());
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());
     let every = watcher::Config::default().page_size(PAGE);
-    let run_stream = watched(client, namespace, every.clone()).default_backoff();
+    let run_stream = watched(client, namespace, every.clone()).backoff(WatchBackoff::default());
     let run_stream = count(run_stream, shared, &jobs)
         .modify(slim_run)
         .reflect(run_writer)
@@ -71,7 +72,7 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
         .inspect(move |event| announce(event, &runs_filled))
         .applied_objects();
     let job_stream = watcher(api::<JobView>(client, namespace), every.labels(RUN_LABEL))
-        .default_backoff()
+        .backoff(WatchBackoff::default())
         .modify(|job| slim(&mut job.metadata))
         .reflect(job_writer)
         .inspect(move |event| announce(event, &jobs_filled))

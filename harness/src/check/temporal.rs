@@ -74,6 +74,11 @@ fn eventually(
     let selection = Selection::of(&claim.target, history, bindings)?;
     let judge = ClaimJudge::new(claim, bindings)?;
     if claim.condition.exists == Some(false) {
+        // What a step has created and the watch has not delivered yet is not gone.
+        let is_awaited = matches!(claim.target, Target::Object { .. }) && selection.versions.is_empty();
+        if is_awaited {
+            return Ok(Judgement::NotYet);
+        }
         for version in selection.current() {
             if judge.content(version.object)? {
                 return Ok(Judgement::NotYet);

@@ -79,6 +79,8 @@ fn an_earlier_object_of_the_name_is_not_the_alias() {
 #[test]
 fn absence_is_judged_at_the_end() {
     let assertion = eventually(exists(object("run"), false));
+    // An object that was created and is not on record yet is not gone.
+    assert_eq!(judged(&assertion, &History::default()), Judgement::NotYet);
     assert_eq!(judged(&assertion, &run(&[])), Judgement::NotYet);
     let deleted = run(&[]).deleted("Run/r", 9, &json!({}));
     assert_eq!(judged(&assertion, &deleted), Judgement::Holds);

@@ -62,7 +62,10 @@ pub fn rendered() -> Result<Vec<(String, String)>, CrdsError> {
                 .map_err(|source| CrdsError::Render { name: file.clone(), source })?;
             Ok((
                 file,
-                format!("# Generated from the API types by `agents-controller crds`; do not edit.\n{yaml}"),
+                // Helm 3 prints the files of a chart one behind the other, without anything between them.
+                format!(
+                    "---\n# Generated from the API types by `agents-controller crds`; do not edit.\n{yaml}"
+                ),
             ))
         })
         .collect()

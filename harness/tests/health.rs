@@ -46,7 +46,7 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
     let context = SubjectContext {
         client: cluster.client().await.unwrap(),
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
-        helm: Helm::new(provision::helm(events).await.unwrap().path).unwrap(),
+        helm: helm(events).await,
         implementation: Arc::new(implementation),
         supervisor,
         ports: PortPool::default(),
@@ -54,6 +54,11 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
         info: cluster.info().clone(),
     };
     (cluster, context)
+}
+
+async fn helm(events: &EventSink) -> Helm {
+    let found = provision::helm(events).await.unwrap();
+    Helm::new(found.path, &found.version).unwrap()
 }
 
 /// Asks until the answer is as wanted.

@@ -48,7 +48,7 @@ pub(super) async fn prepare(
     };
     let helm = async {
         let found = cluster::provision::helm(events).await?;
-        let helm = Helm::new(found.path).map_err(SubjectError::from)?;
+        let helm = Helm::new(found.path, &found.version).map_err(SubjectError::from)?;
         let version = helm.version().await.map_err(SubjectError::from)?;
         Ok::<_, EngineError>((helm, version))
     };

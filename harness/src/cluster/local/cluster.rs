@@ -22,6 +22,10 @@ const READY: Duration = Duration::from_secs(90);
 /// How long the controllers may take to act after that.
 const CONTROLLERS: Duration = Duration::from_mins(1);
 
+/// Per cent by which the heap of a component may grow before garbage is collected. A test cluster lives for
+/// minutes on a machine whose processors are the bottleneck, so memory is spent to save their time.
+const GARBAGE: &str = "400";
+
 const PHASE: &str = "starting the local cluster";
 
 /// A running cluster of child processes. Dropping it kills them at once.
@@ -150,6 +154,7 @@ impl Launch<'_> {
         let process = SupervisedCommand::new(self.supervisor, &component.program)
             .args(&component.args)
             .args(flags)
+            .env("GOGC", GARBAGE)
             .output(Output::File(log.clone()))
             .spawn()
             .await

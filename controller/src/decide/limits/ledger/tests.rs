@@ -141,7 +141,7 @@ fn a_run_behind_too_many_waiting_ones_is_outside_the_queue_until_it_drains() {
     let outside = Answer::Wait(Limit::Queue { scope: Scope::Namespace, most: 1 });
     assert_eq!(ledger.ask(&run(3), at(0)).0, outside);
     // When the window has moved the second starts, and the third has to learn what it waits for now.
-    assert_eq!(names(&ledger.advance(at(60))), ["run-003", "run-002"]);
+    assert_eq!(names(&ledger.advance(at(60))), ["run-002", "run-003"]);
 }
 
 /// [LIM-04]

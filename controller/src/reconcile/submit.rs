@@ -80,6 +80,10 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
 
 async fn block(run: &AgentRun, limit: &Limit, context: &Context) -> Result<Action, Error> {
     debug!(namespace = run.namespace(), run = run.name_any(), limit = limit.description(), "waits");
+    let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
+    if told != Some(limit.reason()) {
+        context.metrics.blocked(limit.reason());
+    }
     let mut draft = Draft::of(run, Timestamp::now());
     draft.blocked(limit);
     write(run, draft, context).await?;

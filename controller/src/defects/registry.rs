@@ -63,7 +63,7 @@ registry! {
     TtlPatchTouchesLabels = "ttl-patch-touches-labels" ["TTL-09"],
     /// Failed Jobs get no TTL.
     FailedJobsWithoutTtl = "failed-jobs-without-ttl" ["TTL-10"],
-    /// A TTL of zero is written as the shortest one by the environment, and switches off by the run.
+    /// A TTL of zero or less is written as one second instead of switching the TTL off.
     ZeroTtlBecomesOneSecond = "zero-ttl-becomes-one-second" ["TTL-13", "TTL-14"],
     /// Jobs of workflow steps get no TTL.
     StepsWithoutTtl = "steps-without-ttl" ["TTL-16"],

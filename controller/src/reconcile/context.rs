@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use super::admission::Admission;
 use super::backoff::Backoff;
 use super::caches::Caches;
+use super::default_memory::DefaultMemories;
 use super::error::Error;
 use super::events::Events;
 
@@ -65,6 +66,8 @@ pub(super) struct Context {
     pub jobs_filled: Filled,
     /// What runs refer to.
     pub references: Caches,
+    /// Finds the Memory of runs that name none.
+    pub default_memories: DefaultMemories,
     /// Numbers for Prometheus.
     pub metrics: Arc<Metrics>,
     /// Where passes leave what users are told.
@@ -91,6 +94,7 @@ impl Context {
             jobs,
             jobs_filled,
             references,
+            default_memories: DefaultMemories::default(),
             metrics,
             events,
             permits,

@@ -22,6 +22,7 @@ mod cleanup;
 mod context;
 mod controller;
 mod crds;
+mod default_memory;
 mod error;
 mod events;
 mod follow;

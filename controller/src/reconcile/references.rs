@@ -4,7 +4,6 @@
 //! a missing object is final, and a cache may lag behind the user who created the object a moment before
 //! the run.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,8 +12,6 @@ use futures::future::try_join_all;
 use futures::try_join;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::ListParams;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -106,31 +103,8 @@ async fn memory(run: &AgentRun, agent: Option<&Agent>, context: &Context) -> Res
     if let Some(name) = validate::names::memory(run, agent) {
         return cached(run, Some(name), cache, context).await;
     }
-    default_memory(cache, &context.api(run), run.namespace().as_deref()).await
-}
-
-async fn default_memory(
-    cache: &Store<Memory>,
-    api: &Api<DeserializeGuard<Memory>>,
-    namespace: Option<&str>,
-) -> Result<Option<Memory>, Error> {
-    let in_namespace = |memory: &Arc<Memory>| memory.metadata.namespace.as_deref() == namespace;
-    let cached = cache.state().into_iter().filter(in_namespace);
-    if let Some(memory) = default_of(cached) {
-        return Ok(Some(Arc::unwrap_or_clone(memory)));
-    }
-    let memories = api.list(&ListParams::default()).await.map_err(|source| Error::ReadReference {
-        kind: "Memory",
-        name: "marked as default".to_owned(),
-        source,
-    })?;
-    // A Memory that cannot be read is nobody's default, and does not hide the others.
-    Ok(default_of(memories.items.into_iter().filter_map(|guard| guard.0.ok())))
-}
-
-fn default_of<M: Borrow<Memory>>(memories: impl IntoIterator<Item = M>) -> Option<M> {
-    let defaults = memories.into_iter().filter(|memory| memory.borrow().spec.default);
-    defaults.min_by_key(|memory| (memory.borrow().creation_timestamp(), memory.borrow().name_any()))
+    let namespace = run.namespace().unwrap_or_default();
+    context.default_memories.find(&namespace, cache, &context.api(run)).await
 }
 
 async fn system_prompt(
@@ -217,68 +191,4 @@ where
         name: name.to_owned(),
         source,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use kube::runtime::{reflector, watcher::Event};
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    use super::super::mock::api_server;
-    use super::*;
-
-    fn memory(name: &str, created: &str, default: bool) -> Value {
-        json!({
-            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "Memory",
-            "metadata": {"name": name, "namespace": "ns", "creationTimestamp": created},
-            "spec": {"type": "redis", "connection": {"secretRef": {"name": "s"}}, "default": default},
-        })
-    }
-
-    fn early(name: &str, default: bool) -> Value {
-        memory(name, "2026-01-01T00:00:00Z", default)
-    }
-
-    fn late(name: &str, default: bool) -> Value {
-        memory(name, "2026-01-02T00:00:00Z", default)
-    }
-
-    /// The default Memory by what is cached and what is served, and the number of requests for it.
-    async fn found(cached: Vec<Value>, served: Vec<Value>, namespace: &str) -> (Option<String>, usize) {
-        let (cache, mut writer) = reflector::store();
-        for memory in cached {
-            writer.apply_watcher_event(&Event::Apply(serde_json::from_value(memory).unwrap()));
-        }
-        let list = json!({
-            "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "MemoryList", "metadata": {}, "items": served,
-        });
-        let (client, log) = api_server(move |_| (200, list.clone()));
-        let api = Api::namespaced(client, namespace);
-        let memory = default_memory(&cache, &api, Some(namespace)).await.unwrap();
-        let requests = log.lock().unwrap().len();
-        (memory.map(|memory| memory.name_any()), requests)
-    }
-
-    #[rstest]
-    #[case::cached(vec![early("a", true)], vec![], "ns", Some("a"), 0)]
-    #[case::the_oldest(vec![late("a", true), early("b", true)], vec![], "ns", Some("b"), 0)]
-    #[case::of_equal_age_the_first(vec![early("b", true), early("a", true)], vec![], "ns", Some("a"), 0)]
-    #[case::not_cached_yet(vec![early("a", false)], vec![early("a", false), late("b", true)], "ns", Some("b"), 1)]
-    #[case::none(vec![early("a", false)], vec![early("a", false)], "ns", None, 1)]
-    #[case::of_another_namespace(vec![early("a", true)], vec![], "other", None, 1)]
-    #[case::beside_an_unreadable_one(
-        vec![], vec![json!({"metadata": {"name": "broken"}, "spec": {"default": 7}}), late("b", true)],
-        "ns", Some("b"), 1
-    )]
-    #[tokio::test]
-    async fn the_default_memory_is_the_oldest_one_and_is_asked_for_only_when_none_is_cached(
-        #[case] cached: Vec<Value>,
-        #[case] served: Vec<Value>,
-        #[case] namespace: &str,
-        #[case] expected: Option<&str>,
-        #[case] requests: usize,
-    ) {
-        assert_eq!(found(cached, served, namespace).await, (expected.map(str::to_owned), requests));
-    }
 }

@@ -181,6 +181,7 @@ impl SpecArgs {
             kubernetes: self.kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
+            kinds: Vec::new(),
             context: self.context,
             supervisor,
         }

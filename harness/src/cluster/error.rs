@@ -93,6 +93,15 @@ pub enum ClusterError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// A kind is not served.
+    #[error("serve the kind of CRD `{name}`")]
+    Kind {
+        /// Name of the CRD.
+        name: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
     /// Docker or the node in its container.
     #[error(transparent)]
     K3s(Box<super::k3s::K3sError>),

@@ -12,6 +12,7 @@ mod error;
 mod info;
 pub mod k3s;
 pub mod kept;
+pub mod kinds;
 pub mod kubeconfig;
 pub mod local;
 pub mod process;

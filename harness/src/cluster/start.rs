@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::info::{ClusterInfo, KubernetesVersion};
 use super::process::Supervisor;
-use super::{ClusterError, client, k3s, kept, kubeconfig, local};
+use super::{ClusterError, client, k3s, kept, kinds, kubeconfig, local};
 use crate::event::EventSink;
 
 /// Which cluster is wanted.
@@ -19,6 +19,8 @@ pub struct ClusterSpec {
     pub k3s_image: String,
     /// Image archives (`docker save` format) to be preloaded into the node.
     pub images: Vec<PathBuf>,
+    /// CRDs whose kinds are to be served when the cluster is used.
+    pub kinds: Vec<serde_json::Value>,
     /// Context of the `kubeconfig` backend.
     pub context: Option<String>,
     /// The binary that supervises the processes of the `local` backend.
@@ -60,7 +62,7 @@ enum Running {
 }
 
 /// Starts or finds the wanted cluster and returns when it can be worked with: the API server is ready and
-/// the controllers act.
+/// the controllers act, and the wanted kinds are served.
 pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, ClusterError> {
     let begin = Instant::now();
     let running = match resolve(spec, events).await {
@@ -75,7 +77,11 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, Cl
         Running::Local(_) | Running::K3s(_) => begin.elapsed(),
         Running::Kept(_) | Running::Kubeconfig(_) => Duration::ZERO,
     };
-    Ok(Cluster { running, start_time })
+    let cluster = Cluster { running, start_time };
+    if !matches!(cluster.running, Running::Local(_)) {
+        kinds::serve(&cluster.client().await?, &spec.kinds).await?;
+    }
+    Ok(cluster)
 }
 
 /// The backend that [`start`] will use: [`BackendChoice::Auto`] becomes one of the others.

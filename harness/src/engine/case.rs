@@ -15,7 +15,8 @@ use super::cleanup::RUN_LABEL;
 use super::kinds::Kinds;
 use super::plan::PlacedCase;
 use super::play::Players;
-use super::{played, subjects};
+use super::played;
+use super::renderings::Renderings;
 use crate::check::{Failure, trail};
 use crate::event::{EventSink, Verdict};
 use crate::record::{Observation, Record};
@@ -31,6 +32,7 @@ pub(super) struct RunContext {
     pub(super) run_id: String,
     pub(super) subjects: SubjectContext,
     pub(super) kinds: Kinds,
+    pub(super) renderings: Arc<Renderings>,
     pub(super) fence: Option<Fence>,
     pub(super) events: EventSink,
     pub(super) cancel: CancellationToken,
@@ -234,14 +236,15 @@ impl<'a> CaseRun<'a> {
     }
 
     async fn render(&mut self, render: &Render, at: &Location) -> Result<(), Stop> {
-        let context = &self.run.subjects;
-        let rendered = subjects::render(context, &render.values, &render.value_files).await;
-        match (rendered, &render.fails) {
+        let SubjectContext { helm, implementation, .. } = &self.run.subjects;
+        let renderings = &self.run.renderings;
+        let rendered = renderings.of(helm, implementation, &render.values, &render.value_files).await;
+        match (rendered.as_ref(), &render.fails) {
             (Ok(objects), None) => {
-                self.bindings.rendered.insert(render.alias.clone(), objects);
+                self.bindings.rendered.insert(render.alias.clone(), objects.clone());
                 Ok(())
             }
-            (Err(SubjectError::Helm(error)), pattern) if error.is_chart_fault() => {
+            (Err(error), pattern) if error.is_chart_fault() => {
                 let message = error.message().map_or_else(|| error.to_string(), ToOwned::to_owned);
                 match pattern {
                     Some(pattern) if pattern.is_match(&message) => Ok(()),
@@ -254,7 +257,7 @@ impl<'a> CaseRun<'a> {
                     None => Err(self.refused("the chart renders", "the chart", &message, at)),
                 }
             }
-            (Err(error), _) => Err(self.subject_trouble(&error, at)),
+            (Err(error), _) => Err(Stop::Inconclusive(chain(error))),
             (Ok(_), Some(pattern)) => Err(self.refused(
                 &format!("rendering fails with a message like `{pattern}`"),
                 "the chart",

@@ -111,7 +111,8 @@ impl CaseRun<'_> {
         Err(Stop::Inconclusive(format!("the audit log is more than {} s behind", CAUGHT_UP.as_secs())))
     }
 
-    /// Waits until the record shows every object of the namespace at least as new as a list made now.
+    /// Waits until the record shows every object that the claims of the case look at, at least as new as in
+    /// a list made now.
     ///
     /// Watches of different kinds are independent: without this a claim over one kind could be judged
     /// before versions arrive that were written before the fence.
@@ -122,13 +123,9 @@ impl CaseRun<'_> {
         if self.placed.case.requires_audit() {
             self.requests_caught_up().await?;
         }
-        for resource in self.run.kinds.resources() {
-            // Events are shown, never judged, and there are many of them.
-            if resource.kind == "Event" {
-                continue;
-            }
+        for resource in self.run.kinds.judged(&self.placed.case) {
             let api: Api<DynamicObject> =
-                Api::namespaced_with(self.client().clone(), &self.namespace, &resource);
+                Api::namespaced_with(self.client().clone(), &self.namespace, resource);
             let list = request(|| async { api.list_metadata(&ListParams::default()).await })
                 .await
                 .map_err(|error| trouble_of(&format!("list {}", resource.plural), &error))?;
@@ -140,7 +137,6 @@ impl CaseRun<'_> {
                     (item.metadata.uid.unwrap_or_default(), version.unwrap_or_default())
                 })
                 .collect();
-            let kind = resource.kind.clone();
             let caught_up = self
                 .wait_for(CAUGHT_UP, |history| {
                     let seen = |uid: &str, version: u64| {
@@ -160,7 +156,8 @@ impl CaseRun<'_> {
                 .await?;
             if !matches!(caught_up, Judgement::Holds) {
                 return Err(Stop::Inconclusive(format!(
-                    "the watch of {kind} lags more than {} s behind the API server",
+                    "the watch of {} lags more than {} s behind the API server",
+                    resource.kind,
                     CAUGHT_UP.as_secs()
                 )));
             }

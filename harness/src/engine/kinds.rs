@@ -11,8 +11,9 @@ use kube::discovery::pinned_kind;
 
 use super::EngineError;
 use super::plan::Plan;
+use crate::scenario::PlannedCase;
 use crate::scenario::assertion::Target;
-use crate::scenario::step::{Action, Manifest};
+use crate::scenario::step::Action;
 use crate::scenario::suite::Fence;
 
 /// How often and how long a kind is looked for: a new kind is served some moments after its CRD is
@@ -54,33 +55,52 @@ impl Kinds {
         self.0.get(&(api_version.to_owned(), kind.to_owned()))
     }
 
+    /// The resources whose versions decide what is said about a case: those of the objects that its claims
+    /// are about, and of the objects that their expressions read.
+    ///
+    /// A chain of owners may lead over a Job, so Jobs are among them where owners count.
+    pub(super) fn judged(&self, case: &PlannedCase) -> Vec<&ApiResource> {
+        let mut kinds: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut aliases: BTreeSet<String> = BTreeSet::new();
+        for claim in case.actions().flat_map(Action::claims) {
+            aliases.extend(claim.condition.aliases_read());
+            match &claim.target {
+                Target::Object { alias } => {
+                    aliases.insert(alias.clone());
+                }
+                Target::Resources { api_version, kind, of, .. } => {
+                    kinds.insert((api_version, kind));
+                    kinds.extend(of.as_ref().map(|_| JOB));
+                }
+                Target::Requests { .. } | Target::Log | Target::Rendered { .. } => {}
+            }
+        }
+        let named = case.manifests().filter(|manifest| aliases.contains(&manifest.alias));
+        kinds.extend(named.map(|manifest| (manifest.api_version.as_str(), manifest.kind.as_str())));
+        kinds.into_iter().filter_map(|(api_version, kind)| self.get(api_version, kind)).collect()
+    }
+
     /// All resources, to be watched.
     pub(super) fn resources(&self) -> Vec<ApiResource> {
         self.0.values().cloned().collect()
     }
 }
 
+/// `apiVersion` and `kind` of Jobs.
+const JOB: (&str, &str) = ("batch/v1", "Job");
 /// The kinds that are always watched, so that a failure can show them.
-const ALWAYS: &[(&str, &str)] = &[("batch/v1", "Job"), ("v1", "ConfigMap"), ("v1", "Pod"), ("v1", "Event")];
+const ALWAYS: &[(&str, &str)] = &[JOB, ("v1", "ConfigMap"), ("v1", "Pod"), ("v1", "Event")];
 
 fn touched(plan: &Plan, fence: Option<&Fence>) -> BTreeSet<Kind> {
-    let mut kinds: BTreeSet<Kind> =
-        ALWAYS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned())).collect();
-    let mut manifest = |manifest: &Manifest| {
-        kinds.insert((manifest.api_version.clone(), manifest.kind.clone()));
-    };
-    if let Some(fence) = fence {
-        manifest(&fence.manifest);
-    }
     let running = || plan.cases.iter().filter(|placed| placed.skip.is_none()).map(|placed| &placed.case);
-    let actions =
-        || running().flat_map(|case| case.steps.iter().chain(&case.expect)).map(|step| &step.action);
-    running().flat_map(|case| &case.objects).for_each(&mut manifest);
-    actions().flat_map(Action::manifests).for_each(&mut manifest);
-    for target in actions().flat_map(Action::targets) {
-        if let Target::Resources { api_version, kind, .. } = target {
-            kinds.insert((api_version.clone(), kind.clone()));
-        }
-    }
-    kinds
+    let manifests = fence.map(|fence| &fence.manifest).into_iter();
+    let manifests = manifests.chain(running().flat_map(PlannedCase::manifests));
+    let sent = manifests.map(|manifest| (manifest.api_version.as_str(), manifest.kind.as_str()));
+    let targets = running().flat_map(PlannedCase::actions).flat_map(Action::targets);
+    let named = targets.filter_map(|target| match target {
+        Target::Resources { api_version, kind, .. } => Some((api_version.as_str(), kind.as_str())),
+        _ => None,
+    });
+    let all = ALWAYS.iter().copied().chain(sent).chain(named);
+    all.map(|(api_version, kind)| (api_version.to_owned(), kind.to_owned())).collect()
 }

@@ -26,7 +26,9 @@ mod plan;
 mod play;
 mod played;
 mod prepare;
+mod renderings;
 mod run;
+mod slots;
 mod subjects;
 mod wait;
 

@@ -1,5 +1,8 @@
 //! Planning, pure: which cases run, in which namespaces, with which subjects.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
 use super::run::Request;
 use crate::scenario::PlannedCase;
 use crate::scenario::document::SubjectMode;
@@ -66,8 +69,7 @@ impl Plan {
                 .then(|| place(&mut releases, case, &namespace, run_id));
             cases.push(PlacedCase { case: case.clone(), namespace, release, skip });
         }
-        // Cases with a subject of their own start first: they take longest.
-        cases.sort_by_key(|placed| placed.case.subject != SubjectMode::Dedicated);
+        cases.sort_by_key(|placed| order(&placed.case));
         Self { cases, releases, filtered }
     }
 
@@ -75,6 +77,14 @@ impl Plan {
     pub fn runnable(&self) -> usize {
         self.cases.iter().filter(|placed| placed.skip.is_none()).count()
     }
+}
+
+/// What takes longest starts first, so that no single case is waited for at the end: cases with a subject
+/// of their own, and then those that say that they need time. Cases that only render the chart wait for
+/// nobody, so they fill what is left.
+fn order(case: &PlannedCase) -> (bool, bool, Reverse<Duration>) {
+    let dedicated = case.subject == SubjectMode::Dedicated;
+    (!case.needs_namespace(), !dedicated, Reverse(case.declared_time()))
 }
 
 fn reason_to_skip(case: &PlannedCase, abilities: Abilities) -> Option<String> {

@@ -88,10 +88,15 @@ impl PlayedJobs {
             .map_err(refused("create the namespace that probes the admission policy"))?;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &probe);
         let pod: Pod = decode(json!({
-            "metadata": {"name": "probe", "ownerReferences": [
-                {"apiVersion": "batch/v1", "kind": "Job", "name": "probe", "uid": "00000000-0000-0000-0000-000000000000"},
-            ]},
-            "spec": {"containers": [{"name": "probe", "image": "probe"}]},
+            "metadata": {
+                "name": "probe",
+                // A mirror pod needs no service account, which controllers would have to make first.
+                "annotations": {"kubernetes.io/config.mirror": "probe"},
+                "ownerReferences": [
+                    {"apiVersion": "batch/v1", "kind": "Job", "name": "probe", "uid": "00000000-0000-0000-0000-000000000000"},
+                ],
+            },
+            "spec": {"nodeName": "probe", "containers": [{"name": "probe", "image": "probe"}]},
         }));
         let dry_run = PostParams { dry_run: true, ..PostParams::default() };
         let deadline = tokio::time::Instant::now() + ACTIVE;
@@ -104,7 +109,7 @@ impl PlayedJobs {
                         namespaces.delete(&namespace.name_any(), &DeleteParams::default()).await;
                     return Ok(());
                 }
-                // The pod's service account may not be there yet, or the policy is not in force.
+                // The policy is not in force yet.
                 Ok(_) | Err(kube::Error::Api(_)) => {}
                 Err(source) => return Err(refused("probe the admission policy")(source)),
             }

@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::images::{self, Images};
+use super::plan::Plan;
+use super::renderings::Renderings;
 use super::run::Request;
 use crate::cluster::{self, BackendChoice, Cluster};
 use crate::event::EventSink;
@@ -16,18 +18,21 @@ use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, Subje
 pub(super) struct Prepared {
     pub(super) cluster: Cluster,
     pub(super) context: SubjectContext,
+    pub(super) renderings: Arc<Renderings>,
     pub(super) helm_version: String,
     /// What the node was given; a node may read the archives for as long as it runs.
     _images: Option<Images>,
 }
 
-/// Starts the cluster and, meanwhile, builds the subject and finds helm.
+/// Starts the cluster and, meanwhile, builds the subject and renders what the plan is going to look at.
 pub(super) async fn prepare(
     request: &Request,
+    plan: &Plan,
     implementation: Implementation,
     events: &EventSink,
 ) -> Result<Prepared, EngineError> {
     let implementation = Arc::new(implementation);
+    let renderings = Arc::new(Renderings::default());
     let mut spec = request.cluster.clone();
     spec.backend = cluster::resolve(&spec, events).await;
     // The node must be given its images before it starts; the folder that holds them lives that long.
@@ -46,25 +51,32 @@ pub(super) async fn prepare(
             _ => Ok(()),
         }
     };
-    let helm = async {
+    let starting = async {
         let found = cluster::provision::helm(events).await?;
         let helm = Helm::new(found.path, &found.version).map_err(SubjectError::from)?;
-        let version = helm.version().await.map_err(SubjectError::from)?;
-        Ok::<_, EngineError>((helm, version))
+        let chart = implementation.chart();
+        let (version, kinds) =
+            tokio::try_join!(helm.version(), helm.crds(&chart)).map_err(SubjectError::from)?;
+        spec.kinds = kinds;
+        let cluster = tokio::select! {
+            cluster = cluster::start(&spec, events) => cluster?,
+            // A start leaves processors idle.
+            never = renderings.ahead(plan, &helm, &implementation) => match never {},
+        };
+        Ok::<_, EngineError>((cluster, helm, version))
     };
-    let starting = async { cluster::start(&spec, events).await.map_err(EngineError::from) };
-    let (cluster, (), (helm, helm_version)) = tokio::try_join!(starting, building, helm)?;
+    let ((cluster, helm, helm_version), ()) = tokio::try_join!(starting, building)?;
     let context = SubjectContext {
         client: cluster.client().await?,
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm,
         implementation,
-        supervisor: spec.supervisor.clone(),
+        supervisor: request.cluster.supervisor.clone(),
         ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),
     };
-    Ok(Prepared { cluster, context, helm_version, _images: images })
+    Ok(Prepared { cluster, context, renderings, helm_version, _images: images })
 }
 
 /// SHA-256 over paths and contents of all files below a folder.

@@ -17,6 +17,7 @@ use super::kinds::Kinds;
 use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
+use super::slots::Slots;
 use super::subjects::Shared;
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
@@ -25,7 +26,7 @@ use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
 use crate::record::{Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
-use crate::subject::{Implementation, crds};
+use crate::subject::Implementation;
 
 /// What is said of cases that a signal cut short.
 const INTERRUPTED: &str = "the run was interrupted";
@@ -71,7 +72,7 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
     }
     let implementation = request.implementation.clone().ok_or(EngineError::NoImplementation)?;
     let prepared = tokio::select! {
-        prepared = prepare::prepare(request, implementation, events) => prepared?,
+        prepared = prepare::prepare(request, &first, implementation, events) => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
     let abilities =
@@ -153,10 +154,7 @@ async fn on_cluster(
     run_id: &str,
 ) -> Result<(), EngineError> {
     let client = &prepared.context.client;
-    let implementation = &prepared.context.implementation;
-    let (played, _crds) = tokio::try_join!(PlayedJobs::install(client, run_id), async {
-        Ok(crds::apply(client, &prepared.context.helm, implementation).await?)
-    },)?;
+    let played = PlayedJobs::install(client, run_id).await?;
     let kinds = Kinds::discover(client, plan, request.suite.fence()).await?;
     let hub = WatchHub::start(client, kinds.resources()).await?;
     let requests = match prepared.cluster.audit_log() {
@@ -178,6 +176,7 @@ async fn on_cluster(
         run_id: run_id.to_owned(),
         subjects: prepared.context.clone(),
         kinds,
+        renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: events.clone(),
         cancel: cancel.clone(),
@@ -214,10 +213,11 @@ impl Runner<'_> {
     async fn all(&self, plan: &Plan) {
         let shared: Vec<Arc<Shared>> =
             plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
-        let slots = Semaphore::new(self.request.jobs.max(1));
+        let slots = Slots::new(self.request.jobs);
         let starts = Shared::starts();
+        let cases = plan.cases.iter().enumerate();
         let mut running: FuturesUnordered<_> =
-            plan.cases.iter().map(|placed| self.one(placed, &shared, &slots, &starts)).collect();
+            cases.map(|(position, placed)| self.one(position, placed, &shared, &slots, &starts)).collect();
         while running.next().await.is_some() {}
         for release in &shared {
             release.stop().await;
@@ -227,7 +227,14 @@ impl Runner<'_> {
         }
     }
 
-    async fn one(&self, placed: &PlacedCase, shared: &[Arc<Shared>], slots: &Semaphore, starts: &Semaphore) {
+    async fn one(
+        &self,
+        position: usize,
+        placed: &PlacedCase,
+        shared: &[Arc<Shared>],
+        slots: &Slots,
+        starts: &Semaphore,
+    ) {
         let id = placed.case.id.clone();
         let finished = |verdict, elapsed| {
             self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
@@ -249,7 +256,7 @@ impl Runner<'_> {
             },
             None => None,
         };
-        let Ok(_slot) = slots.acquire().await else { return };
+        let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
             finished(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }, std::time::Duration::ZERO);
             return;

@@ -1,21 +1,19 @@
 //! The releases that several cases share: started once, all at the same time, stopped after their last
 //! case.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::case::chain;
 use super::cleanup::RUN_LABEL;
 use super::plan::Release;
 use crate::record::{Observation, Record};
-use crate::subject::helm::HelmRelease;
-use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
+use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext};
 
 /// How many releases are installed at the same time. Each keeps helm, the API server and the new subject
 /// busy; more of them at once end no sooner, and on a small machine they run into time-outs.
@@ -138,24 +136,4 @@ impl Shared {
     pub(super) fn namespace(&self) -> &str {
         &self.release.namespace
     }
-}
-
-/// Renders the chart without installing it.
-pub(super) async fn render(
-    context: &SubjectContext,
-    values: &Value,
-    value_files: &[PathBuf],
-) -> Result<Vec<Value>, SubjectError> {
-    let implementation = &context.implementation;
-    let chart = implementation.chart();
-    let value_files: Vec<PathBuf> = value_files.iter().map(|file| chart.join(file)).collect();
-    let release = HelmRelease {
-        chart: &chart,
-        name: &implementation.install.chart.release,
-        // Guards compare namespaces with that of the release.
-        namespace: "agents",
-        value_files: &value_files,
-        values,
-    };
-    Ok(context.helm.template(release, &[]).await?)
 }

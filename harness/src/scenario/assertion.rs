@@ -1,11 +1,12 @@
 //! Claims about objects, and the temporal operators that quantify them over the recorded history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::expression::Expression;
 use super::golden::Golden;
+use super::template;
 use crate::yaml::{Location, Node};
 
 /// Something that has to be true of the recorded history.
@@ -115,6 +116,16 @@ pub struct Claim {
     pub condition: Condition,
     /// Where the claim is written.
     pub location: Location,
+}
+
+impl Condition {
+    /// The aliases of the objects that have to be known to judge the condition, apart from its own.
+    pub fn aliases_read(&self) -> BTreeSet<String> {
+        let mut aliases: BTreeSet<String> = self.cel.iter().flat_map(|cel| cel.aliases_read()).collect();
+        let trees = self.matches.iter().chain(self.golden.as_ref().map(|golden| &golden.template));
+        trees.for_each(|tree| template::aliases_read(tree, &mut aliases));
+        aliases
+    }
 }
 
 /// Which objects a claim is about.

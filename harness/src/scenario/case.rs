@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::assertion::Operator;
 use super::document::{Capability, SubjectMode};
-use super::step::{Manifest, Step};
+use super::reader::PROMPTLY;
+use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
 
 /// One scenario with one row of its case table.
@@ -72,6 +74,30 @@ impl PlannedCase {
     /// Whether only cases that have this are run.
     pub fn focus(&self) -> bool {
         self.focus
+    }
+
+    /// Everything that is done and claimed, in order.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.steps.iter().chain(&self.expect).map(|step| &step.action)
+    }
+
+    /// Every object that the case brings.
+    pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.objects.iter().chain(self.actions().flat_map(Action::manifests))
+    }
+
+    /// The time that the scenario itself says that it needs: pauses, and where something may take longer
+    /// than is called promptly, that longer time.
+    pub fn declared_time(&self) -> Duration {
+        let declared = |action: &Action| match action {
+            Action::Wait(duration) => *duration,
+            Action::Assert(assertion) => match &assertion.operator {
+                Operator::Eventually { within, .. } if *within > PROMPTLY => *within,
+                _ => Duration::ZERO,
+            },
+            _ => Duration::ZERO,
+        };
+        self.actions().map(declared).sum()
     }
 
     /// Whether the case acts on a cluster at all, or only renders the chart.

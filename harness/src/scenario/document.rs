@@ -230,6 +230,12 @@ pub struct PatchDocument {
     /// The Job of an object.
     #[serde(default)]
     pub job: Option<OwnedDocument>,
+    /// The `ConfigMap` of an object.
+    #[serde(default)]
+    pub config_map: Option<OwnedDocument>,
+    /// An object of any kind.
+    #[serde(default)]
+    pub resource: Option<ResourceDocument>,
     /// `status` patches the status subresource.
     #[serde(default)]
     pub subresource: Option<Located<Subresource>>,
@@ -246,7 +252,7 @@ pub enum Subresource {
     Status,
 }
 
-/// One object.
+/// One object, named in exactly one way.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ObjectDocument {
@@ -256,6 +262,12 @@ pub struct ObjectDocument {
     /// The Job of an object.
     #[serde(default)]
     pub job: Option<OwnedDocument>,
+    /// The `ConfigMap` of an object.
+    #[serde(default)]
+    pub config_map: Option<OwnedDocument>,
+    /// An object of any kind.
+    #[serde(default)]
+    pub resource: Option<ResourceDocument>,
 }
 
 /// Objects that belong to another one by their controller owner references, directly or through others.

@@ -105,6 +105,11 @@ impl Expression {
             .collect()
     }
 
+    /// The aliases of the objects that the expression reads.
+    pub fn aliases_read(&self) -> impl Iterator<Item = String> {
+        self.fields_of("objects").into_iter().filter_map(|fields| fields.first().cloned())
+    }
+
     /// The value over `variables`; names that the expression does not use cost nothing.
     pub fn evaluate(
         &self,

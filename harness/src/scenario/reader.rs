@@ -9,10 +9,10 @@ use regex::Regex;
 
 pub(super) use self::claims::aliases;
 pub use self::claims::describe;
-use self::claims::owned;
+use self::claims::job;
 use super::assertion::{Assertion, Operator, Target};
 use super::document::{
-    FinishDocument, HttpDocument, ManifestDocument, OwnedDocument, PlayDocument, RenderDocument, Replica,
+    ClaimDocument, FinishDocument, HttpDocument, ManifestDocument, PlayDocument, RenderDocument, Replica,
     StepDocument,
 };
 use super::files::Files;
@@ -24,7 +24,7 @@ use crate::diagnostic::Diagnostic;
 use crate::yaml::{Located, Location, Node, Value, decode};
 
 /// How long `eventually` waits unless told: what the specification calls promptly.
-const PROMPTLY: Duration = Duration::from_secs(5);
+pub(super) const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// The field manager of `apply` steps unless told.
 const FIELD_MANAGER: &str = "hallmark-scenario";
@@ -118,13 +118,19 @@ impl Reader<'_> {
                 (Action::Apply { manifest, field_manager, force: apply.force }, summary)
             }
             StepDocument::Patch(patch) => {
-                let target = self.one_object(patch.object, patch.job, at)?;
+                let target = self.one_object(
+                    claims::ways(patch.object, patch.job, patch.config_map, patch.resource),
+                    at,
+                )?;
                 let status = patch.subresource.is_some();
                 let summary = format!("patch {}{}", describe(&target), if status { " status" } else { "" });
                 (Action::Patch { target, merge: patch.merge, status }, summary)
             }
             StepDocument::Delete(delete) => {
-                let target = self.one_object(delete.object, delete.job, at)?;
+                let target = self.one_object(
+                    claims::ways(delete.object, delete.job, delete.config_map, delete.resource),
+                    at,
+                )?;
                 let summary = format!("delete {}", describe(&target));
                 (Action::Delete { target }, summary)
             }
@@ -175,16 +181,7 @@ impl Reader<'_> {
                 let claim = self.claim(claim, at, &[])?;
                 assertion(Operator::Never(claim), at)
             }
-            StepDocument::Sequence(claims) => {
-                if claims.len() < 2 {
-                    self.problems.push(
-                        Diagnostic::new(at.clone(), "a sequence needs at least two claims")
-                            .with_help("use `eventually` for a single one"),
-                    );
-                }
-                let claims = claims.into_iter().filter_map(|claim| self.claim(claim, at, &[])).collect();
-                assertion(Operator::Sequence(claims), at)
-            }
+            StepDocument::Sequence(claims) => self.sequence(claims, at),
             StepDocument::Exactly(claim) => {
                 let count = self.number(claim.count.as_ref(), "exactly", "count", at)?;
                 let claim = self.claim(claim, at, &["count"])?;
@@ -210,6 +207,17 @@ impl Reader<'_> {
         })
     }
 
+    fn sequence(&mut self, claims: Vec<ClaimDocument>, at: &Location) -> (Action, String) {
+        if claims.len() < 2 {
+            self.problems.push(
+                Diagnostic::new(at.clone(), "a sequence needs at least two claims")
+                    .with_help("use `eventually` for a single one"),
+            );
+        }
+        let claims = claims.into_iter().filter_map(|claim| self.claim(claim, at, &[])).collect();
+        assertion(Operator::Sequence(claims), at)
+    }
+
     fn create(&mut self, create: ManifestDocument) -> Option<(Action, String)> {
         let refused = create.refused.and_then(|pattern| self.regex(&pattern));
         let mut manifest = self.manifest(&create.file, create.alias, create.set.as_ref())?;
@@ -228,7 +236,7 @@ impl Reader<'_> {
     fn play(&mut self, play: PlayDocument) -> Option<(Action, String)> {
         let after = self.duration_or(play.after.as_ref(), Duration::ZERO)?;
         let finish = Finish {
-            job: owned("batch/v1", "Job", play.job),
+            job: job(play.job),
             outcome: play.outcome,
             reason: play.reason,
             message: play.message,
@@ -307,29 +315,23 @@ impl Reader<'_> {
         Some(Manifest { api_version: api_version.to_owned(), kind: kind.to_owned(), alias, object })
     }
 
-    fn one_object(
-        &mut self,
-        object: Option<Located<String>>,
-        job: Option<OwnedDocument>,
-        at: &Location,
-    ) -> Option<Target> {
-        match (object, job) {
-            (Some(alias), None) => Some(Target::Object { alias: alias.value }),
-            (None, Some(job)) => Some(owned("batch/v1", "Job", job)),
-            _ => {
-                self.problems.push(
-                    Diagnostic::new(at.clone(), "name exactly one object")
-                        .with_help("write `object: alias` or `job: {of: alias}`"),
-                );
-                None
-            }
-        }
+    /// The target of a step that acts on one object, given in every way in which it can be named.
+    fn one_object(&mut self, ways: [Option<Target>; 4], at: &Location) -> Option<Target> {
+        let mut named = ways.into_iter().flatten();
+        let (Some(target), None) = (named.next(), named.next()) else {
+            self.problems
+                .push(Diagnostic::new(at.clone(), "name exactly one object").with_help(
+                    "write `object: alias`, or `job`, `configMap` or `resource` with `of: alias`",
+                ));
+            return None;
+        };
+        Some(target)
     }
 
     fn finish(&mut self, finish: FinishDocument) -> Option<Finish> {
         let ago = self.duration_or(finish.ago.as_ref(), Duration::ZERO)?;
         Some(Finish {
-            job: owned("batch/v1", "Job", finish.job),
+            job: job(finish.job),
             outcome: finish.outcome,
             reason: finish.reason,
             message: finish.message,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::assertion::{Assertion, Target};
+use super::assertion::{Assertion, Claim, Target};
 use super::document::Outcome;
 use crate::yaml::{Location, Node};
 
@@ -113,14 +113,20 @@ impl Action {
         }
     }
 
+    /// The claims that the step makes about the record.
+    pub fn claims(&self) -> Vec<&Claim> {
+        match self {
+            Self::Assert(assertion) => assertion.operator.claims(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Every target that the step refers to.
     pub fn targets(&self) -> Vec<&Target> {
         match self {
             Self::Patch { target, .. } | Self::Delete { target } => vec![target],
             Self::Finish(finish) | Self::Play { finish, .. } => vec![&finish.job],
-            Self::Assert(assertion) => {
-                assertion.operator.claims().into_iter().map(|claim| &claim.target).collect()
-            }
+            Self::Assert(_) => self.claims().into_iter().map(|claim| &claim.target).collect(),
             _ => Vec::new(),
         }
     }

@@ -5,6 +5,8 @@
 //! of them is left as it is until then. A scalar that is nothing but one expression takes its value and
 //! type; an expression inside a longer text is written into it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::expression::Expression;
@@ -53,6 +55,25 @@ pub fn has_expression(node: &Node) -> bool {
         Value::List(items) => items.iter().any(has_expression),
         Value::Map(entries) => entries.iter().any(|entry| has_expression(&entry.value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Adds the aliases that expressions in the tree read as `objects.<alias>` to `aliases`.
+pub fn aliases_read(node: &Node, aliases: &mut BTreeSet<String>) {
+    match &node.value {
+        Value::String(text) => {
+            // What is no expression was reported when the scenario was read.
+            for piece in split(text, &node.location).unwrap_or_default() {
+                if let Piece::Expression(source) = piece
+                    && let Ok(expression) = Expression::compile(source.trim(), &node.location)
+                {
+                    aliases.extend(expression.aliases_read());
+                }
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| aliases_read(item, aliases)),
+        Value::Map(entries) => entries.iter().for_each(|entry| aliases_read(&entry.value, aliases)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -174,6 +195,15 @@ mod tests {
         );
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(value, serde_json::json!({"a": 5, "b": "n=5!", "c": 6, "d": {"$absent": true}}));
+    }
+
+    #[test]
+    fn aliases_are_found_wherever_expressions_stand() {
+        let text = "a: [{b: \"x ${{ objects.run.metadata.uid }} ${{ case.n }}\"}]\nc: ${{ objects.job }}\nd: objects.none\n";
+        let node = parse_documents(&Source::new("t.yaml", text)).expect("YAML").remove(0);
+        let mut aliases = BTreeSet::new();
+        aliases_read(&node, &mut aliases);
+        assert_eq!(aliases.into_iter().collect::<Vec<_>>(), ["job", "run"]);
     }
 
     #[test]

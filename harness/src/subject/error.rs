@@ -6,12 +6,16 @@ use std::time::Duration;
 use super::helm::HelmError;
 use super::pod_template::TemplateError;
 use super::ports::NoFreePort;
+use crate::cluster::ClusterError;
 use crate::cluster::process::SpawnError;
 
 /// A subject that could not be installed, started, asked, stopped or removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubjectError {
+    /// The cluster does not do what an install needs.
+    #[error(transparent)]
+    Cluster(Box<ClusterError>),
     /// A build command failed.
     #[error("build the subject with `{command}`: {message}")]
     Build {
@@ -190,5 +194,11 @@ fn tail(lines: &[String]) -> String {
         "; its log is empty".to_owned()
     } else {
         format!("; its log ends with\n{}", lines.join("\n"))
+    }
+}
+
+impl From<ClusterError> for SubjectError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(Box::new(error))
     }
 }

@@ -55,6 +55,7 @@ impl Order {
             kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
+            kinds: Vec::new(),
             context: None,
             supervisor: Supervisor::default(),
         })

@@ -11,6 +11,8 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
+use sha2::{Digest, Sha256};
+
 use crate::cluster::ClusterError;
 
 /// Paths of PEM files.
@@ -22,10 +24,11 @@ pub(super) struct Certificates {
     pub(super) server: PathBuf,
     /// Its key.
     pub(super) server_key: PathBuf,
-    /// Client certificate of a member of `system:masters`.
-    pub(super) admin: PathBuf,
-    /// Its key.
-    pub(super) admin_key: PathBuf,
+    /// The token of a member of `system:masters`. The API server verifies it in no time, other than a
+    /// client certificate, whose signatures it checks with every request.
+    pub(super) admin_token: String,
+    /// The file that tells the API server of it.
+    pub(super) tokens: PathBuf,
     /// Key that signs `ServiceAccount` tokens.
     pub(super) service_account_key: PathBuf,
     /// Public key that verifies them.
@@ -35,11 +38,12 @@ pub(super) struct Certificates {
 /// Makes all of them in `dir`, the keys readable by the user only.
 pub(super) fn make(dir: &Path) -> Result<Certificates, ClusterError> {
     let authority = authority().map_err(|error| ClusterError::Certificate("the authority", error))?;
-    let server = signed(&authority, "kube-apiserver", None, server_names())
+    let server = signed(&authority, "kube-apiserver", server_names())
         .map_err(|error| ClusterError::Certificate("the API server", error))?;
-    let admin = signed(&authority, "hallmark", Some("system:masters"), Vec::new())
-        .map_err(|error| ClusterError::Certificate("the administrator", error))?;
-    let tokens = KeyPair::generate().map_err(|error| ClusterError::Certificate("the token signer", error))?;
+    let signer = KeyPair::generate().map_err(|error| ClusterError::Certificate("the token signer", error))?;
+    let admin = KeyPair::generate().map_err(|error| ClusterError::Certificate("the administrator", error))?;
+    // A fresh private key is as hard to guess as a token has to be.
+    let admin_token = hex::encode(Sha256::digest(admin.serialize_der()));
     let save = |name: &str, text: &str| -> Result<PathBuf, ClusterError> {
         let path = dir.join(name);
         std::fs::OpenOptions::new()
@@ -55,10 +59,10 @@ pub(super) fn make(dir: &Path) -> Result<Certificates, ClusterError> {
         ca: save("ca.crt", &authority.pem())?,
         server: save("apiserver.crt", &server.certificate)?,
         server_key: save("apiserver.key", &server.key)?,
-        admin: save("admin.crt", &admin.certificate)?,
-        admin_key: save("admin.key", &admin.key)?,
-        service_account_key: save("service-account.key", &tokens.serialize_pem())?,
-        service_account_public: save("service-account.pub", &tokens.public_key_pem())?,
+        tokens: save("tokens.csv", &format!("{admin_token},hallmark,hallmark,system:masters\n"))?,
+        admin_token,
+        service_account_key: save("service-account.key", &signer.serialize_pem())?,
+        service_account_public: save("service-account.pub", &signer.public_key_pem())?,
     })
 }
 
@@ -85,21 +89,12 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
 fn signed(
     authority: &CertifiedIssuer<'static, KeyPair>,
     name: &str,
-    organization: Option<&str>,
     names: Vec<String>,
 ) -> Result<Pem, rcgen::Error> {
-    let usage = if names.is_empty() {
-        ExtendedKeyUsagePurpose::ClientAuth
-    } else {
-        ExtendedKeyUsagePurpose::ServerAuth
-    };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, name);
-    if let Some(organization) = organization {
-        params.distinguished_name.push(DnType::OrganizationName, organization);
-    }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![usage];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, authority)?;

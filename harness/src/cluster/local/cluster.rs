@@ -12,7 +12,7 @@ use super::{audit, flags, log};
 use crate::cluster::info::{Backend, ClusterInfo};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Supervisor};
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
-use crate::cluster::{ClusterError, ClusterSpec, client, kubeconfig};
+use crate::cluster::{ClusterError, ClusterSpec, client, kinds, kubeconfig};
 use crate::event::EventSink;
 
 /// How often a start is repeated because another process took a port.
@@ -46,6 +46,7 @@ pub struct LocalCluster {
 /// A program and its arguments.
 #[derive(Debug)]
 struct Command {
+    name: &'static str,
     component: Component,
     flags: Vec<String>,
 }
@@ -64,7 +65,7 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<LocalCluste
     let begin = Instant::now();
     for attempt in 1..=ATTEMPTS {
         events.progress(PHASE, if attempt == 1 { "" } else { "again, a port was taken" });
-        match start_once(&binaries, &spec.supervisor, events).await {
+        match start_once(&binaries, spec, events).await {
             Err(ClusterError::Ended { log, .. }) if ports::lost_race(&log) => {}
             Err(error) => return Err(error),
             Ok(cluster) => {
@@ -78,21 +79,22 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<LocalCluste
 
 async fn start_once(
     binaries: &KubernetesBinaries,
-    supervisor: &Supervisor,
+    spec: &ClusterSpec,
     events: &EventSink,
 ) -> Result<LocalCluster, ClusterError> {
-    let state = State::create()?;
+    let (state, supervisor) = (State::create()?, &spec.supervisor);
     let ports = ports::free()?;
     let launch = Launch { supervisor, state: &state };
 
-    let etcd = launch.run("etcd", &binaries.etcd, flags::etcd(&state.path("etcd"), ports)).await?;
+    let flags = flags::etcd(&state.path("etcd"), ports);
+    let etcd = launch.run(&Command { name: "etcd", component: binaries.etcd.clone(), flags }).await?;
     let certificates = certificates::make(state.path("").as_path())?;
     let kubeconfig = state.path("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
     let mut flags = flags::apiserver(&certificates, ports);
     flags.extend(audit::flags(&state.path(""))?);
-    let apiserver_command = Command { component: binaries.apiserver.clone(), flags };
-    let apiserver = launch.apiserver(&apiserver_command).await?;
+    let apiserver_command = Command { name: "kube-apiserver", component: binaries.apiserver.clone(), flags };
+    let apiserver = launch.run(&apiserver_command).await?;
     let client = client::connect(&kubeconfig).await?;
     events.progress(PHASE, "waiting for the API server");
     tokio::select! {
@@ -100,13 +102,16 @@ async fn start_once(
         ended = etcd.ended() => return Err(ended),
         ended = apiserver.ended() => return Err(ended),
     }
+    // Before the controllers: the garbage collector looks for kinds when it starts and then every 30
+    // seconds, and collects nothing that objects of an unknown kind own.
+    kinds::serve(&client, &spec.kinds).await?;
     // Started earlier it would exit, because the roles that it needs are not there yet.
     let controller_manager = launch
-        .run(
-            "kube-controller-manager",
-            &binaries.controller_manager,
-            flags::controller_manager(&certificates, &kubeconfig),
-        )
+        .run(&Command {
+            name: "kube-controller-manager",
+            component: binaries.controller_manager.clone(),
+            flags: flags::controller_manager(&certificates, &kubeconfig),
+        })
         .await?;
     events.progress(PHASE, "waiting for the controllers");
     tokio::select! {
@@ -140,16 +145,8 @@ struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    async fn apiserver(&self, command: &Command) -> Result<Running, ClusterError> {
-        self.run("kube-apiserver", &command.component, command.flags.clone()).await
-    }
-
-    async fn run(
-        &self,
-        name: &'static str,
-        component: &Component,
-        flags: Vec<String>,
-    ) -> Result<Running, ClusterError> {
+    async fn run(&self, command: &Command) -> Result<Running, ClusterError> {
+        let Command { name, component, flags } = command;
         let log = self.state.path(&format!("{name}.log"));
         let process = SupervisedCommand::new(self.supervisor, &component.program)
             .args(&component.args)
@@ -209,7 +206,7 @@ impl LocalCluster {
     /// until it is ready.
     pub async fn start_apiserver(&mut self) -> Result<(), ClusterError> {
         let launch = Launch { supervisor: &self.supervisor, state: &self.state };
-        self.apiserver = launch.apiserver(&self.apiserver_command).await?;
+        self.apiserver = launch.run(&self.apiserver_command).await?;
         let client = client::connect(&self.kubeconfig).await?;
         tokio::select! {
             ready = client::wait_ready(&client, READY) => ready,
@@ -249,8 +246,7 @@ fn admin_kubeconfig(certificates: &Certificates, ports: Ports) -> Kubeconfig {
         auth_infos: vec![NamedAuthInfo {
             name: NAME.to_owned(),
             auth_info: Some(AuthInfo {
-                client_certificate: text(&certificates.admin),
-                client_key: text(&certificates.admin_key),
+                token: Some(certificates.admin_token.clone().into()),
                 ..AuthInfo::default()
             }),
             ..NamedAuthInfo::default()

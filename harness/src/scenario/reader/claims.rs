@@ -6,7 +6,7 @@ use super::Reader;
 use crate::check::matching;
 use crate::diagnostic::Diagnostic;
 use crate::scenario::assertion::{Claim, Condition, Target};
-use crate::scenario::document::{ClaimDocument, OwnedDocument};
+use crate::scenario::document::{ClaimDocument, OwnedDocument, ResourceDocument};
 use crate::scenario::expression::Expression;
 use crate::scenario::golden::Golden;
 use crate::scenario::template::NAMES;
@@ -53,18 +53,8 @@ impl Reader<'_> {
                 self.problems.push(Diagnostic::new(place.clone(), format!("`{name}` has no meaning here")));
             }
         }
-        let targets: Vec<Target> = [
-            claim.object.map(|alias| Target::Object { alias: alias.value }),
-            claim.job.map(|job| owned("batch/v1", "Job", job)),
-            claim.config_map.map(|config_map| owned("v1", "ConfigMap", config_map)),
+        let others = [
             claim.pod.map(|pod| owned("v1", "Pod", pod)),
-            claim.resource.map(|resource| Target::Resources {
-                api_version: resource.api_version,
-                kind: resource.kind,
-                name: resource.name,
-                labels: resource.labels,
-                of: resource.of.map(|of| of.value),
-            }),
             claim.request.map(|request| Target::Requests {
                 verbs: request.verbs,
                 resource: request.resource,
@@ -76,10 +66,9 @@ impl Reader<'_> {
                 kind: rendered.kind,
                 name: rendered.name,
             }),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        ];
+        let named = ways(claim.object, claim.job, claim.config_map, claim.resource);
+        let targets: Vec<Target> = named.into_iter().chain(others).flatten().collect();
         let Ok([target]) = <[Target; 1]>::try_from(targets) else {
             self.problems.push(
                 Diagnostic::new(at.clone(), "a claim names its objects in exactly one way")
@@ -133,7 +122,33 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn owned(api_version: &str, kind: &str, document: OwnedDocument) -> Target {
+/// The target of each way that is given to name objects of the cluster.
+pub(super) fn ways(
+    object: Option<Located<String>>,
+    jobs: Option<OwnedDocument>,
+    config_maps: Option<OwnedDocument>,
+    resources: Option<ResourceDocument>,
+) -> [Option<Target>; 4] {
+    [
+        object.map(|alias| Target::Object { alias: alias.value }),
+        jobs.map(job),
+        config_maps.map(|config_map| owned("v1", "ConfigMap", config_map)),
+        resources.map(|resource| Target::Resources {
+            api_version: resource.api_version,
+            kind: resource.kind,
+            name: resource.name,
+            labels: resource.labels,
+            of: resource.of.map(|of| of.value),
+        }),
+    ]
+}
+
+/// Jobs.
+pub(super) fn job(document: OwnedDocument) -> Target {
+    owned("batch/v1", "Job", document)
+}
+
+fn owned(api_version: &str, kind: &str, document: OwnedDocument) -> Target {
     Target::Resources {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),

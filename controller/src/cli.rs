@@ -1,8 +1,8 @@
 //! The command line.
 
-#[cfg(feature = "defects")]
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -14,7 +14,7 @@ use crate::{crds, exit, process};
 /// Turns `AgentRuns` into Kubernetes Jobs.
 #[derive(Debug, Parser)]
 #[command(version, after_help = exit::HELP)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -37,9 +37,21 @@ enum Command {
     Defects,
 }
 
+/// Does what the command line of this process asks for; the exit code tells how it went.
+pub fn main() -> ExitCode {
+    match Cli::parse().execute() {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(error) => {
+            // If even stderr is gone, the exit code has to say it alone.
+            let _ = writeln!(std::io::stderr(), "agents-controller failed to {error:#}");
+            ExitCode::from(exit::code(&error))
+        }
+    }
+}
+
 impl Cli {
     /// Does what the command line asks for.
-    pub fn execute(self) -> anyhow::Result<()> {
+    fn execute(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run => {
                 let mut runtime = tokio::runtime::Builder::new_multi_thread();

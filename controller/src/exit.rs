@@ -28,7 +28,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
 mod tests {
     use clap::CommandFactory as _;
 
-    use crate::Cli;
+    use crate::cli::Cli;
     use crate::config::{EnvReader, Settings};
 
     use super::*;

@@ -33,5 +33,5 @@ pub mod metrics;
 pub mod reconcile;
 pub mod serve;
 
-pub use cli::Cli;
+pub use cli::main;
 pub use process::ProcessError;

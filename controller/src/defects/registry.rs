@@ -125,7 +125,7 @@ registry! {
     RestartLosesRuns = "restart-loses-runs" ["LC-13"],
     /// A run whose Job has vanished waits for ever.
     VanishedJobIsAwaited = "vanished-job-is-awaited" ["LC-14"],
-    /// An object that cannot be read ends the process.
+    /// A run of which no Job can be made ends the process.
     MalformedObjectIsFatal = "malformed-object-is-fatal" ["LC-15"],
     /// Every pass writes the status, changed or not.
     HotLoop = "hot-loop" ["LC-16"],

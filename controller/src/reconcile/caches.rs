@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
-use crate::defects::Defect;
 
 use super::backoff::WatchBackoff;
 use super::context::Filled;
@@ -186,9 +185,6 @@ fn unwrap<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Result<K
         let metadata = Box::new(invalid.metadata);
         let (kind, namespace, name) = (K::kind(&()), &metadata.namespace, &metadata.name);
         warn!(%kind, namespace, name, "unreadable object: {}", invalid.error);
-        if Defect::MalformedObjectIsFatal.is_planted() {
-            std::process::exit(70);
-        }
         metadata
     })
 }

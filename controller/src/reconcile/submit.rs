@@ -66,6 +66,9 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
             Ok(Action::requeue(CONFLICT_POLL))
         }
         Submitted::Impossible(message) => {
+            if Defect::MalformedObjectIsFatal.is_planted() {
+                std::process::exit(70);
+            }
             refuse(run, &Refusal::failed(reason::SUBMIT_FAILED, message), context).await
         }
         Submitted::Rejected(rejection, error) => {

@@ -16,6 +16,7 @@ Examples:
   hallmark run --name ttl --requirement TTL-03
   hallmark run --implementation mine.yaml    the same suite against another controller
   hallmark cluster up && hallmark run --cluster kept
+  hallmark prove                             would the suite notice a controller that is wrong?
   hallmark lint scenarios
 
 ";
@@ -37,6 +38,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a suite and judge the implementation under test
     Run(RunArgs),
+    /// Plant every known defect in the implementation and see whether the suite notices it
+    Prove(ProveArgs),
     /// Check a suite without a cluster
     Lint(SuiteArgs),
     /// Show the cases of a suite
@@ -153,6 +156,40 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) keep: bool,
 }
+
+/// `hallmark prove`.
+#[derive(Debug, Args)]
+#[command(after_help = PROVE_HELP)]
+pub(super) struct ProveArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    /// Only this defect; may be repeated
+    #[arg(long = "defect", value_name = "NAME")]
+    pub(super) defects: Vec<String>,
+    #[command(flatten)]
+    pub(super) cluster: SpecArgs,
+    /// The implementation with the defects; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// Folder of `prove.json`
+    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
+    pub(super) report_dir: PathBuf,
+    /// How many defects are tried at the same time
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(super) parallel: std::num::NonZeroUsize,
+    /// How many cases of one defect run at the same time
+    #[arg(short, long, value_name = "N", default_value = "6")]
+    pub(super) jobs: std::num::NonZeroUsize,
+}
+
+const PROVE_HELP: &str = "\
+The implementation file says under `defects` which there are and how they are planted.
+
+Exit codes:
+  0  every defect made a case fail, and every MUST of the families named there has a defect
+  1  a defect survived, or a MUST has no defect
+  2  wrong usage, an invalid suite, or no such defect
+  3  inconclusive: trouble of the cluster or the harness, or an interruption";
 
 /// Which cluster.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod cluster;
 mod console;
 mod lint;
 mod list;
+mod prove;
 mod run;
 mod schema;
 mod signal;
@@ -64,6 +65,7 @@ fn execute(cli: Cli) -> ExitCode {
     let code = match cli.command {
         Command::Run(args) => block_on(console, run::run(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
+        Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),

@@ -1,5 +1,7 @@
 //! `hallmark run`.
 
+use std::path::Path;
+
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Output, RunArgs};
@@ -22,7 +24,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             return exit::USAGE;
         }
     };
-    let implementation = match implementation(&args, &suite) {
+    let implementation = match implementation(args.implementation.as_deref(), &suite) {
         Ok(implementation) => implementation,
         Err(error) => {
             console.error(&error);
@@ -84,8 +86,11 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
 
 /// Reads the implementation file that the command line or the suite names: one that is broken is a mistake
 /// of the user like a broken suite, found before anything is started or reported.
-fn implementation(args: &RunArgs, suite: &Suite) -> Result<Option<Implementation>, ImplementationError> {
-    let path = args.implementation.as_deref().or_else(|| suite.implementation());
+pub(super) fn implementation(
+    named: Option<&Path>,
+    suite: &Suite,
+) -> Result<Option<Implementation>, ImplementationError> {
+    let path = named.or_else(|| suite.implementation());
     path.map(Implementation::load).transpose()
 }
 

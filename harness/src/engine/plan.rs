@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use super::run::Request;
-use crate::scenario::PlannedCase;
 use crate::scenario::document::SubjectMode;
+use crate::scenario::suite::Suite;
+use crate::scenario::{Filter, PlannedCase};
 
 /// What a cluster can do that others cannot.
 #[derive(Debug, Clone, Copy)]
@@ -53,9 +53,9 @@ pub struct Release {
 
 impl Plan {
     /// Plans the selected cases of a suite on a cluster with these abilities.
-    pub fn new(request: &Request, run_id: &str, abilities: Abilities) -> Self {
-        let all = request.suite.cases();
-        let wanted: Vec<&PlannedCase> = all.iter().filter(|case| request.filter.selects(case)).collect();
+    pub fn new(suite: &Suite, filter: &Filter, run_id: &str, abilities: Abilities) -> Self {
+        let all = suite.cases();
+        let wanted: Vec<&PlannedCase> = all.iter().filter(|case| filter.selects(case)).collect();
         let focused = wanted.iter().any(|case| case.focus());
         let wanted: Vec<&PlannedCase> = wanted.into_iter().filter(|case| !focused || case.focus()).collect();
         let filtered = wanted.len() < all.len();

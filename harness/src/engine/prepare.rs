@@ -7,10 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::images::{self, Images};
-use super::plan::Plan;
+use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
-use super::run::Request;
-use crate::cluster::{self, BackendChoice, Cluster};
+use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec};
 use crate::event::EventSink;
 use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, SubjectError};
 
@@ -24,16 +23,24 @@ pub(super) struct Prepared {
     _images: Option<Images>,
 }
 
+impl Prepared {
+    /// What the cluster can do.
+    pub(super) fn abilities(&self) -> Abilities {
+        Abilities { node: self.context.info.node, audit: self.cluster.audit_log().is_some() }
+    }
+}
+
 /// Starts the cluster and, meanwhile, builds the subject and renders what the plan is going to look at.
 pub(super) async fn prepare(
-    request: &Request,
+    cluster: &ClusterSpec,
     plan: &Plan,
     implementation: Implementation,
     events: &EventSink,
 ) -> Result<Prepared, EngineError> {
     let implementation = Arc::new(implementation);
     let renderings = Arc::new(Renderings::default());
-    let mut spec = request.cluster.clone();
+    let mut spec = cluster.clone();
+    let supervisor = cluster.supervisor.clone();
     spec.backend = cluster::resolve(&spec, events).await;
     // The node must be given its images before it starts; the folder that holds them lives that long.
     let images = match spec.backend {
@@ -71,7 +78,7 @@ pub(super) async fn prepare(
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm,
         implementation,
-        supervisor: request.cluster.supervisor.clone(),
+        supervisor,
         ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),

@@ -25,7 +25,7 @@ use crate::cluster::{Backend, BackendChoice, ClusterSpec};
 use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
 use crate::record::{Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
-use crate::scenario::suite::Suite;
+use crate::scenario::suite::{Fence, Suite};
 use crate::subject::Implementation;
 
 /// What is said of cases that a signal cut short.
@@ -65,19 +65,18 @@ pub async fn run(request: Request, events: EventSink, cancel: CancellationToken)
 
 async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
     let run_id = new_run_id();
-    let first = Plan::new(request, &run_id, abilities_at_most(request));
+    let first = Plan::new(&request.suite, &request.filter, &run_id, abilities_at_most(&request.cluster));
     if first.runnable() == 0 {
         run_nothing(&first, events);
         return Ok(());
     }
     let implementation = request.implementation.clone().ok_or(EngineError::NoImplementation)?;
     let prepared = tokio::select! {
-        prepared = prepare::prepare(request, &first, implementation, events) => prepared?,
+        prepared = prepare::prepare(&request.cluster, &first, implementation, events) => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
-    let abilities =
-        Abilities { node: prepared.context.info.node, audit: prepared.cluster.audit_log().is_some() };
-    let plan = Plan::new(request, &run_id, abilities);
+    let abilities = prepared.abilities();
+    let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities);
     announce(request, events, &prepared, &plan, &run_id)?;
     let outcome = tokio::select! {
         outcome = on_cluster(request, events, cancel, &prepared, &plan, &run_id) => outcome,
@@ -92,8 +91,8 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
 }
 
 /// What the cluster can do at most, as far as that is known before it is there.
-fn abilities_at_most(request: &Request) -> Abilities {
-    let backend = request.cluster.backend;
+pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
+    let backend = cluster.backend;
     Abilities {
         node: backend != BackendChoice::Local,
         audit: !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig),
@@ -154,17 +153,7 @@ async fn on_cluster(
     run_id: &str,
 ) -> Result<(), EngineError> {
     let client = &prepared.context.client;
-    let played = PlayedJobs::install(client, run_id).await?;
-    let kinds = Kinds::discover(client, plan, request.suite.fence()).await?;
-    let hub = WatchHub::start(client, kinds.resources()).await?;
-    let requests = match prepared.cluster.audit_log() {
-        Some(path) => Some(
-            RequestHub::start(path.clone(), MARK)
-                .await
-                .map_err(|source| EngineError::AuditLog { path, source })?,
-        ),
-        None => None,
-    };
+    let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
     let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
     let writer = match &record_path {
         Some(path) => {
@@ -175,7 +164,7 @@ async fn on_cluster(
     let context = RunContext {
         run_id: run_id.to_owned(),
         subjects: prepared.context.clone(),
-        kinds,
+        kinds: stage.kinds.clone(),
         renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: events.clone(),
@@ -183,10 +172,10 @@ async fn on_cluster(
         bless: request.bless,
     };
     let tidy = !is_thrown_away(prepared, request);
-    let runner = Runner { request, context, hub, requests, writer: writer.clone(), tidy };
-    runner.all(plan).await;
+    let (jobs, keep) = (request.jobs, request.keep);
+    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy }.all(plan).await;
     if tidy {
-        played.remove().await;
+        stage.played.remove().await;
         for namespace in cleanup::wait_until_gone(client, run_id).await {
             events.note(format!("the namespace {namespace} is still being deleted"));
         }
@@ -197,23 +186,58 @@ async fn on_cluster(
     }
 }
 
-/// Runs the cases of a plan.
-struct Runner<'a> {
-    request: &'a Request,
-    context: RunContext,
+/// What watches the cluster while cases run.
+pub(super) struct Stage {
+    played: PlayedJobs,
+    pub(super) kinds: Kinds,
     hub: WatchHub,
     /// Where requests are recorded, if they can be.
     requests: Option<RequestHub>,
-    writer: RecordWriter,
+}
+
+impl Stage {
+    /// Begins to watch everything that the cases of a plan touch.
+    pub(super) async fn open(
+        prepared: &Prepared,
+        plan: &Plan,
+        fence: Option<&Fence>,
+        run_id: &str,
+    ) -> Result<Self, EngineError> {
+        let client = &prepared.context.client;
+        let played = PlayedJobs::install(client, run_id).await?;
+        let kinds = Kinds::discover(client, plan, fence).await?;
+        let hub = WatchHub::start(client, kinds.resources()).await?;
+        let requests = match prepared.cluster.audit_log() {
+            Some(path) => Some(
+                RequestHub::start(path.clone(), MARK)
+                    .await
+                    .map_err(|source| EngineError::AuditLog { path, source })?,
+            ),
+            None => None,
+        };
+        Ok(Self { played, kinds, hub, requests })
+    }
+}
+
+/// Runs the cases of a plan.
+pub(super) struct Runner<'a> {
+    pub(super) context: RunContext,
+    pub(super) stage: &'a Stage,
+    pub(super) writer: RecordWriter,
+    /// How many cases run at the same time.
+    pub(super) jobs: usize,
+    /// Whether the namespaces of cases that did not pass stay.
+    pub(super) keep: bool,
     /// Whether what was made has to be removed.
-    tidy: bool,
+    pub(super) tidy: bool,
 }
 
 impl Runner<'_> {
-    async fn all(&self, plan: &Plan) {
+    /// Runs all of them and stops what was started for them.
+    pub(super) async fn all(&self, plan: &Plan) {
         let shared: Vec<Arc<Shared>> =
             plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
-        let slots = Slots::new(self.request.jobs);
+        let slots = Slots::new(self.jobs);
         let starts = Shared::starts();
         let cases = plan.cases.iter().enumerate();
         let mut running: FuturesUnordered<_> =
@@ -265,9 +289,9 @@ impl Runner<'_> {
         self.context.events.send(Event::CaseStarted { case: id.clone() });
         let record = Record::new(id.clone(), self.writer.clone());
         if !placed.namespace.is_empty() {
-            self.hub.route(&placed.namespace, &record);
+            self.stage.hub.route(&placed.namespace, &record);
         }
-        if let Some(requests) = self.requests.as_ref().filter(|_| placed.case.requires_audit()) {
+        if let Some(requests) = self.stage.requests.as_ref().filter(|_| placed.case.requires_audit()) {
             let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
             requests.route(&placed.namespace, subject, &record);
         }
@@ -282,10 +306,10 @@ impl Runner<'_> {
             Some(Ok(subject)) => self.judge(placed, record, Some(subject)).await,
             None => self.judge(placed, record, None).await,
         };
-        let keep = self.request.keep && !matches!(verdict, Verdict::Passed);
+        let keep = self.keep && !matches!(verdict, Verdict::Passed);
         finished(verdict, begin.elapsed());
-        self.hub.forget(&placed.namespace);
-        if let Some(requests) = &self.requests {
+        self.stage.hub.forget(&placed.namespace);
+        if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);
         }
         if self.tidy && !keep && !placed.namespace.is_empty() {
@@ -320,7 +344,7 @@ impl Runner<'_> {
 }
 
 /// Eight hexadecimal digits that no other run has: from the process, the clock and an address.
-fn new_run_id() -> String {
+pub(super) fn new_run_id() -> String {
     let mut hash = Sha256::new();
     hash.update(std::process::id().to_le_bytes());
     hash.update(jiff::Timestamp::now().as_nanosecond().to_le_bytes());

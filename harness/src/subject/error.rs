@@ -24,6 +24,14 @@ pub enum SubjectError {
         /// How it ended and the end of its output.
         message: String,
     },
+    /// The defects of an implementation cannot be listed.
+    #[error("list defects with `{command}`: {message}")]
+    Defects {
+        /// The command line.
+        command: String,
+        /// What went wrong.
+        message: String,
+    },
     /// Helm failed.
     #[error(transparent)]
     Helm(#[from] HelmError),

@@ -86,6 +86,8 @@ struct Spec {
     health: Health,
     #[serde(default)]
     images: Vec<Image>,
+    #[serde(default)]
+    defects: Option<Defects>,
 }
 
 /// A parsed implementation file.
@@ -103,6 +105,8 @@ pub struct Implementation {
     pub health: Health,
     /// Images for clusters with nodes.
     pub images: Vec<Image>,
+    /// Wrong decisions that can be planted, the prey of `hallmark prove`.
+    pub defects: Option<Defects>,
     folder: PathBuf,
 }
 
@@ -244,6 +248,29 @@ pub struct Image {
     pub programs: BTreeMap<PathBuf, PathBuf>,
 }
 
+/// Wrong decisions that can be planted in the implementation, to prove that the suite notices them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Defects {
+    /// Builds the programs that can be given a defect.
+    #[serde(default)]
+    pub build: Option<Build>,
+    /// These programs, in place of those of `process`, relative to this file.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Program and arguments that list the defects, one JSON object with `name`, `requirements` (a list of
+    /// ids) and `summary` per line. The program is relative to this file.
+    pub list: Located<Vec<String>>,
+    /// Key path in the chart's values that takes the name of the defect to plant.
+    pub path: String,
+    /// Families of requirements that the programs decide, for example `TTL`: each of their requirements of
+    /// level MUST needs a defect.
+    #[serde(default)]
+    pub families: Vec<String>,
+    /// Requirements of these families that somebody else decides, by id: who that is.
+    #[serde(default)]
+    pub except: BTreeMap<String, String>,
+}
+
 impl Implementation {
     /// Reads a file and checks that the files it names exist; those that are built are not asked for.
     pub fn load(path: &Path) -> Result<Self, ImplementationError> {
@@ -280,6 +307,7 @@ impl Implementation {
             process: spec.process,
             health: spec.health,
             images: spec.images,
+            defects: spec.defects,
             folder: source.path().parent().unwrap_or(Path::new("")).to_owned(),
         })
     }
@@ -330,6 +358,10 @@ fn check_values(spec: &Spec) -> Result<(), Diagnostic> {
         return Err(complaint(&path.location, "the path of the ready endpoint must begin with `/`"));
     }
     let builds = spec.process.iter().filter_map(|process| process.build.as_ref());
+    let builds = builds.chain(spec.defects.iter().filter_map(|defects| defects.build.as_ref()));
+    if let Some(defects) = spec.defects.as_ref().filter(|defects| defects.list.is_empty()) {
+        return Err(complaint(&defects.list.location, "the command that lists defects must not be empty"));
+    }
     for build in builds.chain(spec.images.iter().filter_map(|image| image.build.as_ref())) {
         if build.command.is_empty() {
             return Err(complaint(&build.command.location, "the command of a build must not be empty"));

@@ -16,6 +16,7 @@ mod build;
 mod call;
 mod context;
 pub mod crds;
+pub mod defects;
 mod endpoint;
 mod error;
 mod exits;
@@ -37,6 +38,7 @@ pub mod values;
 
 pub use build::build;
 pub use context::{LogSink, ReleaseSpec, SubjectContext};
+pub use defects::Defect;
 pub use endpoint::{Answer, Endpoint};
 pub use error::SubjectError;
 pub use exits::UnexpectedExit;

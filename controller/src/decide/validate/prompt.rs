@@ -70,16 +70,16 @@ pub fn check_content(
         let message = format!("system prompt does not exist: {place}");
         Refusal::invalid(reason::MISSING_SYSTEM_PROMPT_REF, message)
     })?;
-    let text = String::from_utf8(content).map_err(|_| {
-        let message = format!("system prompt is no UTF-8 text: {place}");
+    let text = String::from_utf8(content).map_err(|error| {
+        let mut message = format!("system prompt is no UTF-8 text: {place}");
+        if Defect::MessageQuotesSecret.is_planted() {
+            message.push_str(&String::from_utf8_lossy(error.as_bytes()));
+        }
         Refusal::invalid(reason::INVALID_SYSTEM_PROMPT, message)
     })?;
     let characters = text.chars().count();
     if characters > LIMIT {
-        let mut message = format!("system prompt has {characters} characters, {LIMIT} are allowed: {place}");
-        if Defect::MessageQuotesSecret.is_planted() {
-            message.push_str(&text);
-        }
+        let message = format!("system prompt has {characters} characters, {LIMIT} are allowed: {place}");
         return Err(Refusal::invalid(reason::SYSTEM_PROMPT_TOO_LONG, message));
     }
     Ok(non_blank(&text).is_some().then_some(text))

@@ -17,7 +17,7 @@ use crate::check::temporal::{
 use crate::record::Change;
 use crate::scenario::assertion::{Claim, Operator};
 
-/// Further candidates that are named.
+/// How many of many candidates are named.
 const OTHERS: usize = 5;
 
 /// The finding, or why nothing can be known.
@@ -221,7 +221,7 @@ fn exactly(count: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Findin
         .iter()
         .map(|version| format!("{} ({})", describe(version), when(version, evidence)))
         .collect();
-    let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+    let names = if names.is_empty() { String::new() } else { format!(": {}", words::some(&names, OTHERS)) };
     let sentence = format!("{} instead of {count}{names}", words::count(found.len(), "object"));
     if found.len() > count {
         let extra = matching.get(count).copied();
@@ -253,7 +253,7 @@ fn at_most(count: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Findin
         "{} at the same time instead of at most {count}, first at {}: {}",
         words::count(crowd.len(), "object"),
         when(last, evidence),
-        names.join(", ")
+        words::some(&names, OTHERS)
     );
     let expected = format!("not together with {count} others");
     Ok(Finding {

@@ -235,3 +235,10 @@ fn a_forbidden_request_is_named() {
     code: never 403 / 403
     "#);
 }
+
+#[test]
+fn of_many_objects_a_few_are_named() {
+    let names: Vec<String> = (1..=7).map(|number| format!("run-{number}")).collect();
+    assert_eq!(super::words::some(&names, 2), "run-1, run-2 and 5 more");
+    assert_eq!(super::words::some(&names, 7), names.join(", "));
+}

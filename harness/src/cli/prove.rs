@@ -1,0 +1,118 @@
+//! `hallmark prove`.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Output, ProveArgs};
+use super::console::Console;
+use super::{run, signal};
+use crate::cluster::process::Supervisor;
+use crate::engine::{self, ProveRequest};
+use crate::event::EventSink;
+use crate::exit;
+use crate::report::{self, Progress, Proofs, Settings, proof};
+use crate::scenario::suite::Suite;
+use crate::subject::defects;
+
+pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) -> u8 {
+    let suite = match Suite::load(&args.suite.path) {
+        Ok(suite) => suite,
+        Err(error) => {
+            console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let implementation = match run::implementation(args.implementation.as_deref(), &suite) {
+        Ok(Some(implementation)) => implementation,
+        Ok(None) => {
+            console.error(&engine::EngineError::NoImplementation);
+            return exit::USAGE;
+        }
+        Err(error) => {
+            console.error(&error);
+            return exit::USAGE;
+        }
+    };
+    let (Some(settings), Some(defective)) = (implementation.defects.clone(), implementation.defective())
+    else {
+        console.say("the implementation file has no `defects`, so there is nothing to be planted");
+        return exit::USAGE;
+    };
+    let supervisor = match Supervisor::current_exe() {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
+    let (sink, receiver) = EventSink::channel();
+    let reporter = report::spawn_progress(
+        receiver,
+        Settings {
+            report_dir: None,
+            color: output.color(),
+            verbosity: output.verbosity(),
+            progress: Progress::Auto,
+        },
+    );
+    let cancel = CancellationToken::new();
+    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    let all = match defects::list(&implementation, &settings, &sink).await {
+        Ok(all) => all,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
+    let holes = proof::musts_without_defect(suite.requirements(), &settings.families, &settings.except, &all);
+    let order: Vec<String> = all.iter().map(|defect| defect.name.clone()).collect();
+    if let Some(unknown) = args.defects.iter().find(|name| !order.contains(name)) {
+        console.say(&format!("no defect `{unknown}`; known are: {}", order.join(", ")));
+        return exit::USAGE;
+    }
+    let wanted = |name: &String| args.defects.is_empty() || args.defects.contains(name);
+    let chosen: Vec<_> = all.into_iter().filter(|defect| wanted(&defect.name)).collect();
+    let number = chosen.len();
+    let request = ProveRequest {
+        suite,
+        implementation: defective,
+        defects: chosen,
+        cluster: args.cluster.spec(supervisor),
+        parallel: args.parallel.get(),
+        jobs: args.jobs.get(),
+    };
+    let (sender, mut proofs) = mpsc::unbounded_channel();
+    let (proved, mut done) = tokio::join!(engine::prove(request, sender, sink, cancel.clone()), async {
+        let mut done = Vec::new();
+        while let Some(next) = proofs.recv().await {
+            console.say(&proof::line(&next));
+            done.push(next);
+        }
+        done
+    });
+    signal::stop(&cancel);
+    let _panicked = reporter.await;
+    if let Err(error) = proved {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    done.sort_by_key(|proof| order.iter().position(|name| *name == proof.defect.name));
+    let complete = done.len() == number;
+    let proofs = Proofs { defects: done, musts_without_defect: holes, complete };
+    console.say(&format!("\n{}", proofs.verdict()));
+    if let Err(error) = save(&proofs, &args.report_dir) {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    proofs.exit()
+}
+
+fn save(proofs: &Proofs, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("prove.json"), serde_json::to_vec_pretty(proofs)?)
+}

@@ -40,6 +40,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Plant every known defect in the implementation and see whether the suite notices it
     Prove(ProveArgs),
+    /// Show which requirements have cases and defects, and which lack them
+    Coverage(CoverageArgs),
     /// Check a suite without a cluster
     Lint(SuiteArgs),
     /// Show the cases of a suite
@@ -263,13 +265,34 @@ pub(super) struct ListArgs {
     pub(super) format: ListFormat,
 }
 
+/// `hallmark coverage`.
+#[derive(Debug, Args)]
+#[command(after_help = COVERAGE_HELP)]
+pub(super) struct CoverageArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    /// The implementation whose defects count; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// Form of the answer on stdout
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ListFormat,
+}
+
+const COVERAGE_HELP: &str = "\
+Exit codes:
+  0  every requirement of level MUST has a case, and a defect if the implementation decides it
+  1  one of them lacks something
+  2  wrong usage, or an invalid suite
+  3  the defects cannot be listed";
+
 /// Form of a list.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(super) enum ListFormat {
-    /// A line per case
+    /// For people
     #[default]
     Text,
-    /// A JSON array
+    /// JSON
     Json,
 }
 

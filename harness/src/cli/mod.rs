@@ -5,6 +5,7 @@
 mod args;
 mod cluster;
 mod console;
+mod coverage;
 mod lint;
 mod list;
 mod prove;
@@ -66,6 +67,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Run(args) => block_on(console, run::run(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
+        Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),

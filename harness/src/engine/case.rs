@@ -16,6 +16,7 @@ use super::kinds::Kinds;
 use super::plan::PlacedCase;
 use super::play::Players;
 use super::played;
+use super::pulse::Pulse;
 use super::renderings::Renderings;
 use crate::check::{Failure, trail};
 use crate::event::{EventSink, Verdict};
@@ -33,6 +34,7 @@ pub(super) struct RunContext {
     pub(super) subjects: SubjectContext,
     pub(super) kinds: Kinds,
     pub(super) renderings: Arc<Renderings>,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) fence: Option<Fence>,
     pub(super) events: EventSink,
     pub(super) cancel: CancellationToken,

@@ -30,13 +30,13 @@ impl CaseRun<'_> {
                 })?)
             }
         };
-        let deadline = tokio::time::Instant::now() + http.within;
+        let patience = self.run.pulse.patience(http.within);
         let mut pause = tokio::time::interval(ASK_EVERY);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             pause.tick().await;
             let (answers, objection) = self.round(http, pattern.as_ref()).await?;
-            let over = tokio::time::Instant::now() >= deadline;
+            let over = tokio::time::Instant::now() >= patience.deadline();
             if objection.is_none() || over {
                 for (question, answer) in answers {
                     let Answer { status, body } = answer;

@@ -27,6 +27,7 @@ mod play;
 mod played;
 mod prepare;
 mod prove;
+mod pulse;
 mod renderings;
 mod run;
 mod slots;

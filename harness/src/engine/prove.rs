@@ -142,6 +142,7 @@ impl Attempt<'_> {
                 ..self.prepared.context.clone()
             },
             kinds: self.stage.kinds.clone(),
+            pulse: Arc::clone(&self.stage.pulse),
             // Charts are rendered from values, which a defect changes.
             renderings: Arc::default(),
             fence: suite.fence().cloned(),

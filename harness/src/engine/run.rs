@@ -17,6 +17,7 @@ use super::kinds::Kinds;
 use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
+use super::pulse::Pulse;
 use super::slots::Slots;
 use super::subjects::Shared;
 use crate::cluster::local::audit::MARK;
@@ -165,6 +166,7 @@ async fn on_cluster(
         run_id: run_id.to_owned(),
         subjects: prepared.context.clone(),
         kinds: stage.kinds.clone(),
+        pulse: Arc::clone(&stage.pulse),
         renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: events.clone(),
@@ -190,6 +192,7 @@ async fn on_cluster(
 pub(super) struct Stage {
     played: PlayedJobs,
     pub(super) kinds: Kinds,
+    pub(super) pulse: Arc<Pulse>,
     hub: WatchHub,
     /// Where requests are recorded, if they can be.
     requests: Option<RequestHub>,
@@ -215,7 +218,8 @@ impl Stage {
             ),
             None => None,
         };
-        Ok(Self { played, kinds, hub, requests })
+        let pulse = Arc::new(Pulse::start(client.clone()));
+        Ok(Self { played, kinds, pulse, hub, requests })
     }
 }
 

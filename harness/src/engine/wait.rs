@@ -15,14 +15,15 @@ use super::act::Reference;
 const OBJECT: Duration = Duration::from_secs(5);
 
 impl CaseRun<'_> {
-    /// Judges the record now and with every new entry until it is decided or the time is over.
+    /// Judges the record now and with every new entry until it is decided or the time is over, not counting
+    /// what is lost because the cluster is late.
     pub(super) async fn wait_for(
         &self,
         within: Duration,
         mut judgement: impl FnMut(&[Arc<Entry>]) -> Judgement,
     ) -> Result<Judgement, Stop> {
         let mut length = self.record.length();
-        let deadline = tokio::time::Instant::now() + within;
+        let patience = self.run.pulse.patience(within);
         loop {
             length.mark_unchanged();
             let judged = judgement(&self.record.snapshot());
@@ -33,9 +34,12 @@ impl CaseRun<'_> {
                 () = self.run.cancel.cancelled() => {
                     return Err(Stop::Inconclusive("the run was interrupted".to_owned()));
                 }
-                changed = tokio::time::timeout_at(deadline, length.changed()) => {
-                    if !matches!(changed, Ok(Ok(()))) {
-                        return Ok(judgement(&self.record.snapshot()));
+                changed = tokio::time::timeout_at(patience.deadline(), length.changed()) => {
+                    let is_over = tokio::time::Instant::now() >= patience.deadline();
+                    match changed {
+                        Ok(Ok(())) => {}
+                        Err(_elapsed) if !is_over => {}
+                        _ => return Ok(judgement(&self.record.snapshot())),
                     }
                 }
             }
@@ -51,6 +55,7 @@ impl CaseRun<'_> {
         };
         let bindings = self.fresh_bindings();
         let window = self.window;
+        let begin = tokio::time::Instant::now();
         let judged = self.wait_for(within, |history| judge(&assertion, history, window, &bindings)).await?;
         match judged {
             Judgement::Holds => Ok(()),
@@ -60,7 +65,7 @@ impl CaseRun<'_> {
                     return Ok(());
                 }
                 let history = self.record.snapshot();
-                let waited = (!within.is_zero()).then_some(within);
+                let waited = (!within.is_zero()).then(|| tenths(begin.elapsed()));
                 Err(Stop::Failed(Box::new(explain(&assertion, &history, window, &bindings, waited))))
             }
         }
@@ -93,4 +98,9 @@ impl CaseRun<'_> {
             }
         }
     }
+}
+
+/// Without what nobody wants to read.
+fn tenths(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) / 100 * 100)
 }

@@ -16,6 +16,7 @@
 
 mod aggregate;
 mod conformance;
+pub mod coverage;
 mod error;
 mod files;
 mod human;
@@ -30,6 +31,7 @@ mod task;
 mod fixture;
 
 pub use aggregate::{Aggregate, CaseView, Outcome};
+pub use coverage::Coverage;
 pub use error::ReportError;
 pub use files::{JUNIT_FILE, REPORT_FILE};
 pub use proof::Proofs;

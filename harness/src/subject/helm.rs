@@ -200,9 +200,13 @@ impl Helm {
         arguments: Vec<OsString>,
     ) -> Result<String, HelmError> {
         let mut command = Command::new(&self.program);
-        for (variable, folder) in
-            [("HELM_CONFIG_HOME", "config"), ("HELM_CACHE_HOME", "cache"), ("HELM_DATA_HOME", "data")]
-        {
+        for (variable, folder) in [
+            ("HELM_CONFIG_HOME", "config"),
+            ("HELM_CACHE_HOME", "cache"),
+            ("HELM_DATA_HOME", "data"),
+            // Of what an API server serves; clusters that live for a run would fill the user's own.
+            ("KUBECACHEDIR", "kube"),
+        ] {
             command.env(variable, self.home.path().join(folder));
         }
         // Values of the user's shell such as HELM_NAMESPACE would change what the arguments mean.

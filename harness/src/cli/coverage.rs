@@ -1,0 +1,79 @@
+//! `hallmark coverage`.
+
+use super::args::{CoverageArgs, ListFormat, Output};
+use super::console::Console;
+use super::run;
+use crate::event::EventSink;
+use crate::exit;
+use crate::report::{self, Coverage, Progress, Settings, proof};
+use crate::scenario::suite::Suite;
+use crate::subject::{Defect, Implementation, SubjectError, defects};
+
+pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Console) -> u8 {
+    let suite = match Suite::load(&args.suite.path) {
+        Ok(suite) => suite,
+        Err(error) => {
+            console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let implementation = match run::implementation(args.implementation.as_deref(), &suite) {
+        Ok(implementation) => implementation,
+        Err(error) => {
+            console.error(&error);
+            return exit::USAGE;
+        }
+    };
+    let known = match &implementation {
+        Some(implementation) => known_defects(implementation, output).await,
+        None => Ok(None),
+    };
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
+    let settings = implementation.as_ref().and_then(|implementation| implementation.defects.as_ref());
+    let without_defect = match (&known, settings) {
+        (Some(known), Some(settings)) => {
+            proof::musts_without_defect(suite.requirements(), &settings.families, &settings.except, known)
+        }
+        _ => Vec::new(),
+    };
+    let coverage = Coverage::of(suite.requirements(), suite.cases(), known.as_deref(), &without_defect);
+    match args.format {
+        ListFormat::Text => Console::data(&coverage.text()),
+        ListFormat::Json => match serde_json::to_string_pretty(&coverage) {
+            Ok(json) => Console::data(&json),
+            Err(error) => {
+                console.error(&error);
+                return exit::INCONCLUSIVE;
+            }
+        },
+    }
+    coverage.exit()
+}
+
+/// The defects that the implementation can be given, if it can.
+async fn known_defects(
+    implementation: &Implementation,
+    output: &Output,
+) -> Result<Option<Vec<Defect>>, SubjectError> {
+    let Some(settings) = &implementation.defects else { return Ok(None) };
+    let (sink, receiver) = EventSink::channel();
+    let reporter = report::spawn_progress(
+        receiver,
+        Settings {
+            report_dir: None,
+            color: output.color(),
+            verbosity: output.verbosity(),
+            progress: Progress::Auto,
+        },
+    );
+    let known = defects::list(implementation, settings, &sink).await;
+    drop(sink);
+    let _panicked = reporter.await;
+    known.map(Some)
+}

@@ -1,0 +1,108 @@
+//! How late the world is.
+//!
+//! "Promptly" is said of a controller on a machine that has time for it. Where the processors are busy with
+//! something else, or the API server is slow, everything is late, and a claim that fails for that says
+//! nothing about the controller. So a small request is sent again and again; what it takes longer than it
+//! should is time that was lost, and deadlines move by it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{GetParams, Request};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Pause between two requests.
+const PAUSE: Duration = Duration::from_millis(200);
+/// What a request, and waking up after the pause, may take.
+const FAIR: Duration = Duration::from_millis(20);
+/// A deadline becomes at most this many times as late.
+const AT_MOST: u32 = 4;
+
+/// Counts lost time until dropped.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    lost: Arc<AtomicU64>,
+    _stop: DropGuard,
+}
+
+impl Pulse {
+    /// Begins to count.
+    pub(super) fn start(client: Client) -> Self {
+        let (lost, stop) = (Arc::<AtomicU64>::default(), CancellationToken::new());
+        let beat = beat(client, Arc::clone(&lost));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(beat));
+        Self { lost, _stop: stop.drop_guard() }
+    }
+
+    /// The deadline of something that may take this long from now on.
+    pub(super) fn patience(&self, within: Duration) -> Patience<'_> {
+        Patience { pulse: self, begin: Instant::now(), lost_before: self.lost(), within }
+    }
+
+    fn lost(&self) -> Duration {
+        Duration::from_millis(self.lost.load(Ordering::Relaxed))
+    }
+}
+
+async fn beat(client: Client, lost: Arc<AtomicU64>) {
+    loop {
+        let begin = Instant::now();
+        if let Ok(request) = Request::new("").get("livez/ping", &GetParams::default()) {
+            // Refused or answered: what counts is how long it took.
+            let _answer = client.request_text(request).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+        let late = begin.elapsed().saturating_sub(PAUSE + FAIR);
+        lost.fetch_add(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// A deadline that moves by the time that is lost.
+#[derive(Debug)]
+pub(super) struct Patience<'a> {
+    pulse: &'a Pulse,
+    begin: Instant,
+    lost_before: Duration,
+    within: Duration,
+}
+
+impl Patience<'_> {
+    /// The deadline, as far as it is known by now.
+    pub(super) fn deadline(&self) -> Instant {
+        let lost = self.pulse.lost().saturating_sub(self.lost_before);
+        self.begin + self.within + lost.min(self.within * (AT_MOST - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse() -> Pulse {
+        Pulse { lost: Arc::default(), _stop: CancellationToken::new().drop_guard() }
+    }
+
+    #[tokio::test]
+    async fn a_deadline_moves_by_the_time_lost_since_and_not_without_end() {
+        let pulse = pulse();
+        pulse.lost.store(9_000, Ordering::Relaxed);
+        let patience = pulse.patience(Duration::from_secs(5));
+        let first = patience.deadline();
+        assert_eq!(first, patience.begin + Duration::from_secs(5));
+        pulse.lost.store(11_000, Ordering::Relaxed);
+        assert_eq!(patience.deadline() - first, Duration::from_secs(2));
+        pulse.lost.store(99_000, Ordering::Relaxed);
+        assert_eq!(patience.deadline() - first, Duration::from_secs(15));
+    }
+
+    #[tokio::test]
+    async fn what_has_no_time_is_given_none() {
+        let pulse = pulse();
+        let patience = pulse.patience(Duration::ZERO);
+        pulse.lost.store(9_000, Ordering::Relaxed);
+        assert_eq!(patience.deadline(), patience.begin);
+    }
+}

@@ -1,0 +1,193 @@
+//! Requirements, the cases that prove them, and the defects that break them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::event::{Level, RequirementInfo};
+use crate::exit;
+use crate::scenario::PlannedCase;
+use crate::subject::Defect;
+
+/// Which requirements are covered by what.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coverage {
+    /// Every requirement of the catalogue, in its order.
+    pub requirements: Vec<Covered>,
+    /// Whether defects were looked at.
+    pub with_defects: bool,
+}
+
+/// A requirement and what covers it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Covered {
+    /// Its id.
+    pub id: String,
+    /// How binding it is.
+    pub level: Level,
+    /// What it says.
+    pub statement: String,
+    /// Ids of the cases that prove it, sorted; skipped ones included.
+    pub cases: BTreeSet<String>,
+    /// Names of the defects that break it, sorted.
+    pub defects: BTreeSet<String>,
+    /// What is missing.
+    pub holes: Vec<Hole>,
+}
+
+/// Something that a requirement of level MUST lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Hole {
+    /// No case proves it.
+    Case,
+    /// The implementation decides it, and no defect breaks it.
+    Defect,
+}
+
+impl Coverage {
+    /// Of a suite and, if they are known, of the defects; `without_defect` are the requirements that need
+    /// one and have none.
+    pub fn of(
+        catalogue: &[RequirementInfo],
+        cases: &[PlannedCase],
+        defects: Option<&[Defect]>,
+        without_defect: &[String],
+    ) -> Self {
+        let mut proofs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for case in cases {
+            for id in &case.requirements {
+                proofs.entry(id).or_default().insert(case.id.to_string());
+            }
+        }
+        let requirements = catalogue.iter().map(|requirement| {
+            let cases = proofs.remove(requirement.id.as_str()).unwrap_or_default();
+            let breaks = |defect: &&Defect| defect.requirements.contains(&requirement.id);
+            let of = defects.unwrap_or_default().iter().filter(breaks);
+            let is_must = requirement.level == Level::Must;
+            let holes = [
+                (is_must && cases.is_empty(), Hole::Case),
+                (without_defect.contains(&requirement.id), Hole::Defect),
+            ];
+            Covered {
+                id: requirement.id.clone(),
+                level: requirement.level,
+                statement: requirement.statement.clone(),
+                cases,
+                defects: of.map(|defect| defect.name.clone()).collect(),
+                holes: holes.into_iter().filter_map(|(is_hole, hole)| is_hole.then_some(hole)).collect(),
+            }
+        });
+        Self { requirements: requirements.collect(), with_defects: defects.is_some() }
+    }
+
+    /// Exit code of the command.
+    pub fn exit(&self) -> u8 {
+        let complete = self.requirements.iter().all(|requirement| requirement.holes.is_empty());
+        if complete { exit::CONFORMANT } else { exit::NON_CONFORMANT }
+    }
+
+    /// A line for each family, and one for each hole.
+    pub fn text(&self) -> String {
+        let mut families: Vec<(&str, Vec<&Covered>)> = Vec::new();
+        for requirement in &self.requirements {
+            let family = requirement.id.split_once('-').map_or(requirement.id.as_str(), |(family, _)| family);
+            match families.iter_mut().find(|(name, _)| *name == family) {
+                Some((_, members)) => members.push(requirement),
+                None => families.push((family, vec![requirement])),
+            }
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["family", "requirements", "proved", "MUST proved", "cases", "defects"]);
+        for (family, members) in families {
+            let proved = |is_counted: fn(&Covered) -> bool| {
+                members.iter().filter(|member| is_counted(member) && !member.cases.is_empty()).count()
+            };
+            let musts = members.iter().filter(|member| member.level == Level::Must).count();
+            let cases: BTreeSet<&String> = members.iter().flat_map(|member| &member.cases).collect();
+            let defects: BTreeSet<&String> = members.iter().flat_map(|member| &member.defects).collect();
+            table.add_row([
+                family.to_owned(),
+                members.len().to_string(),
+                proved(|_| true).to_string(),
+                format!("{}/{musts}", proved(|member| member.level == Level::Must)),
+                cases.len().to_string(),
+                if self.with_defects { defects.len().to_string() } else { "–".to_owned() },
+            ]);
+        }
+        let mut lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+        let holes = self.requirements.iter().filter(|requirement| !requirement.holes.is_empty());
+        let holes: Vec<String> = holes
+            .map(|requirement| {
+                let what: Vec<&str> = requirement
+                    .holes
+                    .iter()
+                    .map(|hole| match hole {
+                        Hole::Case => "no case",
+                        Hole::Defect => "no defect",
+                    })
+                    .collect();
+                format!("  {:<8} {:<24} {}", requirement.id, what.join(", "), requirement.statement)
+            })
+            .collect();
+        if holes.is_empty() {
+            lines.push("\nevery MUST is proved".to_owned());
+        } else {
+            lines.push(format!("\n{} requirements of level MUST have a hole", holes.len()));
+            lines.extend(holes);
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requirement(id: &str, level: Level) -> RequirementInfo {
+        RequirementInfo {
+            id: id.to_owned(),
+            statement: format!("what {id} says"),
+            level,
+            feature: "core".to_owned(),
+            source: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_must_without_case_or_defect_is_a_hole() {
+        let catalogue = [
+            requirement("A-1", Level::Must),
+            requirement("A-2", Level::Should),
+            requirement("B-1", Level::Must),
+        ];
+        let defect = Defect {
+            name: "off-by-one".to_owned(),
+            requirements: vec!["A-1".to_owned()],
+            summary: String::new(),
+        };
+        let coverage = Coverage::of(&catalogue, &[], Some(&[defect]), &["B-1".to_owned()]);
+        let holes: Vec<_> = coverage.requirements.iter().map(|covered| covered.holes.clone()).collect();
+        assert_eq!(holes, [vec![Hole::Case], vec![], vec![Hole::Case, Hole::Defect]]);
+        assert_eq!(coverage.exit(), exit::NON_CONFORMANT);
+        let text = coverage.text();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(
+            rows.get(1..3),
+            Some(&[vec!["A", "2", "0", "0/1", "0", "1"], vec!["B", "1", "0", "0/1", "0", "0"]][..])
+        );
+        assert!(text.contains("2 requirements of level MUST have a hole"), "{text}");
+        assert!(text.ends_with("B-1      no case, no defect       what B-1 says"), "{text}");
+    }
+
+    #[test]
+    fn without_holes_every_must_is_proved() {
+        let coverage = Coverage::of(&[requirement("A-1", Level::Should)], &[], None, &[]);
+        assert_eq!(coverage.exit(), exit::CONFORMANT);
+        assert!(coverage.text().ends_with("every MUST is proved"), "{}", coverage.text());
+    }
+}

@@ -220,6 +220,7 @@ impl SpecArgs {
             kubernetes: self.kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
+            for_one_run: false,
             kinds: Vec::new(),
             context: self.context,
             supervisor,

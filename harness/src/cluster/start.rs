@@ -19,6 +19,9 @@ pub struct ClusterSpec {
     pub k3s_image: String,
     /// Image archives (`docker save` format) to be preloaded into the node.
     pub images: Vec<PathBuf>,
+    /// Whether the cluster serves one run only. The `local` backend then leaves out those of Kubernetes'
+    /// controllers that work on pods, of which it has none; they cost time at each install of a subject.
+    pub for_one_run: bool,
     /// CRDs whose kinds are to be served when the cluster is used.
     pub kinds: Vec<serde_json::Value>,
     /// Context of the `kubeconfig` backend.

@@ -65,6 +65,7 @@ pub(super) async fn prepare(
         let (version, kinds) =
             tokio::try_join!(helm.version(), helm.crds(&chart)).map_err(SubjectError::from)?;
         spec.kinds = kinds;
+        spec.for_one_run = true;
         let cluster = tokio::select! {
             cluster = cluster::start(&spec, events) => cluster?,
             // A start leaves processors idle.

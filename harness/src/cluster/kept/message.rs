@@ -55,6 +55,7 @@ impl Order {
             kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
+            for_one_run: false,
             kinds: Vec::new(),
             context: None,
             supervisor: Supervisor::default(),

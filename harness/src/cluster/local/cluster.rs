@@ -110,7 +110,7 @@ async fn start_once(
         .run(&Command {
             name: "kube-controller-manager",
             component: binaries.controller_manager.clone(),
-            flags: flags::controller_manager(&certificates, &kubeconfig),
+            flags: flags::controller_manager(&certificates, &kubeconfig, !spec.for_one_run),
         })
         .await?;
     events.progress(PHASE, "waiting for the controllers");

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::certificates::Certificates;
 use super::ports::Ports;
 
-/// The controllers that run: those that act without pods, under the names that Kubernetes 1.34 to 1.36
-/// share. Every further controller costs start time, memory and, at each install of a subject, requests.
+/// The controllers that always run: those that act without pods, under the names that Kubernetes 1.34 to
+/// 1.36 share. Every further controller costs start time, memory and, at each install of a subject, requests.
 const CONTROLLERS: [&str; 9] = [
     "cronjob-controller",
     "clusterrole-aggregation-controller",
@@ -20,6 +20,16 @@ const CONTROLLERS: [&str; 9] = [
     "serviceaccount-controller",
     "serviceaccount-token-controller",
     "ttl-after-finished-controller",
+];
+
+/// Controllers for people who look at the cluster: they bring about everything round a Deployment but its pods.
+const OF_PODS: [&str; 6] = [
+    "deployment-controller",
+    "disruption-controller",
+    "endpoints-controller",
+    "endpointslice-controller",
+    "replicaset-controller",
+    "root-ca-certificate-publisher-controller",
 ];
 
 /// Arguments of etcd.
@@ -71,10 +81,18 @@ pub(super) fn apiserver(certificates: &Certificates, ports: Ports) -> Vec<String
 }
 
 /// Arguments of kube-controller-manager.
-pub(super) fn controller_manager(certificates: &Certificates, kubeconfig: &Path) -> Vec<String> {
+pub(super) fn controller_manager(
+    certificates: &Certificates,
+    kubeconfig: &Path,
+    of_pods: bool,
+) -> Vec<String> {
+    let mut controllers = CONTROLLERS.to_vec();
+    if of_pods {
+        controllers.extend(OF_PODS);
+    }
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),
-        format!("--controllers={}", CONTROLLERS.join(",")),
+        format!("--controllers={}", controllers.join(",")),
         "--use-service-account-credentials=true".to_owned(),
         format!("--root-ca-file={}", certificates.ca.display()),
         format!("--service-account-private-key-file={}", certificates.service_account_key.display()),

@@ -185,7 +185,8 @@ pub(super) struct ProveArgs {
 }
 
 const PROVE_HELP: &str = "\
-The implementation file says under `defects` which there are and how they are planted.
+The implementation file says under `defects` which there are and how they are planted. For clusters that are
+thrown away: on one that lives on, the namespaces stay.
 
 Exit codes:
   0  every defect made a case fail, and every MUST of the families named there has a defect

@@ -6,23 +6,12 @@ use super::run;
 use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Coverage, Progress, Settings, proof};
-use crate::scenario::suite::Suite;
 use crate::subject::{Defect, Implementation, SubjectError, defects};
 
 pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Console) -> u8 {
-    let suite = match Suite::load(&args.suite.path) {
-        Ok(suite) => suite,
-        Err(error) => {
-            console.problems(&error);
-            return exit::USAGE;
-        }
-    };
-    let implementation = match run::implementation(args.implementation.as_deref(), &suite) {
-        Ok(implementation) => implementation,
-        Err(error) => {
-            console.error(&error);
-            return exit::USAGE;
-        }
+    let (suite, implementation) = match run::load(&args.suite.path, args.implementation.as_deref(), console) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
     let known = match &implementation {
         Some(implementation) => known_defects(implementation, output).await,

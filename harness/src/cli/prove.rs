@@ -13,27 +13,16 @@ use crate::engine::{self, ProveRequest};
 use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Progress, Proofs, Settings, proof};
-use crate::scenario::suite::Suite;
 use crate::subject::defects;
 
 pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) -> u8 {
-    let suite = match Suite::load(&args.suite.path) {
-        Ok(suite) => suite,
-        Err(error) => {
-            console.problems(&error);
-            return exit::USAGE;
-        }
+    let (suite, implementation) = match run::load(&args.suite.path, args.implementation.as_deref(), console) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
-    let implementation = match run::implementation(args.implementation.as_deref(), &suite) {
-        Ok(Some(implementation)) => implementation,
-        Ok(None) => {
-            console.error(&engine::EngineError::NoImplementation);
-            return exit::USAGE;
-        }
-        Err(error) => {
-            console.error(&error);
-            return exit::USAGE;
-        }
+    let Some(implementation) = implementation else {
+        console.error(&engine::EngineError::NoImplementation);
+        return exit::USAGE;
     };
     let (Some(settings), Some(defective)) = (implementation.defects.clone(), implementation.defective())
     else {

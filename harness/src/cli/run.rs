@@ -84,9 +84,26 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
     }
 }
 
+/// Reads a suite and the implementation file; what is wrong with them is told, and the exit code returned.
+pub(super) fn load(
+    suite: &Path,
+    named: Option<&Path>,
+    console: Console,
+) -> Result<(Suite, Option<Implementation>), u8> {
+    let suite = Suite::load(suite).map_err(|error| {
+        console.problems(&error);
+        exit::USAGE
+    })?;
+    let implementation = implementation(named, &suite).map_err(|error| {
+        console.error(&error);
+        exit::USAGE
+    })?;
+    Ok((suite, implementation))
+}
+
 /// Reads the implementation file that the command line or the suite names: one that is broken is a mistake
 /// of the user like a broken suite, found before anything is started or reported.
-pub(super) fn implementation(
+fn implementation(
     named: Option<&Path>,
     suite: &Suite,
 ) -> Result<Option<Implementation>, ImplementationError> {

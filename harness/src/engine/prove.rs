@@ -143,8 +143,7 @@ impl Attempt<'_> {
             },
             kinds: self.stage.kinds.clone(),
             pulse: Arc::clone(&self.stage.pulse),
-            // Charts are rendered from values, which a defect changes.
-            renderings: Arc::default(),
+            renderings: Arc::clone(&self.prepared.renderings),
             fence: suite.fence().cloned(),
             events: sink,
             cancel: cancel.clone(),

@@ -41,7 +41,7 @@ build() {
 
 programs() {
     mkdir "$work/bin"
-    if [[ -n ${HELM:-} ]]; then ln -s "$(realpath "$HELM")" "$work/bin/helm"; else build helm helm.sh/helm/v4/cmd/helm "$work/bin/helm"; fi
+    if [[ -n ${HELM:-} ]]; then ln -s "$(realpath "$HELM")" "$work/bin/helm"; else build helm . "$work/bin/helm"; fi
     if [[ -n ${KUBECTL:-} ]]; then ln -s "$(realpath "$KUBECTL")" "$work/bin/kubectl"; else build kubectl . "$work/bin/kubectl"; fi
     export PATH=$work/bin:$PATH
     export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm

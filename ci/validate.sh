@@ -53,7 +53,7 @@ generated_files
 
 helm3=${HELM3:-$work/helm3} helm4=${HELM4:-$work/helm4}
 [[ -n ${HELM3:-} ]] || build_helm helm3 helm.sh/helm/v3/cmd/helm "$helm3"
-[[ -n ${HELM4:-} ]] || build_helm helm helm.sh/helm/v4/cmd/helm "$helm4"
+[[ -n ${HELM4:-} ]] || build_helm helm . "$helm4"
 
 for values in "$chart"/values*.yaml "$chart"/ci/*-values.yaml; do
     for helm in "$helm3" "$helm4"; do

@@ -58,7 +58,7 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
 
 async fn helm(events: &EventSink) -> Helm {
     let found = provision::helm(events).await.unwrap();
-    Helm::new(found.path, &found.version).unwrap()
+    Helm::new(&found).unwrap()
 }
 
 /// Asks until the answer is as wanted.

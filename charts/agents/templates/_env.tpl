@@ -153,8 +153,13 @@ JANGAR_LOG_LEVEL: {{ include "agents.env.text" $v.logging.level }}
 PORT: "8080"
 {{- end -}}
 
-{{/* The rows with the env.vars of both strengths over them, as JSON: name to text. */}}
+{{/*
+The rows with the env.vars of both strengths over them, as JSON: name to text. Guards and objects ask
+for them a dozen times per rendering, so the first answer is kept in the root.
+*/}}
 {{- define "agents.env.vars" -}}
+{{- $kept := printf "agents.env.vars.%s" .component -}}
+{{- if not (hasKey .root $kept) -}}
 {{- $vars := dict -}}
 {{- $rows := include "agents.env.rows" . | fromYaml -}}
 {{- range $level := list $rows (get .root.Values .component).env.vars .root.Values.env.vars -}}
@@ -162,7 +167,9 @@ PORT: "8080"
 {{- if $value | default "" | trim -}}{{- $_ := set $vars $name $value -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $vars -}}
+{{- $_ := set .root $kept (toJson $vars) -}}
+{{- end -}}
+{{- get .root $kept -}}
 {{- end -}}
 
 {{/* What the chart takes from elsewhere unless a variable of that name is set, as JSON: name to valueFrom. */}}

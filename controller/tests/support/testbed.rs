@@ -88,7 +88,7 @@ impl Testbed {
         let context = SubjectContext {
             client: client.clone(),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
-            helm: Helm::new(helm.path, &helm.version)?,
+            helm: Helm::new(&helm)?,
             implementation: Arc::new(implementation()?),
             supervisor,
             ports: PortPool::default(),

@@ -60,7 +60,7 @@ pub(super) async fn prepare(
     };
     let starting = async {
         let found = cluster::provision::helm(events).await?;
-        let helm = Helm::new(found.path, &found.version).map_err(SubjectError::from)?;
+        let helm = Helm::new(&found).map_err(SubjectError::from)?;
         let chart = implementation.chart();
         let (version, kinds) =
             tokio::try_join!(helm.version(), helm.crds(&chart)).map_err(SubjectError::from)?;

@@ -1,21 +1,23 @@
 //! The one module that runs helm.
 //!
-//! Every call is a child process with a deadline, a configuration of its own (plugins and repositories of
-//! the user have no say) and a values file that is gone afterwards. It knows charts and releases, not
-//! what is in them.
+//! Every call has a deadline, a configuration of its own (plugins and repositories of the user have no say)
+//! and a values file that is gone afterwards. It knows charts and releases, not what is in them.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::{NamedTempFile, TempDir};
-use tokio::process::Command;
+use tempfile::NamedTempFile;
 
+use self::program::{Answer, Program};
+use crate::cluster::provision;
 use crate::yaml::{Source, parse_documents};
+
+mod program;
+mod server;
 
 /// Deadline of calls that only read the chart.
 const RENDER: Duration = Duration::from_secs(30);
@@ -101,29 +103,24 @@ pub struct HelmRelease<'a> {
 /// The helm program; clones share one private configuration folder.
 #[derive(Debug, Clone)]
 pub struct Helm {
-    program: PathBuf,
+    program: Arc<Program>,
     /// Whether it applies on the server's side, as Helm 4 does and Helm 3 cannot.
     server_side: bool,
-    home: Arc<TempDir>,
 }
 
 impl Helm {
-    /// Uses the helm at `program`, which has this version, for example `v4.3.1`.
-    pub fn new(program: impl Into<PathBuf>, version: &str) -> Result<Self, HelmError> {
-        let home = tempfile::Builder::new()
-            .prefix("hallmark-helm-")
-            .tempdir()
+    /// Uses a helm that was found or built.
+    pub fn new(found: &provision::Helm) -> Result<Self, HelmError> {
+        let program = Program::new(found)
             .map_err(|source| HelmError::Io { action: "make its configuration folder".to_owned(), source })?;
-        let server_side = !version.trim_start_matches('v').starts_with("3.");
-        Ok(Self { program: program.into(), server_side, home: Arc::new(home) })
+        let server_side = !found.version.trim_start_matches('v').starts_with("3.");
+        Ok(Self { program: Arc::new(program), server_side })
     }
 
     /// Its version in short form, for example `v4.3.1+gabcdef0`.
     pub async fn version(&self) -> Result<String, HelmError> {
         let arguments = ["version", "--template", "{{.Version}}"].map(OsString::from);
-        self.run("tell its version".to_owned(), RENDER, arguments.into())
-            .await
-            .map(|text| text.trim().to_owned())
+        self.read("tell its version".to_owned(), arguments.into()).await.map(|text| text.trim().to_owned())
     }
 
     /// The objects that a release would have, in helm's order; the chart's error text if it refuses.
@@ -138,7 +135,7 @@ impl Helm {
         let values = write_values(&action, release.values)?;
         let mut arguments = release_arguments(["template"], release, &values);
         arguments.extend(extra.iter().map(OsString::from));
-        let text = self.run(action.clone(), RENDER, arguments).await?;
+        let text = self.read(action.clone(), arguments).await?;
         documents(&action, text)
     }
 
@@ -155,7 +152,7 @@ impl Helm {
         }
         arguments.extend(["--timeout", "100s", "--kubeconfig"].map(OsString::from));
         arguments.push(kubeconfig.into());
-        self.run(action, APPLY, arguments).await.map(drop)
+        self.act(action, arguments).await.map(drop)
     }
 
     /// Goes back to an earlier revision of a release; `None` is the one before.
@@ -172,7 +169,7 @@ impl Helm {
         let mut arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
         arguments.push(kubeconfig.into());
         let action = format!("roll back release `{name}` in namespace `{namespace}`");
-        self.run(action, APPLY, arguments).await.map(drop)
+        self.act(action, arguments).await.map(drop)
     }
 
     /// Removes a release; one that does not exist is removed already.
@@ -183,53 +180,38 @@ impl Helm {
                 .into();
         arguments.push(kubeconfig.into());
         let action = format!("uninstall release `{name}` in namespace `{namespace}`");
-        self.run(action, APPLY, arguments).await.map(drop)
+        self.act(action, arguments).await.map(drop)
     }
 
     /// The CRDs that a chart brings.
     pub async fn crds(&self, chart: &Path) -> Result<Vec<Value>, HelmError> {
         let action = format!("show the CRDs of chart `{}`", chart.display());
-        let text = self.run(action.clone(), RENDER, vec!["show".into(), "crds".into(), chart.into()]).await?;
+        let text = self.read(action.clone(), vec!["show".into(), "crds".into(), chart.into()]).await?;
         documents(&action, text)
     }
 
-    async fn run(
-        &self,
-        action: String,
-        within: Duration,
-        arguments: Vec<OsString>,
-    ) -> Result<String, HelmError> {
-        let mut command = Command::new(&self.program);
-        for (variable, folder) in [
-            ("HELM_CONFIG_HOME", "config"),
-            ("HELM_CACHE_HOME", "cache"),
-            ("HELM_DATA_HOME", "data"),
-            // Of what an API server serves; clusters that live for a run would fill the user's own.
-            ("KUBECACHEDIR", "kube"),
-        ] {
-            command.env(variable, self.home.path().join(folder));
-        }
-        // Values of the user's shell such as HELM_NAMESPACE would change what the arguments mean.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_helm_setting(name)) {
-            command.env_remove(name);
-        }
-        // A run calls Helm some hundred times for less than a second; collecting garbage is a third of its work.
-        command.env("GOGC", "off");
-        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        let output = match tokio::time::timeout(within, command.output()).await {
-            Err(_elapsed) => return Err(HelmError::Deadline { action, within }),
-            Ok(Err(source)) => return Err(HelmError::Io { action, source }),
-            Ok(Ok(output)) => output,
-        };
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(failure(action, &output))
+    /// A call that only reads the chart.
+    async fn read(&self, action: String, arguments: Vec<OsString>) -> Result<String, HelmError> {
+        let answer = tokio::time::timeout(RENDER, self.program.read(&arguments)).await;
+        let answer = answer.map_err(|_elapsed| HelmError::Deadline { action: action.clone(), within: RENDER })?;
+        output(action, answer)
+    }
+
+    /// A call that talks to the API server.
+    async fn act(&self, action: String, arguments: Vec<OsString>) -> Result<String, HelmError> {
+        let answer = tokio::time::timeout(APPLY, self.program.run(&arguments)).await;
+        let answer = answer.map_err(|_elapsed| HelmError::Deadline { action: action.clone(), within: APPLY })?;
+        output(action, answer)
     }
 }
 
-fn is_helm_setting(name: &std::ffi::OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("HELM_") && !name.ends_with("_HOME"))
+/// What a call printed, if it succeeded.
+fn output(action: String, answer: std::io::Result<Answer>) -> Result<String, HelmError> {
+    match answer {
+        Ok(answer) if answer.succeeded() => Ok(answer.stdout),
+        Ok(answer) => Err(failure(action, &answer.stderr)),
+        Err(source) => Err(HelmError::Io { action, source }),
+    }
 }
 
 /// The arguments that every call for a release has: verb, release, chart, namespace and values.
@@ -268,9 +250,8 @@ fn documents(action: &str, text: String) -> Result<Vec<Value>, HelmError> {
 
 /// Sorts a failure by what helm says: a chart that does not render, or that renders what the API server
 /// calls invalid, is at fault; everything else is trouble of the cluster or of helm.
-fn failure(action: String, output: &Output) -> HelmError {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let message = message_of(&stderr);
+fn failure(action: String, stderr: &str) -> HelmError {
+    let message = message_of(stderr);
     if CHART_FAILURES.iter().any(|mark| message.contains(mark)) {
         HelmError::Chart { action, message }
     } else {
@@ -330,12 +311,7 @@ mod tests {
     #[case::refused("Service \"1x\" is invalid: metadata.name: Invalid value", true)]
     #[case::nobody_answers("Kubernetes cluster unreachable: connection refused", false)]
     fn a_chart_is_blamed_only_for_what_it_renders(#[case] message: &str, #[case] blamed: bool) {
-        use std::os::unix::process::ExitStatusExt as _;
-        let output = Output {
-            status: std::process::ExitStatus::from_raw(256),
-            stdout: Vec::new(),
-            stderr: format!("Error: {message}\n").into_bytes(),
-        };
-        assert_eq!(failure("install".to_owned(), &output).is_chart_fault(), blamed);
+        let stderr = format!("Error: {message}\n");
+        assert_eq!(failure("install".to_owned(), &stderr).is_chart_fault(), blamed);
     }
 }

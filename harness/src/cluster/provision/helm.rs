@@ -17,13 +17,15 @@ pub struct Helm {
     pub path: PathBuf,
     /// Its version, for example `v3.18.4`.
     pub version: String,
+    /// Whether `helm serve-calls` answers many calls in one process, as the one that is built does.
+    pub serves_calls: bool,
 }
 
 /// Finds Helm 3.12 or newer, or Helm 4, in `PATH`; builds Helm 4 otherwise.
 pub async fn helm(events: &EventSink) -> Result<Helm, ProvisionError> {
     if let Some(path) = in_path() {
         match ask_version(&path).await {
-            Some(version) if is_supported(&version) => return Ok(Helm { path, version }),
+            Some(version) if is_supported(&version) => return Ok(Helm { path, version, serves_calls: false }),
             version => events.note(format!(
                 "`{}` is not used: it is Helm {}, and 3.12 or newer is needed",
                 path.display(),
@@ -33,7 +35,7 @@ pub async fn helm(events: &EventSink) -> Result<Helm, ProvisionError> {
     }
     let recipe = Recipe::helm();
     let path = build(&recipe, events).await?;
-    Ok(Helm { path, version: recipe.version })
+    Ok(Helm { path, version: recipe.version, serves_calls: true })
 }
 
 fn in_path() -> Option<PathBuf> {

@@ -15,6 +15,7 @@ const KUBERNETES_1_34: [&str; 2] = [source!("kubernetes/v1.34.mod"), source!("ku
 const KUBERNETES_1_35: [&str; 2] = [source!("kubernetes/go.mod"), source!("kubernetes/go.sum")];
 const KUBERNETES_1_36: [&str; 2] = [source!("kubernetes/v1.36.mod"), source!("kubernetes/v1.36.sum")];
 const ETCD: [&str; 2] = [source!("etcd/go.mod"), source!("etcd/go.sum")];
+const HELM_MAIN: &str = source!("helm/main.go");
 const HELM: [&str; 2] = [source!("helm/go.mod"), source!("helm/go.sum")];
 
 /// One binary: its sources and the arguments of `go build`.
@@ -63,34 +64,30 @@ impl Recipe {
 
     /// The datastore.
     pub(super) fn etcd() -> Self {
-        Self::tool("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ETCD)
-    }
-
-    /// Helm.
-    pub(super) fn helm() -> Self {
-        Self::tool("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", HELM)
-    }
-
-    fn tool(
-        name: &'static str,
-        module: &str,
-        package: &'static str,
-        [module_file, sums]: [&'static str; 2],
-    ) -> Self {
-        let version = required_version(module_file, module).unwrap_or("unknown").to_owned();
-        let mut ldflags = "-s -w".to_owned();
-        if name == "helm" {
-            // Charts read the version through `.Capabilities.HelmVersion`.
-            ldflags.push_str(" -X helm.sh/helm/v4/internal/version.version=");
-            ldflags.push_str(&version);
-        }
+        let [module, sums] = ETCD;
+        let package = "go.etcd.io/etcd/server/v3";
         Self {
-            name,
-            version,
-            label: name,
-            files: vec![("go.mod", module_file), ("go.sum", sums)],
+            name: "etcd",
+            version: required_version(module, package).unwrap_or("unknown").to_owned(),
+            label: "etcd",
+            files: vec![("go.mod", module), ("go.sum", sums)],
             package,
-            ldflags,
+            ldflags: "-s -w".to_owned(),
+        }
+    }
+
+    /// Helm, which as `helm serve-calls` answers many calls in one process.
+    pub(super) fn helm() -> Self {
+        let [module, sums] = HELM;
+        let version = required_version(module, "helm.sh/helm/v4").unwrap_or("unknown").to_owned();
+        Self {
+            name: "helm",
+            label: "helm",
+            files: vec![("main.go", HELM_MAIN), ("go.mod", module), ("go.sum", sums)],
+            package: ".",
+            // Charts read the version through `.Capabilities.HelmVersion`.
+            ldflags: format!("-s -w -X helm.sh/helm/v4/internal/version.version={version}"),
+            version,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::check::Failure;
@@ -62,7 +62,7 @@ pub enum Event {
 }
 
 /// What a run is about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunInfo {
     /// Random name of the run, a label on everything it makes.
@@ -88,10 +88,13 @@ pub struct RunInfo {
     pub cases: Vec<CaseInfo>,
     /// Whether filters left out cases: such a run never says "conformant".
     pub filtered: bool,
+    /// Whether a stored record is judged again instead of a cluster.
+    #[serde(default)]
+    pub replayed: bool,
 }
 
 /// Identity of the implementation under test.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImplementationInfo {
     /// Name.
@@ -105,7 +108,7 @@ pub struct ImplementationInfo {
 }
 
 /// One row of the requirement catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequirementInfo {
     /// For example `TTL-03`.
@@ -122,7 +125,7 @@ pub struct RequirementInfo {
 
 /// How binding a requirement is (RFC 2119).
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, schemars::JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
@@ -135,7 +138,7 @@ pub enum Level {
 }
 
 /// A scenario and one of its cases.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseId {
     /// Name of the scenario, unique in its suite.
     pub scenario: String,
@@ -151,7 +154,7 @@ impl std::fmt::Display for CaseId {
 }
 
 /// A planned case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseInfo {
     /// Which.

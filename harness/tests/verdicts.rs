@@ -30,16 +30,26 @@ struct Outcome {
 /// Runs the planted suite, narrowed by `names`.
 fn run(names: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
-        .args(["run", "planted", "--cluster", "local", "--color", "never", "--report-dir"])
-        .arg(folder.path())
-        .args(names.iter().flat_map(|name| ["--name", name]))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites"))
-        .output()
-        .unwrap();
+    let names = names.iter().flat_map(|name| ["--name", name]);
+    outcome(&mut hallmark(&["run", "planted", "--cluster", "local"], names), folder.path())
+}
+
+/// The command, beside the suites.
+fn hallmark<'a>(arguments: &[&str], more: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+    command
+        .args(arguments)
+        .args(more)
+        .args(["--color", "never"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites"));
+    command
+}
+
+/// Runs a command that reports into `folder`.
+fn outcome(command: &mut Command, folder: &Path) -> Outcome {
+    let output = command.arg("--report-dir").arg(folder).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let read =
-        |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_else(|_| panic!("{stderr}"));
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|_| panic!("{stderr}"));
     let report = parse_documents(&Source::new("report.yaml", read("report.yaml"))).unwrap()[0].to_json();
     let junit = Report::deserialize_from_str(&read("junit.xml")).unwrap();
     assert!(output.stdout.is_empty(), "stdout is for data");
@@ -99,6 +109,22 @@ fn a_failure_decides_a_run_that_has_every_verdict() {
     ];
     assert_eq!(outcome.junit(), junit.map(|(name, word)| (name.to_owned(), word)).into());
     assert_eq!((outcome.junit.tests, outcome.junit.failures, outcome.junit.errors), (4, 1, 1));
+}
+
+#[test]
+fn a_record_is_judged_again_without_a_cluster() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ran = outcome(&mut hallmark(&["run", "planted", "--cluster", "local"], []), first.path());
+    let record = first.path().join("events.ndjson");
+    let mut replay = hallmark(&["replay", "--suite", "planted"], []);
+    let replayed = outcome(replay.arg(&record), second.path());
+    assert_eq!(replayed.code, ran.code, "{}", replayed.stderr);
+    let mut expected = ran.verdicts("cases", "name");
+    expected.retain(|_, verdict| *verdict != "skipped");
+    assert_eq!(expected.len(), 3);
+    assert_eq!(replayed.verdicts("cases", "name"), expected);
+    assert!(!replayed.stderr.contains("local cluster …"), "{}", replayed.stderr);
+    assert!(!replayed.stderr.contains("in the run,"), "no verdict differs: {}", replayed.stderr);
 }
 
 #[rstest]

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
@@ -37,7 +38,7 @@ func main() {
 		}
 		return
 	}
-	os.Exit(call(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(call(os.Args[1:], os.Stdout, os.Stderr, helm.SetupLogging))
 }
 
 func serve(input io.Reader, output io.Writer) error {
@@ -51,7 +52,9 @@ func serve(input io.Reader, output io.Writer) error {
 			return err
 		}
 		var stdout, stderr bytes.Buffer
-		code := call(arguments, &stdout, &stderr)
+		code := call(arguments, &stdout, &stderr, func(bool) {
+			slog.SetDefault(slog.New(slog.NewTextHandler(&stderr, nil)))
+		})
 		if err := answers.Encode(answer{code, stdout.String(), stderr.String()}); err != nil {
 			return err
 		}
@@ -59,8 +62,8 @@ func serve(input io.Reader, output io.Writer) error {
 }
 
 // call runs one command and returns its exit code.
-func call(arguments []string, stdout, stderr io.Writer) int {
-	command, err := helm.NewRootCmd(stdout, arguments, helm.SetupLogging)
+func call(arguments []string, stdout, stderr io.Writer, setUpLogging func(debug bool)) int {
+	command, err := helm.NewRootCmd(stdout, arguments, setUpLogging)
 	if err != nil {
 		io.WriteString(stderr, "Error: "+err.Error()+"\n")
 		return 1

@@ -7,7 +7,8 @@
 //! It starts a local cluster, installs the chart with all limits lifted, creates runs, ends their Jobs as
 //! they appear, and measures from outside: times by watches, requests by the API server's audit log,
 //! memory and processor time by the system. Everything shares the processors of this machine, so the
-//! numbers are those of the whole system, and the share of each part is shown.
+//! numbers are those of the whole system, and the share of each part is shown. Only Kubernetes' Job
+//! controller does not run: Jobs are played, and all that it could do is fail to make pods for them.
 
 mod measure;
 mod report;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use agents_controller::api::JobView;
+use hallmark::cluster::KubeControllers;
 use hallmark::subject::Subject;
 
 use crate::Arguments;
@@ -95,7 +96,7 @@ struct Moments {
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<Measurement> {
     let load_before = usage::load();
-    let testbed = Testbed::start().await?;
+    let testbed = Testbed::start(KubeControllers::WithoutJobs).await?;
     testbed.install_crds().await?;
     let watched: Vec<String> = (0..arguments.namespaces).map(|number| format!("bench-{number}")).collect();
     for namespace in &watched {

@@ -10,6 +10,7 @@ use kube::api::{Api, ListParams};
 use serde_json::Value;
 
 use agents_controller::api::AgentRun;
+use hallmark::cluster::KubeControllers;
 use k8s_openapi::api::batch::v1::Job;
 
 use crate::follower::{self, Follower};
@@ -28,7 +29,7 @@ const DOWN: Duration = Duration::from_secs(3);
 const FINISHED: Duration = Duration::from_mins(2);
 
 pub(crate) async fn a_killed_api_server_costs_nothing() -> Result<()> {
-    let mut testbed = Testbed::start().await?;
+    let mut testbed = Testbed::start(KubeControllers::All).await?;
     testbed.install_crds().await?;
     testbed.workspace(NAMESPACE).await?;
     let client = testbed.client().clone();

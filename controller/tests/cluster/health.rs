@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agents_controller::api::{AgentRun, GROUP};
 use anyhow::{Context as _, Result, ensure};
+use hallmark::cluster::KubeControllers;
 use hallmark::subject::Subject;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
@@ -28,7 +29,7 @@ const FALLS: Duration = Duration::from_secs(15);
 const FINISHED: Duration = Duration::from_secs(30);
 
 pub(crate) async fn readiness_follows_the_crds() -> Result<()> {
-    let testbed = Testbed::start().await?;
+    let testbed = Testbed::start(KubeControllers::All).await?;
     let install = Install { started: "/livez", ..Install::of(NAMESPACE, unlimited()) };
     let subject = testbed.install(install).await?;
     let process = id(&subject).await?;

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
+use hallmark::cluster::KubeControllers;
 use hallmark::record::WatchHub;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -118,7 +119,7 @@ impl Shared {
         if let Some(bed) = &*bed {
             return Ok(bed.clone());
         }
-        let testbed = Testbed::start().await?;
+        let testbed = Testbed::start(KubeControllers::All).await?;
         testbed.install_crds().await?;
         let watches = Arc::new(follower::watch(testbed.client()).await?);
         Ok(bed.insert(Bed { testbed: Arc::new(testbed), watches }).clone())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 use hallmark::cluster::local::{self, LocalCluster};
 use hallmark::cluster::process::Supervisor;
-use hallmark::cluster::{BackendChoice, ClusterInfo, ClusterSpec, provision};
+use hallmark::cluster::{BackendChoice, ClusterInfo, ClusterSpec, KubeControllers, provision};
 use hallmark::engine::PlayedJobs;
 use hallmark::event::EventSink;
 use hallmark::record::Observation;
@@ -70,14 +70,15 @@ pub(crate) struct Testbed {
 }
 
 impl Testbed {
-    /// Starts a cluster without the CRDs.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Starts a cluster without the CRDs, with these of Kubernetes' own controllers.
+    pub(crate) async fn start(controllers: KubeControllers) -> Result<Self> {
         let (events, receiver) = EventSink::channel();
         // Ends with the last sink, which is part of the context.
         let _reporter = report::spawn_progress(receiver, report::Settings::default());
         let supervisor = Supervisor::current_exe().context("find the running program")?;
         let spec = ClusterSpec {
             backend: BackendChoice::Local,
+            controllers,
             supervisor: supervisor.clone(),
             ..ClusterSpec::default()
         };

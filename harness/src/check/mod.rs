@@ -4,6 +4,7 @@
 //! of a record; it needs no cluster, no clock and no files, so that a stored record is judged exactly
 //! like a live one. [`explain`] says, once, why it did not.
 
+pub mod bindings;
 pub mod cel;
 mod explain;
 mod failure;

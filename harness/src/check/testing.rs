@@ -96,7 +96,7 @@ pub(super) fn bindings() -> Bindings {
         objects: BTreeMap::from([("run".into(), run)]),
         rendered: BTreeMap::from([(
             "chart".into(),
-            vec![json!({"kind": "Service", "metadata": {"name": "s"}, "spec": {"port": 80}})],
+            Arc::new(vec![json!({"kind": "Service", "metadata": {"name": "s"}, "spec": {"port": 80}})]),
         )]),
     }
 }

@@ -54,10 +54,16 @@ fn words(entry: &Entry) -> String {
         Observation::Answer { question, status, body } => {
             format!("{question} answered {status}: {}", cut(body.trim(), LOG_WIDTH))
         }
-        Observation::StepStarted { index, summary } => {
+        Observation::CaseStarted { .. } => "the case began".to_owned(),
+        Observation::CaseFinished { end, .. } => format!("the case ended: {}", end.word()),
+        Observation::Bound { alias, object } => format!("{alias} is {} {}", object.kind, object.name),
+        Observation::Rendered { alias, objects } => {
+            format!("{alias} is a rendering of {} objects", objects.len())
+        }
+        Observation::StepStarted { index, summary, .. } => {
             format!("step {} began: {}", index + 1, cut(summary, LOG_WIDTH))
         }
-        Observation::StepFinished { index, ok } => {
+        Observation::StepFinished { index, ok, .. } => {
             format!("step {} {}", index + 1, if *ok { "done" } else { "failed" })
         }
         Observation::Log { line } => format!("log: {}", cut(line.as_str().unwrap_or_default(), LOG_WIDTH)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::process::Supervisor;
-use crate::cluster::{BackendChoice, ClusterSpec, KubernetesVersion, k3s};
+use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
 use crate::report::{ColorChoice, Verbosity};
 use crate::scenario::Filter;
@@ -16,6 +16,7 @@ Examples:
   hallmark run --name ttl --requirement TTL-03
   hallmark run --implementation mine.yaml    the same suite against another controller
   hallmark cluster up && hallmark run --cluster kept
+  hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark lint scenarios
 
@@ -38,6 +39,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a suite and judge the implementation under test
     Run(RunArgs),
+    /// Judge the record of a run again, without a cluster
+    Replay(ReplayArgs),
     /// Plant every known defect in the implementation and see whether the suite notices it
     Prove(ProveArgs),
     /// Show which requirements have cases and defects, and which lack them
@@ -90,6 +93,22 @@ enum When {
     Auto,
     Always,
     Never,
+}
+
+/// What to judge again.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The record of a run
+    #[arg(default_value = "target/hallmark/events.ndjson", value_name = "RECORD")]
+    pub(super) record: PathBuf,
+    /// Folder of the suite; its claims may have changed since the run
+    #[arg(long, default_value = "scenarios", value_name = "FOLDER")]
+    pub(super) suite: PathBuf,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// Folder for reports of what is judged now; none are written without it
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) report_dir: Option<PathBuf>,
 }
 
 /// Which suite.
@@ -221,7 +240,7 @@ impl SpecArgs {
             kubernetes: self.kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
-            for_one_run: false,
+            controllers: KubeControllers::All,
             kinds: Vec::new(),
             context: self.context,
             supervisor,

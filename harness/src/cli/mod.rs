@@ -9,6 +9,7 @@ mod coverage;
 mod lint;
 mod list;
 mod prove;
+mod replay;
 mod run;
 mod schema;
 mod signal;
@@ -66,6 +67,7 @@ fn execute(cli: Cli) -> ExitCode {
     let code = match cli.command {
         Command::Run(args) => block_on(console, run::run(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
+        Command::Replay(args) => block_on(console, replay::replay(args, &cli.output, console)),
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),

@@ -117,6 +117,7 @@ fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
         _ if reported == exit::NON_CONFORMANT => reported,
         None => reported,
         Some(EngineError::NoImplementation) => exit::USAGE,
+        Some(EngineError::Cluster(error)) if error.is_usage() => exit::USAGE,
         Some(_) => exit::INCONCLUSIVE,
     }
 }
@@ -124,12 +125,18 @@ fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::exit_code;
+    use crate::cluster::ClusterError;
     use crate::engine::EngineError;
     use crate::exit;
 
     #[rstest::rstest]
     #[case::green(exit::CONFORMANT, None, exit::CONFORMANT)]
     #[case::wrong_usage(exit::INCONCLUSIVE, Some(EngineError::NoImplementation), exit::USAGE)]
+    #[case::no_context(
+        exit::INCONCLUSIVE,
+        Some(EngineError::Cluster(ClusterError::NoContext { known: "dev".to_owned() })),
+        exit::USAGE
+    )]
     #[case::green_then_trouble(
         exit::CONFORMANT,
         Some(EngineError::PlayedJobsInactive(5)),

@@ -34,6 +34,14 @@ pub enum ClusterError {
         /// Last lines of its log.
         log: String,
     },
+    /// A component could not write its data.
+    #[error("{component} ended, because the disk of `{}` is full: free a few hundred megabytes, or set TMPDIR to a folder on another disk", .folder.display())]
+    DiskFull {
+        /// Name of the component.
+        component: &'static str,
+        /// Folder of the cluster's state.
+        folder: PathBuf,
+    },
     /// Something did not become true in time.
     #[error("{what} within {waited:?}; last seen: {last}")]
     NotReady {
@@ -120,6 +128,14 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// Whether the command line or the user's kubeconfig is at fault, found before anything is started.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Kubeconfig(_) | Self::NoContext { .. } | Self::UnknownContext { .. } | Self::NotKept
+        )
+    }
+
     /// Wraps an error about a path.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -21,4 +21,4 @@ mod start;
 
 pub use error::ClusterError;
 pub use info::{Backend, ClusterInfo, KubernetesVersion};
-pub use start::{BackendChoice, Cluster, ClusterSpec, resolve, start};
+pub use start::{BackendChoice, Cluster, ClusterSpec, KubeControllers, resolve, start};

@@ -19,15 +19,27 @@ pub struct ClusterSpec {
     pub k3s_image: String,
     /// Image archives (`docker save` format) to be preloaded into the node.
     pub images: Vec<PathBuf>,
-    /// Whether the cluster serves one run only. The `local` backend then leaves out those of Kubernetes'
-    /// controllers that work on pods, of which it has none; they cost time at each install of a subject.
-    pub for_one_run: bool,
+    /// Which of Kubernetes' own controllers the `local` backend runs.
+    pub controllers: KubeControllers,
     /// CRDs whose kinds are to be served when the cluster is used.
     pub kinds: Vec<serde_json::Value>,
     /// Context of the `kubeconfig` backend.
     pub context: Option<String>,
     /// The binary that supervises the processes of the `local` backend.
     pub supervisor: Supervisor,
+}
+
+/// Which of Kubernetes' own controllers run. There is no node, so none of them gets a pod to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KubeControllers {
+    /// Those of Deployments included: for people who look at the cluster.
+    #[default]
+    All,
+    /// Those that act without pods: for a run, where each further one costs requests at each install.
+    WithoutPods,
+    /// Without that of Jobs, too: for measurements that play Jobs and have no use for its attempts to make
+    /// pods.
+    WithoutJobs,
 }
 
 /// Which backend is wanted.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
+use crate::record::Observation;
 use crate::scenario::assertion::{BoundObject, Target};
 use crate::scenario::step::Manifest;
 use crate::yaml::{Location, Node};
@@ -131,17 +132,17 @@ impl CaseRun<'_> {
         let latest: Value = serde_json::to_value(object)
             .map_err(|error| Stop::Inconclusive(format!("the answer of the API server: {error}")))?;
         let metadata = &object.metadata;
-        self.bindings.objects.insert(
-            manifest.alias.clone(),
-            BoundObject {
-                api_version: manifest.api_version.clone(),
-                kind: manifest.kind.clone(),
-                namespace: metadata.namespace.clone().unwrap_or_default(),
-                name: metadata.name.clone().unwrap_or_default(),
-                uid: metadata.uid.clone().unwrap_or_default(),
-                latest: Arc::new(latest),
-            },
-        );
+        let object = BoundObject {
+            api_version: manifest.api_version.clone(),
+            kind: manifest.kind.clone(),
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            latest: Arc::new(latest),
+        };
+        let alias = manifest.alias.clone();
+        self.record.append(Observation::Bound { alias: alias.clone(), object: object.clone() });
+        self.bindings.objects.insert(alias, object);
         Ok(())
     }
 

@@ -3,29 +3,28 @@
 use serde_json::Value;
 
 use super::case::{CaseRun, Stop};
-use crate::check::golden;
+use crate::check::{bindings, golden};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
-use crate::scenario::template;
 use crate::yaml::Node;
 
 impl CaseRun<'_> {
     /// Rewrites the golden file of an assertion from the newest object that its target names; `false` if
     /// the assertion has no golden file or there is no such object.
-    pub(super) fn bless(&self, assertion: &Assertion, bindings: &Bindings) -> Result<bool, Stop> {
+    pub(super) fn bless(&self, assertion: &Assertion, bound: &Bindings) -> Result<bool, Stop> {
         let Operator::Eventually { claim, .. } = &assertion.operator else { return Ok(false) };
         let Some(expected) = &claim.condition.golden else { return Ok(false) };
         let history = self.record.snapshot();
-        let Some(version) = crate::check::present(&claim.target, &history, bindings).pop() else {
+        let Some(version) = crate::check::present(&claim.target, &history, bound).pop() else {
             return Ok(false);
         };
         let original = crate::yaml::parse_documents(&expected.source).ok().and_then(|mut nodes| nodes.pop());
         let expand = |node: &Node| -> Option<Value> {
             let mut problems = Vec::new();
-            let expanded = self.expand_with(node, &mut problems);
+            let expanded = bindings::expand(node, bound, &mut problems);
             problems.is_empty().then(|| expanded.to_json())
         };
         let mut substitutions: Vec<(String, String)> =
-            bindings.objects.iter().map(|(alias, object)| (object.uid.clone(), uid_of(alias))).collect();
+            bound.objects.iter().map(|(alias, object)| (object.uid.clone(), uid_of(alias))).collect();
         substitutions.push((self.namespace.clone(), "namespace".to_owned()));
         let text = golden::bless(&version.object, original.as_ref(), &expand, &substitutions);
         let written = expected.path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -34,23 +33,6 @@ impl CaseRun<'_> {
         })?;
         self.run.events.note(format!("blessed {}", expected.path.display()));
         Ok(true)
-    }
-
-    /// Puts in everything that is known while the scenario runs.
-    pub(super) fn expand_with(&self, node: &Node, problems: &mut Vec<crate::diagnostic::Diagnostic>) -> Node {
-        let bindings = self.fresh_bindings();
-        let namespace = Value::String(bindings.namespace.clone());
-        let objects: Value = bindings
-            .objects
-            .iter()
-            .map(|(alias, object)| (alias.clone(), Value::clone(&object.latest)))
-            .collect::<serde_json::Map<_, _>>()
-            .into();
-        template::expand(
-            node,
-            &[("case", &bindings.case), ("namespace", &namespace), ("objects", &objects)],
-            problems,
-        )
     }
 }
 

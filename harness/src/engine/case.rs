@@ -18,10 +18,10 @@ use super::play::Players;
 use super::played;
 use super::pulse::Pulse;
 use super::renderings::Renderings;
-use crate::check::{Failure, trail};
+use crate::check::{Failure, bindings, trail};
 use crate::event::{EventSink, Verdict};
-use crate::record::{Observation, Record};
-use crate::scenario::assertion::{Assertion, Bindings, BoundObject};
+use crate::record::{End, Observation, Record};
+use crate::scenario::assertion::{Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
 use crate::scenario::step::{Action, Manifest, Render, Step};
 use crate::scenario::suite::Fence;
@@ -58,8 +58,14 @@ pub(super) struct CaseRun<'a> {
     pub(super) record: Record,
     pub(super) subject: Option<Arc<Subject>>,
     pub(super) bindings: Bindings,
-    /// Where the window of `eventually` begins: the entry before the last action.
+    /// Where the window of `eventually` begins: the entry that tells of the last action.
     pub(super) window: u64,
+    /// The entry that tells of the current step: names stand for what was known then.
+    started: u64,
+    /// How many entries the current step was judged on, if it is a claim.
+    pub(super) judged: Option<u64>,
+    /// Whether claims alone decided the verdict.
+    pub(super) by_claims: bool,
     pub(super) fences: usize,
     pub(super) sentinel: Option<BoundObject>,
     /// Whoever plays Jobs in the background.
@@ -88,6 +94,9 @@ impl<'a> CaseRun<'a> {
             subject: shared,
             bindings,
             window: 0,
+            started: 0,
+            judged: None,
+            by_claims: false,
             fences: 0,
             sentinel: None,
             players: Players::default(),
@@ -96,6 +105,7 @@ impl<'a> CaseRun<'a> {
 
     /// Performs all steps and judges the whole history; never longer than the case's deadline.
     pub(super) async fn judge(&mut self) -> Verdict {
+        self.record.append(Observation::CaseStarted { namespace: self.namespace.clone() });
         let limit = self.placed.case.timeout;
         let outcome = match tokio::time::timeout(limit, self.perform()).await {
             Ok(outcome) => outcome,
@@ -104,7 +114,9 @@ impl<'a> CaseRun<'a> {
                 limit.as_secs()
             ))),
         };
-        match (outcome, self.crash()) {
+        let crash = self.crash();
+        self.by_claims &= crash.is_none();
+        match (outcome, crash) {
             // A crash explains everything else that went wrong.
             (_, Some(failure)) | (Err(Stop::Failed(failure)), None) => Verdict::Failed(failure),
             (Ok(()), None) => Verdict::Passed,
@@ -140,16 +152,24 @@ impl<'a> CaseRun<'a> {
         for (index, step) in case.expect.iter().enumerate() {
             self.step(case.steps.len() + index, step).await?;
         }
-        self.players.trouble().map_or(Ok(()), |reason| Err(Stop::Inconclusive(reason)))
+        if let Some(reason) = self.players.trouble() {
+            return Err(Stop::Inconclusive(reason));
+        }
+        self.by_claims = true;
+        Ok(())
     }
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
-        if !step.action.is_assertion() {
-            self.window = self.record.snapshot().len() as u64;
+        let assertion = step.action.is_assertion();
+        let summary = step.summary.clone();
+        self.started = self.record.append(Observation::StepStarted { index, summary, assertion });
+        if !assertion {
+            self.window = self.started;
         }
-        self.record.append(Observation::StepStarted { index, summary: step.summary.clone() });
+        self.judged = None;
         let outcome = self.act(step).await;
-        self.record.append(Observation::StepFinished { index, ok: outcome.is_ok() });
+        self.record.append(Observation::StepFinished { index, ok: outcome.is_ok(), judged: self.judged });
+        self.by_claims = outcome.is_err() && self.judged.is_some();
         outcome
     }
 
@@ -243,7 +263,10 @@ impl<'a> CaseRun<'a> {
         let rendered = renderings.of(helm, implementation, &render.values, &render.value_files).await;
         match (rendered.as_ref(), &render.fails) {
             (Ok(objects), None) => {
-                self.bindings.rendered.insert(render.alias.clone(), objects.clone());
+                let (alias, objects) = (render.alias.clone(), Arc::new(objects.clone()));
+                self.record
+                    .append(Observation::Rendered { alias: alias.clone(), objects: Arc::clone(&objects) });
+                self.bindings.rendered.insert(alias, objects);
                 Ok(())
             }
             (Err(error), pattern) if error.is_chart_fault() => {
@@ -296,7 +319,9 @@ impl<'a> CaseRun<'a> {
             values: self.placed.case.values.clone(),
             shared: false,
         };
-        let log = Arc::new(move |observation: Observation| record.append(observation));
+        let log = Arc::new(move |observation: Observation| {
+            record.append(observation);
+        });
         let at = self.beginning();
         match Subject::start(&self.run.subjects, release, log).await {
             Ok(subject) => {
@@ -323,28 +348,41 @@ impl<'a> CaseRun<'a> {
 
     /// A failure that is no judgement on the record.
     pub(super) fn refused(&self, claim: &str, object: &str, reason: &str, at: &Location) -> Stop {
-        let history = self.record.snapshot();
-        Stop::Failed(Box::new(Failure::refused(
-            claim.to_owned(),
-            object.to_owned(),
-            reason.to_owned(),
-            at,
-            trail(&history),
-        )))
+        Stop::Failed(self.failure(claim, object, reason, at))
     }
 
-    /// The verdict of a case whose shared subject could not be started, by the subject's own fault.
-    pub(super) fn never_started(&self, reason: &str) -> Verdict {
-        let at = self.beginning();
-        match self.refused(
-            "the subject installs, starts, becomes ready and ends when it is asked to",
-            "the subject",
-            reason,
-            &at,
-        ) {
-            Stop::Failed(failure) => Verdict::Failed(failure),
-            Stop::Inconclusive(reason) => Verdict::Inconclusive { reason },
-        }
+    fn failure(&self, claim: &str, object: &str, reason: &str, at: &Location) -> Box<Failure> {
+        let history = self.record.snapshot();
+        let (claim, object, reason) = (claim.to_owned(), object.to_owned(), reason.to_owned());
+        Box::new(Failure::refused(claim, object, reason, at, trail(&history)))
+    }
+
+    /// The verdict of a case whose shared subject could not be started.
+    pub(super) fn never_started(&self, is_subject_fault: bool, reason: String) -> Verdict {
+        let verdict = if is_subject_fault {
+            let claim = "the subject installs, starts, becomes ready and ends when it is asked to";
+            Verdict::Failed(self.failure(claim, "the subject", &reason, &self.beginning()))
+        } else {
+            Verdict::Inconclusive { reason }
+        };
+        self.conclude(&verdict);
+        verdict
+    }
+
+    /// Records how the case ended.
+    pub(super) fn conclude(&self, verdict: &Verdict) {
+        let end = match verdict {
+            Verdict::Passed => End::Passed,
+            Verdict::Failed(failure) => End::Failed {
+                claim: failure.claim.clone(),
+                object: failure.object.clone(),
+                reason: failure.nearest.clone(),
+            },
+            Verdict::Inconclusive { reason } | Verdict::Skipped { reason } => {
+                End::Inconclusive { reason: reason.clone() }
+            }
+        };
+        self.record.append(Observation::CaseFinished { end, by_claims: self.by_claims });
     }
 
     /// Stops the subject that only this case used.
@@ -360,11 +398,7 @@ impl<'a> CaseRun<'a> {
     /// The subject ended although nobody asked for it.
     fn crash(&self) -> Option<Box<Failure>> {
         let exit = self.subject.as_ref()?.crashed()?;
-        let at = self.beginning();
-        match self.refused("the subject keeps running", "the subject", &exit.what, &at) {
-            Stop::Failed(failure) => Some(failure),
-            Stop::Inconclusive(_) => None,
-        }
+        Some(self.failure("the subject keeps running", "the subject", &exit.what, &self.beginning()))
     }
 
     /// Where the case is written.
@@ -377,44 +411,21 @@ impl<'a> CaseRun<'a> {
         )
     }
 
-    /// The bindings with the newest recorded version of every object.
+    /// The bindings as they were when the current step began.
     pub(super) fn fresh_bindings(&self) -> Bindings {
-        let mut bindings = self.bindings.clone();
-        let history = self.record.snapshot();
-        for object in bindings.objects.values_mut() {
-            let newest = history.iter().rev().find_map(|entry| match &entry.observation {
-                Observation::Object(version) if version.uid == object.uid => Some(&version.object),
-                _ => None,
-            });
-            if let Some(newest) = newest {
-                object.latest = Arc::clone(newest);
-            }
-        }
-        bindings
+        let mut history = self.record.snapshot();
+        history.truncate(usize::try_from(self.started).unwrap_or(usize::MAX));
+        bindings::refreshed(&self.bindings, &history)
     }
 
     /// Puts the names of the running scenario into a tree.
     pub(super) fn expand(&self, node: &Node) -> Result<Node, Stop> {
         let mut problems = Vec::new();
-        let expanded = self.expand_with(node, &mut problems);
+        let expanded = bindings::expand(node, &self.fresh_bindings(), &mut problems);
         match problems.first() {
             None => Ok(expanded),
             Some(problem) => Err(Stop::Inconclusive(format!("{problem}"))),
         }
-    }
-
-    /// Puts the names of the running scenario into what an assertion expects.
-    pub(super) fn expand_assertion(&self, assertion: &Assertion) -> Result<Assertion, Stop> {
-        let mut assertion = assertion.clone();
-        for claim in assertion.operator.claims_mut() {
-            if let Some(matches) = &claim.condition.matches {
-                claim.condition.matches = Some(self.expand(matches)?);
-            }
-            if let Some(golden) = &mut claim.condition.golden {
-                golden.template = self.expand(&golden.template)?;
-            }
-        }
-        Ok(assertion)
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -9,7 +9,7 @@ use super::EngineError;
 use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
-use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec};
+use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::event::EventSink;
 use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, SubjectError};
 
@@ -65,7 +65,7 @@ pub(super) async fn prepare(
         let (version, kinds) =
             tokio::try_join!(helm.version(), helm.crds(&chart)).map_err(SubjectError::from)?;
         spec.kinds = kinds;
-        spec.for_one_run = true;
+        spec.controllers = KubeControllers::WithoutPods;
         let cluster = tokio::select! {
             cluster = cluster::start(&spec, events) => cluster?,
             // A start leaves processors idle.

@@ -78,9 +78,10 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
     };
     let abilities = prepared.abilities();
     let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities);
-    announce(request, events, &prepared, &plan, &run_id)?;
+    let info = about(request, &prepared, &plan, &run_id)?;
+    events.send(Event::RunStarted(Box::new(info.clone())));
     let outcome = tokio::select! {
-        outcome = on_cluster(request, events, cancel, &prepared, &plan, &run_id) => outcome,
+        outcome = on_cluster(request, events, cancel, &prepared, &plan, &info) => outcome,
         lost = prepared.cluster.lost() => {
             events.note(format!("the cluster was lost: {lost}"));
             cancel.cancel();
@@ -116,15 +117,10 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
     }
 }
 
-fn announce(
-    request: &Request,
-    events: &EventSink,
-    prepared: &Prepared,
-    plan: &Plan,
-    run_id: &str,
-) -> Result<(), EngineError> {
+/// All that is known before the first case.
+fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> Result<RunInfo, EngineError> {
     let implementation = &prepared.context.implementation;
-    events.send(Event::RunStarted(Box::new(RunInfo {
+    Ok(RunInfo {
         run_id: run_id.to_owned(),
         cluster: prepared.context.info.clone(),
         cluster_start: prepared.cluster.start_time(),
@@ -136,8 +132,8 @@ fn announce(
         requirements: request.suite.requirements().to_vec(),
         cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
         filtered: plan.filtered,
-    })));
-    Ok(())
+        replayed: false,
+    })
 }
 
 /// Whether the cluster is gone after the run and needs no tidying.
@@ -151,19 +147,19 @@ async fn on_cluster(
     cancel: &CancellationToken,
     prepared: &Prepared,
     plan: &Plan,
-    run_id: &str,
+    info: &RunInfo,
 ) -> Result<(), EngineError> {
     let client = &prepared.context.client;
+    let run_id = &info.run_id;
     let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
     let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
     let writer = match &record_path {
-        Some(path) => {
-            RecordWriter::create(path).map_err(|source| EngineError::Record { path: path.clone(), source })?
-        }
+        Some(path) => RecordWriter::create(path, info)
+            .map_err(|source| EngineError::Record { path: path.clone(), source })?,
         None => RecordWriter::none(),
     };
     let context = RunContext {
-        run_id: run_id.to_owned(),
+        run_id: run_id.clone(),
         subjects: prepared.context.clone(),
         kinds: stage.kinds.clone(),
         pulse: Arc::clone(&stage.pulse),
@@ -303,10 +299,9 @@ impl Runner<'_> {
             release.join(&placed.namespace, &record);
         }
         let verdict = match subject {
-            Some(Err((true, reason))) => {
-                CaseRun::new(&self.context, placed, record, None).never_started(&reason)
+            Some(Err((is_subject_fault, reason))) => {
+                CaseRun::new(&self.context, placed, record, None).never_started(is_subject_fault, reason)
             }
-            Some(Err((false, reason))) => Verdict::Inconclusive { reason },
             Some(Ok(subject)) => self.judge(placed, record, Some(subject)).await,
             None => self.judge(placed, record, None).await,
         };
@@ -336,14 +331,15 @@ impl Runner<'_> {
             judged = std::panic::AssertUnwindSafe(case.judge()).catch_unwind() => judged,
             () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }),
         };
+        let panicked =
+            || Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() };
+        let verdict = judged.unwrap_or_else(|_panic| panicked());
+        case.conclude(&verdict);
         if self.tidy && !placed.namespace.is_empty() {
             cleanup::drain(&self.context.subjects.client, &self.context.kinds, &placed.namespace).await;
         }
         let stopped = std::panic::AssertUnwindSafe(case.dismiss()).catch_unwind().await;
-        match (judged, stopped) {
-            (Ok(verdict), Ok(())) => verdict,
-            _ => Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() },
-        }
+        stopped.map_or_else(|_panic| panicked(), |()| verdict)
     }
 }
 

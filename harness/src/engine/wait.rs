@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{CaseRun, Stop};
+use crate::check::bindings::expand_assertion;
 use crate::check::{Judgement, explain, judge};
 use crate::record::Entry;
 use crate::scenario::assertion::{Assertion, Operator, Target};
@@ -48,15 +49,23 @@ impl CaseRun<'_> {
 
     /// Judges an assertion; `eventually` waits, all others need a fence before them.
     pub(super) async fn assert(&mut self, assertion: &Assertion) -> Result<(), Stop> {
-        let assertion = self.expand_assertion(assertion)?;
+        let bindings = self.fresh_bindings();
+        let assertion = expand_assertion(assertion, &bindings)
+            .map_err(|problem| Stop::Inconclusive(problem.to_string()))?;
         let within = match &assertion.operator {
             Operator::Eventually { within, .. } => *within,
             _ => Duration::ZERO,
         };
-        let bindings = self.fresh_bindings();
         let window = self.window;
         let begin = tokio::time::Instant::now();
-        let judged = self.wait_for(within, |history| judge(&assertion, history, window, &bindings)).await?;
+        let mut length = 0;
+        let judged = self
+            .wait_for(within, |history| {
+                length = history.len();
+                judge(&assertion, history, window, &bindings)
+            })
+            .await?;
+        self.judged = Some(length as u64);
         match judged {
             Judgement::Holds => Ok(()),
             Judgement::Inconclusive(reason) => Err(Stop::Inconclusive(reason)),
@@ -64,7 +73,8 @@ impl CaseRun<'_> {
                 if self.run.bless && self.bless(&assertion, &bindings)? {
                     return Ok(());
                 }
-                let history = self.record.snapshot();
+                let mut history = self.record.snapshot();
+                history.truncate(length);
                 let waited = (!within.is_zero()).then(|| tenths(begin.elapsed()));
                 Err(Stop::Failed(Box::new(explain(&assertion, &history, window, &bindings, waited))))
             }

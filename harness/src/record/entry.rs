@@ -5,6 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::assertion::BoundObject;
+
 /// One thing that was observed, and when.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,8 +21,34 @@ pub struct Entry {
 
 /// What was observed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Observation {
+    /// The case began.
+    CaseStarted {
+        /// Its namespace; empty if it needs none.
+        namespace: String,
+    },
+    /// The case ended.
+    CaseFinished {
+        /// How.
+        end: End,
+        /// Whether its claims alone decided: every one held, or one that was judged on the record did not.
+        by_claims: bool,
+    },
+    /// From now on an alias of the scenario stands for this object.
+    Bound {
+        /// The alias.
+        alias: String,
+        /// The object as the API server answered.
+        object: BoundObject,
+    },
+    /// The chart was rendered.
+    Rendered {
+        /// The name of the rendering in the scenario.
+        alias: String,
+        /// The objects.
+        objects: Arc<Vec<serde_json::Value>>,
+    },
     /// A watch delivered a version of an object.
     Object(ObjectVersion),
     /// The API server answered a request of the subject, or began to answer a watch.
@@ -42,6 +70,8 @@ pub enum Observation {
         index: usize,
         /// The step in a few words.
         summary: String,
+        /// Whether it is a claim about the record; all others act.
+        assertion: bool,
     },
     /// The engine ended a step.
     StepFinished {
@@ -49,6 +79,9 @@ pub enum Observation {
         index: usize,
         /// Whether it did what was asked.
         ok: bool,
+        /// How many entries a claim was judged on in the end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        judged: Option<u64>,
     },
     /// The subject wrote a line to its log.
     Log {
@@ -69,6 +102,39 @@ pub enum Observation {
         /// Why.
         reason: String,
     },
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// Every claim held.
+    Passed,
+    /// A claim did not hold, or the cluster or the subject refused a step.
+    Failed {
+        /// What was claimed.
+        claim: String,
+        /// The object it was about.
+        object: String,
+        /// How near it came, or what was refused.
+        reason: String,
+    },
+    /// Nothing is known about the implementation.
+    Inconclusive {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl End {
+    /// The word for it in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed { .. } => "failed",
+            Self::Inconclusive { .. } => "inconclusive",
+        }
+    }
 }
 
 /// One request of the subject, as the audit log of the API server tells it.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::entry::{Entry, Observation};
-use crate::event::CaseId;
+use crate::event::{CaseId, RunInfo};
 
 /// The log of one case. Clones write into the same log.
 #[derive(Debug, Clone)]
@@ -30,8 +30,8 @@ impl Record {
         Self(Arc::new(Inner { case, entries: Mutex::new(Vec::new()), length: watch::Sender::new(0), writer }))
     }
 
-    /// Adds what was observed now.
-    pub fn append(&self, observation: Observation) {
+    /// Adds what was observed now; returns the sequence number of the entry.
+    pub fn append(&self, observation: Observation) -> u64 {
         let mut entries = lock(&self.0.entries);
         let sequence = entries.len() as u64;
         let entry = Arc::new(Entry { sequence, at: Timestamp::now(), observation });
@@ -40,6 +40,7 @@ impl Record {
         self.0.writer.write(&self.0.case, &entry);
         drop(entries);
         self.0.length.send_replace(sequence + 1);
+        sequence
     }
 
     /// All entries so far.
@@ -68,7 +69,13 @@ struct Sink {
     failure: Option<std::io::Error>,
 }
 
-/// One line of `events.ndjson`.
+/// The first line of `events.ndjson`.
+#[derive(Serialize)]
+struct Header<'a> {
+    run: &'a RunInfo,
+}
+
+/// Each further line.
 #[derive(Serialize)]
 struct Line<'a> {
     case: String,
@@ -77,12 +84,14 @@ struct Line<'a> {
 }
 
 impl RecordWriter {
-    /// Begins the file anew.
-    pub fn create(path: &Path) -> std::io::Result<Self> {
+    /// Begins the file anew, with what the run is about.
+    pub fn create(path: &Path, run: &RunInfo) -> std::io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
+        let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
+        serde_json::to_writer(&mut file, &Header { run })?;
+        file.write_all(b"\n")?;
         Ok(Self(Some(Arc::new(Mutex::new(Sink { file, failure: None })))))
     }
 
@@ -118,12 +127,13 @@ impl RecordWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixture;
 
     #[test]
     fn every_entry_stands_in_the_file_in_the_order_of_the_log() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("deep/events.ndjson");
-        let writer = RecordWriter::create(&path).expect("file");
+        let writer = RecordWriter::create(&path, &fixture::info(Vec::new(), false)).expect("file");
         let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
         let record = Record::new(id, writer.clone());
         for line in ["one", "two"] {
@@ -133,10 +143,11 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("readable");
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[1]["case"], "s/c");
-        assert_eq!(lines[1]["sequence"], 1);
-        assert_eq!(lines[1]["observation"]["log"]["line"], "two");
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0]["run"].is_object());
+        assert_eq!(lines[2]["case"], "s/c");
+        assert_eq!(lines[2]["sequence"], 1);
+        assert_eq!(lines[2]["observation"]["log"]["line"], "two");
         assert_eq!(*record.length().borrow(), 2);
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod entry;
 mod log;
+mod recording;
 mod requests;
 mod watch;
 
-pub use entry::{Change, Entry, ObjectVersion, Observation, Request};
+pub use entry::{Change, End, Entry, ObjectVersion, Observation, Request};
 pub use log::{Record, RecordWriter};
+pub use recording::{Recording, RecordingError};
 pub use requests::RequestHub;
 pub use watch::{WatchError, WatchHub, Watched};

@@ -141,7 +141,7 @@ fn case(index: usize) -> CaseInfo {
     }
 }
 
-fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
+pub(crate) fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
     let requirement = |id: &str, statement: &str, level| RequirementInfo {
         id: id.to_owned(),
         statement: statement.to_owned(),
@@ -178,5 +178,6 @@ fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
         ],
         cases,
         filtered,
+        replayed: false,
     }
 }

@@ -28,7 +28,7 @@ mod summary;
 mod task;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use coverage::Coverage;

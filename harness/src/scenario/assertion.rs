@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::expression::Expression;
 use super::golden::Golden;
 use super::template;
@@ -195,11 +197,12 @@ pub struct Bindings {
     /// Objects by alias, for targets and as `objects.<alias>` in expressions.
     pub objects: BTreeMap<String, BoundObject>,
     /// Rendered objects by the name of their `render` step.
-    pub rendered: BTreeMap<String, Vec<serde_json::Value>>,
+    pub rendered: BTreeMap<String, Arc<Vec<serde_json::Value>>>,
 }
 
 /// The object behind an alias.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BoundObject {
     /// `apiVersion`.
     pub api_version: String,

@@ -22,7 +22,7 @@ pub(super) fn not_found(claim: &Claim, selection: &Selection<'_>, evidence: Evid
         Target::Resources { kind, .. } => kind.as_str(),
         Target::Requests { .. } | Target::Log => return Finding::sentence(format!("no {searched} was seen")),
         Target::Rendered { of, .. } => {
-            let rendered = bindings.rendered.get(of).into_iter().flatten();
+            let rendered = bindings.rendered.get(of).into_iter().flat_map(|objects| objects.iter());
             let names: Vec<String> = rendered.filter_map(rendered_name).collect();
             return Finding::sentence(format!("no {searched}; rendered are: {}", names.join(", ")));
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::info::KubernetesVersion;
 use crate::cluster::process::Supervisor;
-use crate::cluster::{BackendChoice, ClusterError, ClusterSpec};
+use crate::cluster::{BackendChoice, ClusterError, ClusterSpec, KubeControllers};
 use crate::event::{Event, EventSink};
 
 /// The part of a [`ClusterSpec`] that a kept cluster can have.
@@ -55,7 +55,7 @@ impl Order {
             kubernetes,
             k3s_image: self.k3s_image,
             images: self.images,
-            for_one_run: false,
+            controllers: KubeControllers::All,
             kinds: Vec::new(),
             context: None,
             supervisor: Supervisor::default(),

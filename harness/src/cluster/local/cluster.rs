@@ -110,7 +110,7 @@ async fn start_once(
         .run(&Command {
             name: "kube-controller-manager",
             component: binaries.controller_manager.clone(),
-            flags: flags::controller_manager(&certificates, &kubeconfig, !spec.for_one_run),
+            flags: flags::controller_manager(&certificates, &kubeconfig, spec.controllers),
         })
         .await?;
     events.progress(PHASE, "waiting for the controllers");
@@ -164,6 +164,10 @@ impl Running {
     /// Resolves when the process ends, which nobody asked for.
     async fn ended(&self) -> ClusterError {
         let exit: Exit = self.process.ended().await;
+        if log::tells_full_disk(&self.log) {
+            let folder = self.log.parent().unwrap_or(&self.log).to_owned();
+            return ClusterError::DiskFull { component: self.name, folder };
+        }
         ClusterError::Ended { component: self.name, exit, log: log::tail(&self.log) }
     }
 }

@@ -7,14 +7,13 @@ use std::path::Path;
 
 use super::certificates::Certificates;
 use super::ports::Ports;
+use crate::cluster::KubeControllers;
 
-/// The controllers that always run: those that act without pods, under the names that Kubernetes 1.34 to
-/// 1.36 share. Every further controller costs start time, memory and, at each install of a subject, requests.
-const CONTROLLERS: [&str; 9] = [
+/// The controllers that always run: they act without pods. Names are those that Kubernetes 1.34 to 1.36 share.
+const CONTROLLERS: [&str; 8] = [
     "cronjob-controller",
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
-    "job-controller",
     "namespace-controller",
     "resourcequota-controller",
     "serviceaccount-controller",
@@ -22,7 +21,10 @@ const CONTROLLERS: [&str; 9] = [
     "ttl-after-finished-controller",
 ];
 
-/// Controllers for people who look at the cluster: they bring about everything round a Deployment but its pods.
+/// The controller of Jobs.
+const OF_JOBS: [&str; 1] = ["job-controller"];
+
+/// Controllers that bring about everything round a Deployment but its pods.
 const OF_PODS: [&str; 6] = [
     "deployment-controller",
     "disruption-controller",
@@ -84,11 +86,13 @@ pub(super) fn apiserver(certificates: &Certificates, ports: Ports) -> Vec<String
 pub(super) fn controller_manager(
     certificates: &Certificates,
     kubeconfig: &Path,
-    of_pods: bool,
+    wanted: KubeControllers,
 ) -> Vec<String> {
     let mut controllers = CONTROLLERS.to_vec();
-    if of_pods {
-        controllers.extend(OF_PODS);
+    match wanted {
+        KubeControllers::All => controllers.extend(OF_JOBS.iter().chain(&OF_PODS)),
+        KubeControllers::WithoutPods => controllers.extend(OF_JOBS),
+        KubeControllers::WithoutJobs => {}
     }
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),

@@ -25,7 +25,9 @@ pub struct Helm {
 pub async fn helm(events: &EventSink) -> Result<Helm, ProvisionError> {
     if let Some(path) = in_path() {
         match ask_version(&path).await {
-            Some(version) if is_supported(&version) => return Ok(Helm { path, version, serves_calls: false }),
+            Some(version) if is_supported(&version) => {
+                return Ok(Helm { path, version, serves_calls: false });
+            }
             version => events.note(format!(
                 "`{}` is not used: it is Helm {}, and 3.12 or newer is needed",
                 path.display(),

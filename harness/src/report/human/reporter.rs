@@ -99,7 +99,8 @@ impl<W: Write> Human<W> {
 
     fn run_started(&mut self, info: &RunInfo) {
         let line = format!(
-            "running {} of suite {} against {} {} on {} {}",
+            "{} {} of suite {} against {} {} on {} {}",
+            if info.replayed { "judging again" } else { "running" },
             count(info.cases.len(), "case"),
             info.suite,
             info.implementation.name,

@@ -1,0 +1,51 @@
+//! `hallmark replay`.
+
+use super::args::{Output, ReplayArgs};
+use super::console::Console;
+use crate::engine;
+use crate::event::EventSink;
+use crate::exit;
+use crate::record::Recording;
+use crate::report::{self, Progress, Settings};
+use crate::scenario::suite::Suite;
+
+pub(super) async fn replay(args: ReplayArgs, output: &Output, console: Console) -> u8 {
+    let suite = match Suite::load(&args.suite) {
+        Ok(suite) => suite,
+        Err(error) => {
+            console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let recording = match Recording::read(&args.record) {
+        Ok(recording) => recording,
+        Err(error) => {
+            console.error(&error);
+            return exit::USAGE;
+        }
+    };
+    let (sink, receiver) = EventSink::channel();
+    let reporter = report::spawn(
+        receiver,
+        Settings {
+            report_dir: args.report_dir,
+            color: output.color(),
+            verbosity: output.verbosity(),
+            progress: Progress::Lines,
+        },
+    );
+    engine::replay(&suite, &args.filter.filter(), &recording, &sink);
+    // The reporter comes to its end with the last sink.
+    drop(sink);
+    match reporter.await {
+        Ok(Ok(summary)) => summary.exit,
+        Ok(Err(error)) => {
+            console.error(&error);
+            exit::INCONCLUSIVE
+        }
+        Err(error) => {
+            console.error(&error);
+            exit::INCONCLUSIVE
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Judging a stored record again, without a cluster.
+//!
+//! What a step did stands in the record and is taken as it is; what a claim says is judged anew. Claims of
+//! the scenario are paired with those of the record between the same two actions. One that has a partner
+//! is judged on the entries that its partner was judged on in the end, so that an unchanged suite gets the
+//! verdicts of the run; one that is new is judged on everything up to the next action.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::bindings::{expand_assertion, refreshed};
+use crate::check::{Failure, Judgement, explain, judge, trail};
+use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
+use crate::record::{End, Entry, Observation, Recording};
+use crate::scenario::assertion::{Assertion, Bindings, Operator};
+use crate::scenario::step::{Action, Step};
+use crate::scenario::suite::Suite;
+use crate::scenario::{Filter, PlannedCase};
+use crate::yaml::{Location, Source};
+
+/// Judges every selected case of the suite that the record holds; verdicts go to `events`, with a note for
+/// each that is not that of the run.
+pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &EventSink) {
+    let begin = std::time::Instant::now();
+    let selected: Vec<&PlannedCase> = suite.cases().iter().filter(|case| filter.selects(case)).collect();
+    let recorded: Vec<(&PlannedCase, &[Arc<Entry>])> = selected
+        .iter()
+        .filter_map(|case| Some((*case, recording.cases.get(&case.id.to_string())?.as_slice())))
+        .collect();
+    let unchanged = suite.digest() == recording.run.suite_digest;
+    events.send(Event::RunStarted(Box::new(RunInfo {
+        suite: suite.name().to_owned(),
+        suite_digest: suite.digest().to_owned(),
+        requirements: suite.requirements().to_vec(),
+        cases: recorded.iter().map(|(case, _)| case.info()).collect(),
+        // Nobody has run what the suite says now, or all of what it says.
+        filtered: recording.run.filtered || !unchanged || selected.len() < suite.cases().len(),
+        replayed: true,
+        ..recording.run.clone()
+    })));
+    if !unchanged {
+        events.note("the suite has changed since the run; steps that act are taken as they were");
+    }
+    if recorded.len() < selected.len() {
+        events.note(format!("{} selected cases are not in the record", selected.len() - recorded.len()));
+    }
+    for (case, history) in recorded {
+        let replayed = Replay::of(case, history);
+        let verdict = replayed.verdict();
+        if let (Some(then), now) = (replayed.end.map(End::word), word(&verdict))
+            && then != now
+        {
+            events.note(format!("{}: {then} in the run, {now} now", case.id));
+        }
+        events.send(Event::CaseFinished(Box::new(CaseResult {
+            id: case.id.clone(),
+            verdict,
+            elapsed: replayed.elapsed(),
+            namespace: replayed.namespace.to_owned(),
+        })));
+    }
+    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed(_) => "failed",
+        Verdict::Inconclusive { .. } => "inconclusive",
+        Verdict::Skipped { .. } => "skipped",
+    }
+}
+
+/// A step as it was recorded.
+#[derive(Debug)]
+struct Recorded<'a> {
+    summary: &'a str,
+    assertion: bool,
+    /// Sequence number of its beginning.
+    started: usize,
+    /// Number of entries up to its end, and of those that a claim was judged on; absent if it never ended.
+    finished: Option<(usize, Option<usize>)>,
+}
+
+/// A case and what is known about its run.
+struct Replay<'a> {
+    case: &'a PlannedCase,
+    history: &'a [Arc<Entry>],
+    steps: Vec<Recorded<'a>>,
+    namespace: &'a str,
+    end: Option<&'a End>,
+    by_claims: bool,
+    /// How many entries the run had when its verdict stood.
+    length: usize,
+}
+
+impl<'a> Replay<'a> {
+    fn of(case: &'a PlannedCase, history: &'a [Arc<Entry>]) -> Self {
+        let mut replay = Self {
+            case,
+            history,
+            steps: Vec::new(),
+            namespace: "",
+            end: None,
+            by_claims: false,
+            length: history.len(),
+        };
+        for (place, entry) in history.iter().enumerate() {
+            match &entry.observation {
+                Observation::CaseStarted { namespace } => replay.namespace = namespace,
+                Observation::CaseFinished { end, by_claims } => {
+                    (replay.end, replay.by_claims, replay.length) = (Some(end), *by_claims, place);
+                }
+                Observation::StepStarted { summary, assertion, .. } => replay.steps.push(Recorded {
+                    summary,
+                    assertion: *assertion,
+                    started: place,
+                    finished: None,
+                }),
+                Observation::StepFinished { judged, .. } => {
+                    let judged = judged.and_then(|length| usize::try_from(length).ok());
+                    if let Some(step) = replay.steps.last_mut() {
+                        step.finished = Some((place, judged));
+                    }
+                }
+                _ => {}
+            }
+        }
+        replay
+    }
+
+    /// From the first entry to the verdict of the run.
+    fn elapsed(&self) -> Duration {
+        let at = |place: usize| self.history.get(place).map(|entry| entry.at);
+        match (at(0), at(self.length).or_else(|| at(self.length.saturating_sub(1)))) {
+            (Some(first), Some(last)) => Duration::try_from(last.duration_since(first)).unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let Some(end) = self.end else {
+            return inconclusive("the record does not hold the end of the case");
+        };
+        if !self.by_claims {
+            return self.taken_over(end);
+        }
+        match self.judge() {
+            Ok(()) => Verdict::Passed,
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// The verdict of the run, which something else than its claims decided.
+    fn taken_over(&self, end: &End) -> Verdict {
+        match end {
+            End::Passed => Verdict::Passed,
+            End::Inconclusive { reason } => inconclusive(reason),
+            End::Failed { claim, object, reason } => {
+                let last = self.steps.len().checked_sub(1);
+                let at = last.and_then(|last| self.steps_of_case().nth(last)).map_or_else(
+                    || Location::start_of(&Source::new(&self.case.file, String::new())),
+                    |step| step.location.clone(),
+                );
+                let (claim, object, reason) = (claim.clone(), object.clone(), reason.clone());
+                Verdict::Failed(Box::new(Failure::refused(claim, object, reason, &at, trail(self.history))))
+            }
+        }
+    }
+
+    fn steps_of_case(&self) -> impl Iterator<Item = &'a Step> + use<'a> {
+        self.case.steps.iter().chain(&self.case.expect)
+    }
+
+    fn judge(&self) -> Result<(), Verdict> {
+        let recorded = gaps(self.steps.iter(), |step| step.assertion);
+        let planned = gaps(self.steps_of_case(), |step| step.action.is_assertion());
+        for (index, gap) in planned.iter().enumerate() {
+            let Some(partner) = recorded.get(index) else {
+                let action = gap.action.map_or("", |step| &step.summary);
+                return Err(inconclusive(&format!("the run ended before `{action}`")));
+            };
+            if let (Some(now), Some(then)) = (gap.action, partner.action)
+                && now.summary != then.summary
+            {
+                let changed = format!("`{}` was not recorded; a step that acts needs a new run", now.summary);
+                return Err(inconclusive(&changed));
+            }
+            let last = index + 1 == recorded.len();
+            let end =
+                recorded.get(index + 1).and_then(|next| next.action).map_or(self.length, |step| step.started);
+            let window = partner.action.map_or(0, |step| step.started);
+            self.judge_gap(gap, partner, Bounds { window, end, last })?;
+        }
+        if recorded.len() > planned.len() {
+            return Err(inconclusive("the run did more than the scenario says now; it needs a new run"));
+        }
+        Ok(())
+    }
+
+    /// Judges the claims between two actions.
+    fn judge_gap(
+        &self,
+        planned: &Gap<'_, Step>,
+        recorded: &Gap<'_, Recorded<'_>>,
+        bounds: Bounds,
+    ) -> Result<(), Verdict> {
+        let failed_here = bounds.last && self.end != Some(&End::Passed);
+        let in_expect = self.steps.len() > self.case.steps.len();
+        let by_place = failed_here || planned.claims.len() == recorded.claims.len();
+        let mut unused: Vec<&Recorded<'_>> = recorded.claims.clone();
+        for (place, step) in planned.claims.iter().enumerate() {
+            let Action::Assert(assertion) = &step.action else { continue };
+            let partner = if by_place {
+                recorded.claims.get(place).copied()
+            } else {
+                let found = unused.iter().position(|other| other.summary == step.summary);
+                found.map(|found| unused.remove(found))
+            };
+            match partner {
+                Some(Recorded { started, finished: Some((finished, judged)), .. }) => {
+                    let waited = self.between(*started, *finished);
+                    self.judge_claim(
+                        assertion,
+                        bounds.window,
+                        *started,
+                        judged.unwrap_or(*finished),
+                        waited,
+                    )?;
+                }
+                // Claims over the whole history need no time of their own: they were all due at the end.
+                None if !failed_here || (in_expect && !waits(assertion)) => {
+                    self.judge_claim(assertion, bounds.window, bounds.end, bounds.end, None)?;
+                }
+                _ => {
+                    return Err(inconclusive(&format!(
+                        "the run ended before `{}` ({})",
+                        step.summary, step.location
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_claim(
+        &self,
+        assertion: &Assertion,
+        window: usize,
+        started: usize,
+        length: usize,
+        waited: Option<Duration>,
+    ) -> Result<(), Verdict> {
+        let (before, history) = (self.up_to(started), self.up_to(length));
+        let bindings = refreshed(&self.bindings(before), before);
+        let assertion =
+            expand_assertion(assertion, &bindings).map_err(|problem| inconclusive(&problem.to_string()))?;
+        let window = window as u64;
+        match judge(&assertion, history, window, &bindings) {
+            Judgement::Holds => Ok(()),
+            Judgement::Inconclusive(reason) => Err(inconclusive(&reason)),
+            Judgement::NotYet | Judgement::Impossible | Judgement::Violated => {
+                let waited = waited.filter(|_| waits(&assertion));
+                Err(Verdict::Failed(Box::new(explain(&assertion, history, window, &bindings, waited))))
+            }
+        }
+    }
+
+    fn up_to(&self, length: usize) -> &'a [Arc<Entry>] {
+        self.history.get(..length).unwrap_or(self.history)
+    }
+
+    fn between(&self, start: usize, end: usize) -> Option<Duration> {
+        let at = |place: usize| self.history.get(place).map(|entry| entry.at);
+        Duration::try_from(at(end)?.duration_since(at(start)?)).ok()
+    }
+
+    /// What names stand for after these entries, objects as they were first answered.
+    fn bindings(&self, history: &[Arc<Entry>]) -> Bindings {
+        let mut bindings = Bindings {
+            namespace: self.namespace.to_owned(),
+            case: self.case.case.clone(),
+            objects: BTreeMap::new(),
+            rendered: BTreeMap::new(),
+        };
+        for entry in history {
+            match &entry.observation {
+                Observation::Bound { alias, object } => {
+                    bindings.objects.insert(alias.clone(), object.clone());
+                }
+                Observation::Rendered { alias, objects } => {
+                    bindings.rendered.insert(alias.clone(), Arc::clone(objects));
+                }
+                _ => {}
+            }
+        }
+        bindings
+    }
+}
+
+/// Where the claims between two actions are judged.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Where the window of `eventually` begins.
+    window: usize,
+    /// How many entries there were when the next action began.
+    end: usize,
+    /// Whether the run came to no further action.
+    last: bool,
+}
+
+/// An action and the claims that follow it; the first gap has no action.
+struct Gap<'a, T> {
+    action: Option<&'a T>,
+    claims: Vec<&'a T>,
+}
+
+fn gaps<'a, T>(steps: impl Iterator<Item = &'a T>, is_claim: impl Fn(&T) -> bool) -> Vec<Gap<'a, T>> {
+    let mut gaps = vec![Gap { action: None, claims: Vec::new() }];
+    for step in steps {
+        match gaps.last_mut() {
+            Some(gap) if is_claim(step) => gap.claims.push(step),
+            _ => gaps.push(Gap { action: Some(step), claims: Vec::new() }),
+        }
+    }
+    gaps
+}
+
+/// Whether the claim has time to come true.
+fn waits(assertion: &Assertion) -> bool {
+    matches!(assertion.operator, Operator::Eventually { .. })
+}
+
+fn inconclusive(reason: &str) -> Verdict {
+    Verdict::Inconclusive { reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+use crate::event::CaseId;
+use crate::record::{Change, ObjectVersion, Record, RecordWriter};
+use crate::report::fixture;
+use crate::scenario::assertion::BoundObject;
+
+const EVENTUALLY: &str = "eventually: {object: thing, within: 2s, cel: \"self.data.phase == 'done'\"}";
+const NEVER: &str = "never: {object: thing, cel: \"self.data.phase == 'bad'\"}";
+const CREATE: &str = "create: {file: fixtures/thing.yaml, as: thing}";
+
+/// A suite of one scenario with one action, one claim after it and claims over the whole history.
+fn suite(create: &str, eventually: &str, expect: &[&str]) -> Suite {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "suite.yaml",
+        "{apiVersion: hallmark.dev/v1alpha1, kind: Suite, metadata: {name: s}, spec: {requirements: r.yaml}}",
+    );
+    write(
+        "r.yaml",
+        "{apiVersion: hallmark.dev/v1alpha1, kind: Requirements, requirements: [{id: A-01, level: MUST, feature: core, statement: Text., source: text}]}",
+    );
+    std::fs::create_dir(folder.path().join("fixtures")).unwrap();
+    write("fixtures/thing.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: thing}}");
+    write("fixtures/other.yaml", "{apiVersion: v1, kind: Secret, metadata: {name: thing}}");
+    let expect: Vec<String> = expect.iter().map(|claim| format!("    - {claim}\n")).collect();
+    write(
+        "scenario.yaml",
+        &format!(
+            "apiVersion: hallmark.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: s}}\nspec:\n  \
+             requirements: [A-01]\n  summary: Text.\n  given: {{subject: none}}\n  steps:\n    - {create}\n    - {eventually}\n  expect:\n{}",
+            expect.concat()
+        ),
+    );
+    Suite::load(folder.path()).unwrap_or_else(|error| panic!("{:#?}", error.diagnostics))
+}
+
+fn version(number: u64, change: Change, phase: &str) -> Observation {
+    Observation::Object(ObjectVersion {
+        change,
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: "ns".to_owned(),
+        name: "thing".to_owned(),
+        uid: "u".to_owned(),
+        resource_version: number,
+        object: Arc::new(json!({"metadata": {"name": "thing", "uid": "u"}, "data": {"phase": phase}})),
+    })
+}
+
+/// How the recorded run went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Passed,
+    /// The claim after the action did not hold, and the run ended there.
+    FailedThere,
+    /// The claim over the whole history did not hold.
+    FailedInTheEnd,
+    /// All claims held, and the subject crashed.
+    Crashed,
+    /// The file ends before the case did.
+    Unfinished,
+}
+
+/// The run of the suite as it was: `new`, then `done`, judged; `bad` came after the last judgement.
+fn recording(run: Run) -> Recording {
+    let suite = suite(CREATE, EVENTUALLY, &[NEVER]);
+    let case = &suite.cases()[0];
+    let record = Record::new(CaseId { scenario: "s".to_owned(), case: String::new() }, RecordWriter::none());
+    record.append(Observation::CaseStarted { namespace: "ns".to_owned() });
+    let start = |index: usize| {
+        let step = case.steps.iter().chain(&case.expect).nth(index).unwrap();
+        let (summary, assertion) = (step.summary.clone(), step.action.is_assertion());
+        record.append(Observation::StepStarted { index, summary, assertion });
+    };
+    let finish = |index, ok, claim: bool| {
+        let judged = claim.then(|| record.snapshot().len() as u64);
+        record.append(Observation::StepFinished { index, ok, judged });
+    };
+    start(0);
+    record.append(Observation::Bound {
+        alias: "thing".to_owned(),
+        object: BoundObject {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: "ns".to_owned(),
+            name: "thing".to_owned(),
+            uid: "u".to_owned(),
+            latest: Arc::default(),
+        },
+    });
+    finish(0, true, false);
+    record.append(version(1, Change::Added, "new"));
+    start(1);
+    if run == Run::FailedThere {
+        finish(1, false, true);
+    } else {
+        record.append(version(2, Change::Modified, "done"));
+        finish(1, true, true);
+        start(2);
+        if run == Run::FailedInTheEnd {
+            record.append(version(3, Change::Modified, "bad"));
+        }
+        finish(2, run != Run::FailedInTheEnd, true);
+    }
+    if run != Run::FailedInTheEnd {
+        record.append(version(3, Change::Modified, "bad"));
+    }
+    let failed = |claim: &str| End::Failed {
+        claim: claim.to_owned(),
+        object: String::new(),
+        reason: "exit code 1".to_owned(),
+    };
+    let (end, by_claims) = match run {
+        Run::Passed => (Some(End::Passed), true),
+        Run::FailedThere | Run::FailedInTheEnd => (Some(failed("a claim")), true),
+        Run::Crashed => (Some(failed("the subject keeps running")), false),
+        Run::Unfinished => (None, true),
+    };
+    if let Some(end) = end {
+        record.append(Observation::CaseFinished { end, by_claims });
+    }
+    let mut about = fixture::info(Vec::new(), false);
+    about.suite_digest = suite.digest().to_owned();
+    Recording { run: about, cases: [("s".to_owned(), record.snapshot())].into() }
+}
+
+/// The verdict of the only case and all notes.
+fn replayed(suite: &Suite, recording: &Recording) -> (Verdict, Vec<String>) {
+    let (sink, mut receiver) = EventSink::channel();
+    replay(suite, &Filter::default(), recording, &sink);
+    let (mut verdict, mut notes) = (None, Vec::new());
+    while let Ok(event) = receiver.try_recv() {
+        match event {
+            Event::CaseFinished(result) => verdict = Some(result.verdict),
+            Event::Note { message } => notes.push(message),
+            _ => {}
+        }
+    }
+    (verdict.unwrap(), notes)
+}
+
+#[rstest]
+#[case::passed(Run::Passed, "passed")]
+#[case::failed(Run::FailedThere, "failed")]
+#[case::failed_in_the_end(Run::FailedInTheEnd, "failed")]
+#[case::crashed(Run::Crashed, "failed")]
+#[case::unfinished(Run::Unfinished, "inconclusive")]
+fn an_unchanged_suite_gets_the_verdict_of_the_run(#[case] run: Run, #[case] expected: &str) {
+    let (verdict, notes) = replayed(&suite(CREATE, EVENTUALLY, &[NEVER]), &recording(run));
+    assert_eq!((word(&verdict), notes), (expected, Vec::new()), "{verdict:?}");
+}
+
+#[test]
+fn what_came_after_the_judgement_does_not_count_for_a_claim_of_the_run() {
+    // `never bad` held when it was judged; a claim that is new is judged on all that was recorded.
+    let unchanged = suite(CREATE, EVENTUALLY, &[NEVER]);
+    assert_eq!(word(&replayed(&unchanged, &recording(Run::Passed)).0), "passed");
+    let new = "never: {object: thing, cel: \"self.data.phase == 'bad' && true\"}";
+    let more = suite(CREATE, EVENTUALLY, &[NEVER, new]);
+    assert_eq!(word(&replayed(&more, &recording(Run::Passed)).0), "failed");
+}
+
+#[rstest]
+#[case::a_never_that_was_broken(
+    EVENTUALLY,
+    "never: {object: thing, cel: \"self.data.phase == 'new'\"}",
+    Run::Passed,
+    "failed"
+)]
+#[case::an_eventually_that_never_came(
+    "eventually: {object: thing, within: 2s, cel: \"self.data.phase == 'gone'\"}",
+    NEVER,
+    Run::Passed,
+    "failed"
+)]
+#[case::an_eventually_that_came(
+    "eventually: {object: thing, within: 2s, cel: \"self.data.phase == 'new'\"}",
+    NEVER,
+    Run::Passed,
+    "passed"
+)]
+#[case::what_follows_a_claim_that_failed_in_the_run(
+    "eventually: {object: thing, within: 2s, cel: \"self.data.phase == 'new'\"}",
+    NEVER,
+    Run::FailedThere,
+    "inconclusive"
+)]
+#[case::no_claim_excuses_a_crash(
+    EVENTUALLY,
+    "never: {object: thing, cel: \"self.data.phase == 'other'\"}",
+    Run::Crashed,
+    "failed"
+)]
+fn a_changed_claim_is_judged_anew(
+    #[case] eventually: &str,
+    #[case] never: &str,
+    #[case] run: Run,
+    #[case] expected: &str,
+) {
+    let (verdict, notes) = replayed(&suite(CREATE, eventually, &[never]), &recording(run));
+    assert_eq!(word(&verdict), expected, "{verdict:?}");
+    assert!(notes[0].starts_with("the suite has changed"), "{notes:?}");
+}
+
+#[test]
+fn what_follows_a_broken_claim_over_the_whole_history_is_judged_too() {
+    let mended = "never: {object: thing, cel: \"self.data.phase == 'other'\"}";
+    let broken = "never: {object: thing, cel: \"self.data.phase == 'new'\"}";
+    for (claims, expected) in [([mended, mended], "passed"), ([mended, broken], "failed")] {
+        let (verdict, _) = replayed(&suite(CREATE, EVENTUALLY, &claims), &recording(Run::FailedInTheEnd));
+        assert_eq!(word(&verdict), expected, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_verdict_that_differs_is_told() {
+    let changed = suite(CREATE, EVENTUALLY, &["never: {object: thing, cel: \"self.data.phase == 'new'\"}"]);
+    let (_, notes) = replayed(&changed, &recording(Run::Passed));
+    assert_eq!(notes[1], "s: passed in the run, failed now");
+}
+
+#[test]
+fn a_changed_action_needs_a_new_run() {
+    let create = "create: {file: fixtures/other.yaml, as: thing}";
+    let (verdict, _) = replayed(&suite(create, EVENTUALLY, &[NEVER]), &recording(Run::Passed));
+    let Verdict::Inconclusive { reason } = verdict else { panic!("{verdict:?}") };
+    assert!(reason.ends_with("a step that acts needs a new run"), "{reason}");
+}

@@ -1,0 +1,157 @@
+//! Reading a stored record.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::entry::{Entry, Observation};
+use crate::event::RunInfo;
+
+/// A record that was read from its file.
+#[derive(Debug)]
+pub struct Recording {
+    /// What the run was about.
+    pub run: RunInfo,
+    /// The entries by case id, each in the order in which they were recorded.
+    pub cases: BTreeMap<String, Vec<Arc<Entry>>>,
+}
+
+/// A file that is no record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// It could not be read.
+    #[error("read the record `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line is not what a record holds there.
+    #[error("{}:{line}: {}", path.display(), hint(*line))]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// Entries of a case are missing or in another order.
+    #[error("{}:{line}: entry {found} of case `{case}` stands where entry {expected} belongs", path.display())]
+    Hole {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// Id of the case.
+        case: String,
+        /// Sequence number that was found.
+        found: u64,
+        /// Sequence number that comes next.
+        expected: u64,
+    },
+}
+
+fn hint(line: usize) -> &'static str {
+    if line == 1 {
+        "no record of this version of hallmark: its first line tells what the run was about"
+    } else {
+        "no entry of a record; was the run cut short?"
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    run: RunInfo,
+}
+
+/// Without `flatten`, which reads every object twice.
+#[derive(Deserialize)]
+struct Line {
+    case: String,
+    sequence: u64,
+    at: Timestamp,
+    observation: Observation,
+}
+
+impl Recording {
+    /// Reads the record that a run wrote as `events.ndjson`.
+    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+        let failed = |source| RecordingError::Read { path: path.to_owned(), source };
+        let mut lines = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?).split(b'\n');
+        let invalid = |line| move |source| RecordingError::Line { path: path.to_owned(), line, source };
+        let first = lines.next().transpose().map_err(failed)?.unwrap_or_default();
+        let Header { run } = serde_json::from_slice(&first).map_err(invalid(1))?;
+        let mut cases: BTreeMap<String, Vec<Arc<Entry>>> = BTreeMap::new();
+        for (number, line) in (2..).zip(lines) {
+            let line = line.map_err(failed)?;
+            let Line { case, sequence, at, observation } =
+                serde_json::from_slice(&line).map_err(invalid(number))?;
+            let entries = cases.entry(case.clone()).or_default();
+            let expected = entries.len() as u64;
+            if sequence != expected {
+                let path = path.to_owned();
+                return Err(RecordingError::Hole { path, line: number, case, found: sequence, expected });
+            }
+            entries.push(Arc::new(Entry { sequence, at, observation }));
+        }
+        Ok(Self { run, cases })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CaseId;
+    use crate::record::{Record, RecordWriter};
+    use crate::report::fixture;
+
+    fn file(lines: &[&str]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), lines.join("\n")).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let file = file(&[]);
+        let writer = RecordWriter::create(file.path(), &fixture::info(Vec::new(), false)).unwrap();
+        let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
+        let record = Record::new(id, writer.clone());
+        record.append(Observation::CaseStarted { namespace: "ns".to_owned() });
+        record.append(Observation::RequestMark);
+        writer.finish().unwrap();
+        let recording = Recording::read(file.path()).unwrap();
+        assert_eq!(recording.run.suite, fixture::info(Vec::new(), false).suite);
+        let entries = &recording.cases["s/c"];
+        assert!(
+            matches!(&entries[0].observation, Observation::CaseStarted { namespace } if namespace == "ns")
+        );
+        assert!(matches!(entries[1].observation, Observation::RequestMark));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_by_line() {
+        let header = serde_json::json!({"run": fixture::info(Vec::new(), false)}).to_string();
+        let entry = |sequence: u64| {
+            serde_json::json!({"case": "a", "sequence": sequence, "at": "2026-01-01T00:00:00Z", "observation": "requestMark"})
+                .to_string()
+        };
+        for (lines, expected) in [
+            (vec![entry(0)], ":1: no record of this version"),
+            (vec![header.clone(), "{\"case\": \"a\", \"seq".to_owned()], ":2: no entry of a record"),
+            (vec![header.clone(), entry(0), entry(2)], ":3: entry 2 of case `a` stands where entry 1"),
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let error = Recording::read(file(&lines).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

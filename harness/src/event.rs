@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::check::Failure;
+use crate::check::{Failure, Moment};
 use crate::cluster::ClusterInfo;
 
 /// Something that happened in a run.
@@ -181,6 +181,8 @@ pub struct CaseResult {
     pub elapsed: Duration,
     /// Its namespace; empty if it needed none.
     pub namespace: String,
+    /// What was recorded, in words.
+    pub timeline: Vec<Moment>,
 }
 
 /// How a case ended.

@@ -16,6 +16,7 @@ mod select;
 mod temporal;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod trail;
 
 pub use explain::explain;
@@ -23,4 +24,5 @@ pub use failure::{Difference, Failure, Since, SourceExcerpt};
 pub use path::{Path, Segment};
 pub use select::present;
 pub use temporal::{Judgement, judge};
+pub use timeline::{Moment, timeline};
 pub use trail::trail;

@@ -34,7 +34,8 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     }
 }
 
-fn words(entry: &Entry) -> String {
+/// What the entry says, in one line.
+pub(super) fn words(entry: &Entry) -> String {
     match &entry.observation {
         Observation::Object(version) => {
             let change = match version.change {

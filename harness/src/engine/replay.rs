@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Failure, Judgement, explain, judge, trail};
+use crate::check::{Failure, Judgement, explain, judge, timeline, trail};
 use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -58,6 +58,7 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
             verdict,
             elapsed: replayed.elapsed(),
             namespace: replayed.namespace.to_owned(),
+            timeline: timeline(history),
         })));
     }
     events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });

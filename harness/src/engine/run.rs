@@ -20,6 +20,7 @@ use super::prepare::{self, Prepared};
 use super::pulse::Pulse;
 use super::slots::Slots;
 use super::subjects::Shared;
+use crate::check::timeline;
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterSpec};
@@ -113,6 +114,7 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
             verdict: Verdict::Skipped { reason: placed.skip.clone().unwrap_or_default() },
             elapsed: std::time::Duration::ZERO,
             namespace: String::new(),
+            timeline: Vec::new(),
         })));
     }
 }
@@ -260,16 +262,17 @@ impl Runner<'_> {
         starts: &Semaphore,
     ) {
         let id = placed.case.id.clone();
-        let finished = |verdict, elapsed| {
+        let finished = |verdict, elapsed, timeline| {
             self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
                 id: id.clone(),
                 verdict,
                 elapsed,
                 namespace: placed.namespace.clone(),
+                timeline,
             })));
         };
         if let Some(reason) = &placed.skip {
-            finished(Verdict::Skipped { reason: reason.clone() }, std::time::Duration::ZERO);
+            finished(Verdict::Skipped { reason: reason.clone() }, std::time::Duration::ZERO, Vec::new());
             return;
         }
         let release = placed.release.and_then(|index| shared.get(index));
@@ -282,7 +285,8 @@ impl Runner<'_> {
         };
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
-            finished(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }, std::time::Duration::ZERO);
+            let reason = INTERRUPTED.to_owned();
+            finished(Verdict::Inconclusive { reason }, std::time::Duration::ZERO, Vec::new());
             return;
         }
         let begin = Instant::now();
@@ -298,6 +302,7 @@ impl Runner<'_> {
         if let Some(release) = release {
             release.join(&placed.namespace, &record);
         }
+        let log = record.clone();
         let verdict = match subject {
             Some(Err((is_subject_fault, reason))) => {
                 CaseRun::new(&self.context, placed, record, None).never_started(is_subject_fault, reason)
@@ -306,7 +311,7 @@ impl Runner<'_> {
             None => self.judge(placed, record, None).await,
         };
         let keep = self.keep && !matches!(verdict, Verdict::Passed);
-        finished(verdict, begin.elapsed());
+        finished(verdict, begin.elapsed(), timeline(&log.snapshot()));
         self.stage.hub.forget(&placed.namespace);
         if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);

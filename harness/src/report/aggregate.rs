@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::check::Failure;
+use crate::check::{Failure, Moment};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunInfo, Verdict};
 
 const NO_VERDICT: &str = "the run ended before this case had a verdict";
@@ -46,6 +46,8 @@ pub struct CaseView<'a> {
     pub elapsed: Duration,
     /// Its namespace; empty if it had none.
     pub namespace: &'a str,
+    /// What was recorded, in words.
+    pub timeline: &'a [Moment],
 }
 
 /// How a case ended.
@@ -174,6 +176,7 @@ impl Aggregate {
                 outcome: Outcome::Inconclusive(NO_VERDICT),
                 elapsed: Duration::ZERO,
                 namespace: "",
+                timeline: &[],
             },
             Some(result) => CaseView {
                 info,
@@ -185,6 +188,7 @@ impl Aggregate {
                 },
                 elapsed: result.elapsed,
                 namespace: &result.namespace,
+                timeline: &result.timeline,
             },
         }
     }

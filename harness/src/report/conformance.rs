@@ -23,7 +23,7 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     api_version: &'static str,
     kind: &'static str,
     date: String,
@@ -106,7 +106,7 @@ struct Case<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(run: &'a Aggregate, now: Timestamp) -> Self {
+    pub(super) fn new(run: &'a Aggregate, now: Timestamp) -> Self {
         let summary = run.summary();
         Self {
             api_version: API_VERSION,

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 
 use super::aggregate::Aggregate;
 use super::error::ReportError;
-use super::{conformance, junit};
+use super::{conformance, html, junit};
+
+/// Name of the page for a browser in the report folder.
+pub const HTML_FILE: &str = "report.html";
 
 /// Name of the `JUnit` file in the report folder.
 pub const JUNIT_FILE: &str = "junit.xml";
@@ -21,6 +24,7 @@ pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Resul
     std::fs::create_dir_all(folder)
         .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
     write(folder, JUNIT_FILE, &junit::render(run)?)?;
+    write(folder, HTML_FILE, &html::render(run, now)?)?;
     write(folder, REPORT_FILE, &conformance::render(run, now)?)
 }
 

@@ -61,7 +61,13 @@ impl Run {
             if let Some(verdict) = verdict.clone() {
                 let elapsed = Duration::from_millis(1_250);
                 let namespace = format!("hm-{index}");
-                events.push(Event::CaseFinished(Box::new(CaseResult { id, verdict, elapsed, namespace })));
+                events.push(Event::CaseFinished(Box::new(CaseResult {
+                    id,
+                    verdict,
+                    elapsed,
+                    namespace,
+                    timeline: Vec::new(),
+                })));
             }
         }
         if let Some(interrupted) = self.end {

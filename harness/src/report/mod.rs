@@ -7,7 +7,8 @@
 //! ```text
 //! events ──▶ aggregate ──▶ summary ──▶ exit code
 //!    │           ├──▶ junit.xml
-//!    │           └──▶ report.yaml
+//!    │           ├──▶ report.yaml
+//!    │           └──▶ report.html
 //!    └──▶ human (stderr)
 //! ```
 //!
@@ -19,6 +20,7 @@ mod conformance;
 pub mod coverage;
 mod error;
 mod files;
+mod html;
 mod human;
 mod junit;
 pub mod proof;
@@ -33,7 +35,7 @@ pub(crate) mod fixture;
 pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use coverage::Coverage;
 pub use error::ReportError;
-pub use files::{JUNIT_FILE, REPORT_FILE};
+pub use files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
 pub use proof::Proofs;
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, time};
 use crate::event::{Level, RunInfo};
 use crate::report::aggregate::{Aggregate, Outcome};
-use crate::report::files::{JUNIT_FILE, REPORT_FILE};
+use crate::report::files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
 use crate::report::requirement::RequirementVerdict;
 use crate::report::settings::{Settings, Verbosity};
 use crate::report::summary::{Conformance, Counts, Summary};
@@ -19,7 +19,8 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
     }
     let reports = match &settings.report_dir {
         Some(folder) => {
-            let files = [REPORT_FILE, JUNIT_FILE].map(|file| folder.join(file).display().to_string());
+            let files =
+                [HTML_FILE, REPORT_FILE, JUNIT_FILE].map(|file| folder.join(file).display().to_string());
             format!("{} {}\n", paint(DIM, "reports       "), files.join(", "))
         }
         None => String::new(),

@@ -1,0 +1,100 @@
+//! The report for a browser: one file that needs no network.
+//!
+//! The page carries its data as JSON; `html/script.js` shows them. What it holds is what the conformance
+//! report and the record hold: the data first, then the looks.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::aggregate::{Aggregate, Outcome};
+use super::conformance::Document;
+use super::error::ReportError;
+use crate::check::{Failure, Moment};
+
+const PAGE: &str = include_str!("html/page.html");
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/script.js");
+
+#[derive(Serialize)]
+struct Data<'a> {
+    report: Document<'a>,
+    /// By case.
+    details: BTreeMap<String, Details<'a>>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a Failure>,
+    namespace: &'a str,
+    timeline: &'a [Moment],
+}
+
+/// The page, dated `now`.
+pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportError> {
+    let details = run.cases().map(|case| {
+        let failure = match case.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
+        };
+        (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
+    });
+    let data = Data { report: Document::new(run, now), details: details.collect() };
+    // Inside an element a text that looks like its end would end it; JSON has another way to write `<`.
+    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let title = run.info().map_or("hallmark", |info| &info.implementation.name);
+    Ok(PAGE
+        .replace("{{title}}", &escape(title))
+        .replace("{{style}}", STYLE)
+        .replace("{{script}}", SCRIPT)
+        // Last, so that nothing in the data is taken for a place of the page.
+        .replace("{{data}}", &data))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use crate::report::fixture::{Run, failed, passed, skipped};
+
+    fn data(page: &str) -> serde_json::Value {
+        let (_, rest) = page.split_once(r#"<script id="data" type="application/json">"#).expect("data");
+        let (data, _) = rest.split_once("</script>").expect("their end");
+        serde_json::from_str(data).expect("JSON")
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = render(&Run::of([passed()]).aggregate(), jiff::Timestamp::UNIX_EPOCH).expect("renders");
+        let (markup, _) = page.split_once(r#"<script id="data""#).expect("data");
+        for word in ["http:", "https:", "@import", "url(", "src="] {
+            assert!(!markup.contains(word), "{word}");
+        }
+        assert!(!page.contains("{{"), "every place is filled");
+    }
+
+    #[test]
+    fn every_case_has_its_details() {
+        let run = Run::of([passed(), failed(), skipped()]).aggregate();
+        let data = data(&render(&run, jiff::Timestamp::UNIX_EPOCH).expect("renders"));
+        assert_eq!(data["report"]["statistics"]["planned"], 3);
+        assert_eq!(data["details"].as_object().expect("a map").len(), 3);
+        assert!(data["details"]["case-2"]["failure"]["claim"].is_string());
+        assert!(data["details"]["case-1"]["failure"].is_null());
+    }
+
+    #[test]
+    fn no_text_of_a_run_can_leave_its_place() {
+        let mut run = Run::of([passed()]).aggregate();
+        let message = "</script><script>alert(1)</script>{{style}}".to_owned();
+        run.apply(&crate::event::Event::Note { message: message.clone() });
+        let page = render(&run, jiff::Timestamp::UNIX_EPOCH).expect("renders");
+        assert!(!page.contains("<script>alert"));
+        assert_eq!(data(&page)["report"]["notes"][0], message);
+    }
+}

@@ -12,6 +12,7 @@ use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
 use crate::record::Observation;
 use crate::scenario::assertion::{BoundObject, Target};
+use crate::scenario::document::Propagation;
 use crate::scenario::step::Manifest;
 use crate::yaml::{Location, Node};
 
@@ -72,14 +73,14 @@ impl CaseRun<'_> {
         self.bind(manifest, &applied)
     }
 
-    /// Sends a JSON merge patch.
+    /// Sends a JSON merge patch; a refusal is the inner error.
     pub(super) async fn patch(
         &mut self,
         target: &Target,
         merge: &Node,
         status: bool,
         at: &Location,
-    ) -> Result<(), Stop> {
+    ) -> Result<Result<(), String>, Stop> {
         let body = self.expand(merge)?.to_json();
         let reference = self.reference(target, at).await?;
         let api = reference.api(self.client(), &self.namespace);
@@ -94,17 +95,29 @@ impl CaseRun<'_> {
             }
         })
         .await;
-        let claim = format!("patch {}", reference.describe());
-        answer.map(drop).map_err(|error| self.refusal(&claim, &reference.name, &error, at))
+        match answer {
+            Ok(_) => Ok(Ok(())),
+            Err(RequestError::Refused(status)) => Ok(Err(status.message)),
+            Err(trouble) => Err(trouble_of(&format!("patch {}", reference.describe()), &trouble)),
+        }
     }
 
     /// Deletes exactly the object that the record shows, never one that took its name meanwhile.
-    pub(super) async fn delete(&mut self, target: &Target, at: &Location) -> Result<(), Stop> {
+    pub(super) async fn delete(
+        &mut self,
+        target: &Target,
+        propagation: Propagation,
+        at: &Location,
+    ) -> Result<(), Stop> {
         let reference = self.reference(target, at).await?;
         let api = reference.api(self.client(), &self.namespace);
         let parameters = DeleteParams {
             preconditions: Some(Preconditions { uid: Some(reference.uid.clone()), resource_version: None }),
-            ..DeleteParams::background()
+            ..match propagation {
+                Propagation::Background => DeleteParams::background(),
+                Propagation::Foreground => DeleteParams::foreground(),
+                Propagation::Orphan => DeleteParams::orphan(),
+            }
         };
         let answer = request(|| async { api.delete(&reference.name, &parameters).await }).await;
         match answer {

@@ -31,7 +31,9 @@ use crate::yaml::{Location, Node};
 /// What all cases of a run have in common.
 pub(super) struct RunContext {
     pub(super) run_id: String,
-    pub(super) subjects: SubjectContext,
+    pub(super) client: Client,
+    /// Absent where the cluster itself is tested.
+    pub(super) subjects: Option<SubjectContext>,
     pub(super) kinds: Kinds,
     pub(super) renderings: Arc<Renderings>,
     pub(super) pulse: Arc<Pulse>,
@@ -185,8 +187,11 @@ impl<'a> CaseRun<'a> {
             Action::Apply { manifest, field_manager, force } => {
                 self.apply(manifest, field_manager, *force, at).await
             }
-            Action::Patch { target, merge, status } => self.patch(target, merge, *status, at).await,
-            Action::Delete { target } => self.delete(target, at).await,
+            Action::Patch { target, merge, status, refused } => {
+                let answer = self.patch(target, merge, *status, at).await?;
+                self.accepted_or_refused(answer, refused.as_ref(), step, "the object")
+            }
+            Action::Delete { target, propagation } => self.delete(target, *propagation, at).await,
             Action::Finish(finish) => self.finish(finish, at).await,
             Action::Play { finish, after } => {
                 self.play(finish, *after);
@@ -232,15 +237,27 @@ impl<'a> CaseRun<'a> {
         refused: Option<&Regex>,
         step: &Step,
     ) -> Result<(), Stop> {
+        let answer = self.create(manifest).await?;
+        self.accepted_or_refused(answer, refused, step, &manifest.alias)
+    }
+
+    /// Whether the API server's answer, an error text if it refuses, is the one that a step expects.
+    fn accepted_or_refused(
+        &self,
+        answer: Result<(), String>,
+        refused: Option<&Regex>,
+        step: &Step,
+        object: &str,
+    ) -> Result<(), Stop> {
         let at = &step.location;
-        match (self.create(manifest).await?, refused) {
+        match (answer, refused) {
             (Ok(()), None) => Ok(()),
             (Err(message), Some(pattern)) if pattern.is_match(&message) => Ok(()),
-            (Err(message), _) => Err(self.refused(&step.summary, &manifest.alias, &message, at)),
+            (Err(message), _) => Err(self.refused(&step.summary, object, &message, at)),
             (Ok(()), Some(pattern)) => Err(self.refused(
                 &format!("{} is refused with a message like `{pattern}`", step.summary),
-                &manifest.alias,
-                "the API server accepted the object",
+                object,
+                "the API server accepted it",
                 at,
             )),
         }
@@ -258,7 +275,7 @@ impl<'a> CaseRun<'a> {
     }
 
     async fn render(&mut self, render: &Render, at: &Location) -> Result<(), Stop> {
-        let SubjectContext { helm, implementation, .. } = &self.run.subjects;
+        let SubjectContext { helm, implementation, .. } = self.subjects()?;
         let renderings = &self.run.renderings;
         let rendered = renderings.of(helm, implementation, &render.values, &render.value_files).await;
         match (rendered.as_ref(), &render.fails) {
@@ -295,7 +312,7 @@ impl<'a> CaseRun<'a> {
     async fn create_namespace(&self) -> Result<(), Stop> {
         let api: Api<Namespace> = Api::all(self.client().clone());
         let mut labels = json!({RUN_LABEL: self.run.run_id});
-        if !self.placed.case.requires_node()
+        if self.placed.case.plays_jobs()
             && let Some(labels) = labels.as_object_mut()
         {
             labels.insert(played::LABEL.to_owned(), played::PLAYED.into());
@@ -323,7 +340,7 @@ impl<'a> CaseRun<'a> {
             record.append(observation);
         });
         let at = self.beginning();
-        match Subject::start(&self.run.subjects, release, log).await {
+        match Subject::start(self.subjects()?, release, log).await {
             Ok(subject) => {
                 self.subject = Some(Arc::new(subject));
                 Ok(())
@@ -429,7 +446,13 @@ impl<'a> CaseRun<'a> {
     }
 
     pub(super) fn client(&self) -> &Client {
-        &self.run.subjects.client
+        &self.run.client
+    }
+
+    /// What it takes to install the implementation. That there is one where a case needs it is known
+    /// before anything is started.
+    pub(super) fn subjects(&self) -> Result<&SubjectContext, Stop> {
+        self.run.subjects.as_ref().ok_or_else(|| Stop::Inconclusive("there is no implementation".to_owned()))
     }
 
     pub(super) fn resource(&self, api_version: &str, kind: &str) -> Result<&ApiResource, Stop> {

@@ -67,7 +67,7 @@ impl CaseRun<'_> {
         let Some(subject) = &self.subject else {
             return Err(Stop::Inconclusive("the case has no subject to be asked".to_owned()));
         };
-        let port = http.port.unwrap_or(self.run.subjects.implementation.health.ready.port);
+        let port = http.port.unwrap_or(self.subjects()?.implementation.health.ready.port);
         let endpoints = subject.endpoints(port).await;
         let mut answers = Vec::new();
         let mut objections = Vec::new();

@@ -77,6 +77,11 @@ impl Plan {
     pub fn runnable(&self) -> usize {
         self.cases.iter().filter(|placed| placed.skip.is_none()).count()
     }
+
+    /// Whether a case that is run does nothing without an implementation under test.
+    pub fn needs_implementation(&self) -> bool {
+        self.cases.iter().any(|placed| placed.skip.is_none() && placed.case.needs_implementation())
+    }
 }
 
 /// What takes longest starts first, so that no single case is waited for at the end: cases with a subject

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kube::Client;
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
@@ -16,8 +17,11 @@ use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, Subje
 /// The cluster and what acts on it.
 pub(super) struct Prepared {
     pub(super) cluster: Cluster,
-    pub(super) context: SubjectContext,
+    pub(super) client: Client,
+    /// What it takes to install the implementation under test; absent where the cluster itself is tested.
+    pub(super) context: Option<SubjectContext>,
     pub(super) renderings: Arc<Renderings>,
+    /// Empty where no chart is installed.
     pub(super) helm_version: String,
     /// What the node was given; a node may read the archives for as long as it runs.
     _images: Option<Images>,
@@ -26,8 +30,27 @@ pub(super) struct Prepared {
 impl Prepared {
     /// What the cluster can do.
     pub(super) fn abilities(&self) -> Abilities {
-        Abilities { node: self.context.info.node, audit: self.cluster.audit_log().is_some() }
+        Abilities { node: self.cluster.info().node, audit: self.cluster.audit_log().is_some() }
     }
+}
+
+/// Starts a cluster that is tested itself.
+pub(super) async fn prepare_cluster(
+    cluster: &ClusterSpec,
+    events: &EventSink,
+) -> Result<Prepared, EngineError> {
+    let mut spec = cluster.clone();
+    spec.backend = cluster::resolve(&spec, events).await;
+    spec.controllers = KubeControllers::WithoutPods;
+    let cluster = cluster::start(&spec, events).await?;
+    Ok(Prepared {
+        client: cluster.client().await?,
+        cluster,
+        context: None,
+        renderings: Arc::default(),
+        helm_version: String::new(),
+        _images: None,
+    })
 }
 
 /// Starts the cluster and, meanwhile, builds the subject and renders what the plan is going to look at.
@@ -74,8 +97,9 @@ pub(super) async fn prepare(
         Ok::<_, EngineError>((cluster, helm, version))
     };
     let ((cluster, helm, helm_version), ()) = tokio::try_join!(starting, building)?;
+    let client = cluster.client().await?;
     let context = SubjectContext {
-        client: cluster.client().await?,
+        client: client.clone(),
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm,
         implementation,
@@ -84,7 +108,7 @@ pub(super) async fn prepare(
         events: events.clone(),
         info: cluster.info().clone(),
     };
-    Ok(Prepared { cluster, context, renderings, helm_version, _images: images })
+    Ok(Prepared { cluster, client, context: Some(context), renderings, helm_version, _images: images })
 }
 
 /// SHA-256 over paths and contents of all files below a folder.

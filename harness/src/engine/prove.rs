@@ -136,11 +136,12 @@ impl Attempt<'_> {
         let (sink, mut events) = EventSink::channel();
         let context = RunContext {
             run_id: self.run_id.to_owned(),
-            subjects: SubjectContext {
+            client: self.prepared.client.clone(),
+            subjects: self.prepared.context.clone().map(|context| SubjectContext {
                 implementation: Arc::new(self.request.implementation.with_defect(&defect.name)),
                 events: sink.clone(),
-                ..self.prepared.context.clone()
-            },
+                ..context
+            }),
             kinds: self.stage.kinds.clone(),
             pulse: Arc::clone(&self.stage.pulse),
             renderings: Arc::clone(&self.prepared.renderings),

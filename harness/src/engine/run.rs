@@ -23,8 +23,8 @@ use super::subjects::Shared;
 use crate::check::timeline;
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
-use crate::cluster::{Backend, BackendChoice, ClusterSpec};
-use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
+use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
+use crate::event::{CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
 use crate::record::{Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::{Fence, Suite};
@@ -72,9 +72,15 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
         run_nothing(&first, events);
         return Ok(());
     }
-    let implementation = request.implementation.clone().ok_or(EngineError::NoImplementation)?;
+    let preparing = async {
+        match request.implementation.clone() {
+            Some(implementation) => prepare::prepare(&request.cluster, &first, implementation, events).await,
+            None if first.needs_implementation() => Err(EngineError::NoImplementation),
+            None => prepare::prepare_cluster(&request.cluster, events).await,
+        }
+    };
     let prepared = tokio::select! {
-        prepared = prepare::prepare(&request.cluster, &first, implementation, events) => prepared?,
+        prepared = preparing => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
     let abilities = prepared.abilities();
@@ -121,16 +127,20 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
 
 /// All that is known before the first case.
 fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> Result<RunInfo, EngineError> {
-    let implementation = &prepared.context.implementation;
+    let info = prepared.cluster.info();
+    let (implementation, chart_digest) = match &prepared.context {
+        Some(context) => (context.implementation.info(), prepare::digest(&context.implementation.chart())?),
+        None => (kubernetes(info), String::new()),
+    };
     Ok(RunInfo {
         run_id: run_id.to_owned(),
-        cluster: prepared.context.info.clone(),
+        cluster: info.clone(),
         cluster_start: prepared.cluster.start_time(),
         helm_version: prepared.helm_version.clone(),
-        implementation: implementation.info(),
+        implementation,
         suite: request.suite.name().to_owned(),
         suite_digest: request.suite.digest().to_owned(),
-        chart_digest: prepare::digest(&implementation.chart())?,
+        chart_digest,
         requirements: request.suite.requirements().to_vec(),
         cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
         filtered: plan.filtered,
@@ -138,9 +148,19 @@ fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> R
     })
 }
 
+/// What is tested where nothing is installed.
+fn kubernetes(cluster: &ClusterInfo) -> ImplementationInfo {
+    ImplementationInfo {
+        name: "kubernetes".to_owned(),
+        version: cluster.kubernetes_version.clone(),
+        url: "https://kubernetes.io".to_owned(),
+        organization: cluster.distribution.clone(),
+    }
+}
+
 /// Whether the cluster is gone after the run and needs no tidying.
 fn is_thrown_away(prepared: &Prepared, request: &Request) -> bool {
-    prepared.context.info.backend != Backend::Kubeconfig && request.cluster.backend != BackendChoice::Kept
+    prepared.cluster.info().backend != Backend::Kubeconfig && request.cluster.backend != BackendChoice::Kept
 }
 
 async fn on_cluster(
@@ -151,7 +171,7 @@ async fn on_cluster(
     plan: &Plan,
     info: &RunInfo,
 ) -> Result<(), EngineError> {
-    let client = &prepared.context.client;
+    let client = &prepared.client;
     let run_id = &info.run_id;
     let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
     let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
@@ -162,6 +182,7 @@ async fn on_cluster(
     };
     let context = RunContext {
         run_id: run_id.clone(),
+        client: client.clone(),
         subjects: prepared.context.clone(),
         kinds: stage.kinds.clone(),
         pulse: Arc::clone(&stage.pulse),
@@ -204,7 +225,7 @@ impl Stage {
         fence: Option<&Fence>,
         run_id: &str,
     ) -> Result<Self, EngineError> {
-        let client = &prepared.context.client;
+        let client = &prepared.client;
         let played = PlayedJobs::install(client, run_id).await?;
         let kinds = Kinds::discover(client, plan, fence).await?;
         let hub = WatchHub::start(client, kinds.resources()).await?;
@@ -248,7 +269,7 @@ impl Runner<'_> {
         for release in &shared {
             release.stop().await;
             if self.tidy {
-                cleanup::delete_namespace(&self.context.subjects.client, release.namespace()).await;
+                cleanup::delete_namespace(&self.context.client, release.namespace()).await;
             }
         }
     }
@@ -276,12 +297,12 @@ impl Runner<'_> {
             return;
         }
         let release = placed.release.and_then(|index| shared.get(index));
-        let subject = match release {
-            Some(release) => tokio::select! {
-                subject = release.subject(&self.context.subjects, starts) => Some(subject),
+        let subject = match (release, &self.context.subjects) {
+            (Some(release), Some(subjects)) => tokio::select! {
+                subject = release.subject(subjects, starts) => Some(subject),
                 () = self.context.cancel.cancelled() => Some(Err((false, INTERRUPTED.to_owned()))),
             },
-            None => None,
+            _ => None,
         };
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
@@ -317,7 +338,7 @@ impl Runner<'_> {
             requests.forget(&placed.namespace);
         }
         if self.tidy && !keep && !placed.namespace.is_empty() {
-            cleanup::delete_namespace(&self.context.subjects.client, &placed.namespace).await;
+            cleanup::delete_namespace(&self.context.client, &placed.namespace).await;
         }
         if let Some(release) = release {
             release.leave(&placed.namespace).await;
@@ -341,7 +362,7 @@ impl Runner<'_> {
         let verdict = judged.unwrap_or_else(|_panic| panicked());
         case.conclude(&verdict);
         if self.tidy && !placed.namespace.is_empty() {
-            cleanup::drain(&self.context.subjects.client, &self.context.kinds, &placed.namespace).await;
+            cleanup::drain(&self.context.client, &self.context.kinds, &placed.namespace).await;
         }
         let stopped = std::panic::AssertUnwindSafe(case.dismiss()).catch_unwind().await;
         stopped.map_or_else(|_panic| panicked(), |()| verdict)

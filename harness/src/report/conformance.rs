@@ -48,9 +48,12 @@ struct Subject<'a> {
     id: &'a str,
     implementation: &'a ImplementationInfo,
     suite: Digested<'a>,
-    chart: Digested<'a>,
+    /// Absent where the cluster itself was tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chart: Option<Digested<'a>>,
     cluster: &'a ClusterInfo,
     cluster_start_seconds: f64,
+    #[serde(skip_serializing_if = "str::is_empty")]
     helm_version: &'a str,
 }
 
@@ -117,7 +120,8 @@ impl<'a> Document<'a> {
                 id: &info.run_id,
                 implementation: &info.implementation,
                 suite: Digested { name: Some(&info.suite), sha256: &info.suite_digest },
-                chart: Digested { name: None, sha256: &info.chart_digest },
+                chart: (!info.chart_digest.is_empty())
+                    .then(|| Digested { name: None, sha256: &info.chart_digest }),
                 cluster: &info.cluster,
                 cluster_start_seconds: seconds(info.cluster_start),
                 helm_version: &info.helm_version,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Operator;
-use super::document::{Capability, SubjectMode};
+use super::document::{Capability, JobMode, SubjectMode};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
@@ -32,6 +32,8 @@ pub struct PlannedCase {
     pub timeout: Duration,
     /// Whether a controller runs, and for whom.
     pub subject: SubjectMode,
+    /// Who ends the Jobs.
+    pub jobs: JobMode,
     /// Chart values of the controller.
     pub values: serde_json::Value,
     /// The values of the row, a JSON object.
@@ -76,6 +78,16 @@ impl PlannedCase {
         self.focus
     }
 
+    /// Whether Jobs get no pods, so that the scenario plays their end.
+    pub fn plays_jobs(&self) -> bool {
+        self.jobs == JobMode::Played && !self.requires_node()
+    }
+
+    /// Whether it does nothing without an implementation under test.
+    pub fn needs_implementation(&self) -> bool {
+        self.subject != SubjectMode::None || self.actions().any(|action| matches!(action, Action::Render(_)))
+    }
+
     /// Everything that is done and claimed, in order.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         self.steps.iter().chain(&self.expect).map(|step| &step.action)
@@ -102,7 +114,7 @@ impl PlannedCase {
 
     /// Whether the case acts on a cluster at all, or only renders the chart.
     pub fn needs_namespace(&self) -> bool {
-        self.subject != SubjectMode::None || !self.objects.is_empty()
+        self.subject != SubjectMode::None || self.manifests().next().is_some()
     }
 }
 

@@ -96,6 +96,9 @@ pub struct Given {
     /// Whether a controller runs, and for whom.
     #[serde(default)]
     pub subject: SubjectMode,
+    /// Who ends Jobs.
+    #[serde(default)]
+    pub jobs: JobMode,
     /// Chart values of the controller; scenarios with equal values share one release.
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
@@ -115,8 +118,20 @@ pub enum SubjectMode {
     /// One of its own, installed in the scenario's namespace with the rights of one namespace; needed by
     /// steps that restart, kill or upgrade it.
     Dedicated,
-    /// None: the scenario only renders the chart.
+    /// None: the scenario renders the chart, or is about the cluster itself.
     None,
+}
+
+/// Who ends Jobs.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum JobMode {
+    /// The scenario: Jobs get no pods.
+    #[default]
+    Played,
+    /// Kubernetes' Job controller, by the pods that it makes. Without a node the scenario writes their
+    /// status.
+    Real,
 }
 
 /// One step; the key says what is done.
@@ -130,7 +145,7 @@ pub enum StepDocument {
     /// Patches an object with a JSON merge patch (RFC 7386).
     Patch(PatchDocument),
     /// Deletes an object.
-    Delete(ObjectDocument),
+    Delete(DeleteDocument),
     /// Plays the end of a Job, as if its pods had run.
     Finish(FinishDocument),
     /// From now on plays the end of each such Job, as soon as it appears.
@@ -242,6 +257,9 @@ pub struct PatchDocument {
     /// The JSON merge patch.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub merge: Node,
+    /// The API server must refuse it, with a message that this regular expression finds something in.
+    #[serde(default)]
+    pub refused: Option<Located<String>>,
 }
 
 /// A subresource that can be patched.
@@ -252,10 +270,26 @@ pub enum Subresource {
     Status,
 }
 
-/// One object, named in exactly one way.
+/// What becomes of the objects that a deleted one owns (Kubernetes' propagation policy).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Propagation {
+    /// The garbage collector deletes them afterwards.
+    #[default]
+    Background,
+    /// They are deleted first; until then the object waits.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+/// Deletes one object, named in exactly one way.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ObjectDocument {
+pub struct DeleteDocument {
+    /// What becomes of the objects that it owns.
+    #[serde(default)]
+    pub propagation: Propagation,
     /// The object known by this alias.
     #[serde(default)]
     pub object: Option<Located<String>>,

@@ -129,7 +129,14 @@ pub(super) fn invariants(steps: &[Step], problems: &mut Vec<Diagnostic>) {
 ///
 /// What a step that could not be read would have defined or claimed is unknown: nothing is said about
 /// aliases and missing claims then, which would only repeat that problem in a misleading way.
-pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &mut Vec<Diagnostic>) {
+///
+/// In a suite without implementation (`tests_cluster`) the cluster's own controllers answer the fence.
+pub(super) fn case(
+    case: &PlannedCase,
+    document: &ScenarioDocument,
+    tests_cluster: bool,
+    problems: &mut Vec<Diagnostic>,
+) {
     let spec = &document.spec;
     if spec.requirements.is_empty() {
         problems.push(
@@ -143,7 +150,7 @@ pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &m
     let mut known: BTreeSet<&str> = case.objects.iter().map(|manifest| manifest.alias.as_str()).collect();
     let mut rendered: BTreeSet<&str> = BTreeSet::new();
     for step in case.steps.iter().chain(&case.expect) {
-        step_fits(step, case, problems);
+        step_fits(step, case, tests_cluster, problems);
         for target in step.action.targets().into_iter().filter(|_| complete) {
             for alias in aliases(target).filter(|alias| !known.contains(alias)) {
                 problems.push(
@@ -185,7 +192,7 @@ pub(super) fn case(case: &PlannedCase, document: &ScenarioDocument, problems: &m
     }
 }
 
-fn step_fits(step: &Step, case: &PlannedCase, problems: &mut Vec<Diagnostic>) {
+fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mut Vec<Diagnostic>) {
     if step.action.needs_dedicated_subject() && case.subject != SubjectMode::Dedicated {
         problems.push(
             Diagnostic::new(step.location.clone(), "this step needs a subject that no other scenario uses")
@@ -193,7 +200,7 @@ fn step_fits(step: &Step, case: &PlannedCase, problems: &mut Vec<Diagnostic>) {
         );
     }
     let needs = match &step.action {
-        Action::Fence => Some("a fence"),
+        Action::Fence if !tests_cluster => Some("a fence"),
         Action::Http(_) => Some("a question over HTTP"),
         _ => None,
     };
@@ -212,7 +219,7 @@ fn step_fits(step: &Step, case: &PlannedCase, problems: &mut Vec<Diagnostic>) {
 fn claims_something(action: &Action) -> bool {
     match action {
         Action::Assert(_) | Action::Http(_) => true,
-        Action::Create { refused, .. } => refused.is_some(),
+        Action::Create { refused, .. } | Action::Patch { refused, .. } => refused.is_some(),
         Action::Render(render) => render.fails.is_some(),
         _ => false,
     }

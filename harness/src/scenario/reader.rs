@@ -12,8 +12,8 @@ pub use self::claims::describe;
 use self::claims::job;
 use super::assertion::{Assertion, Operator, Target};
 use super::document::{
-    ClaimDocument, FinishDocument, HttpDocument, ManifestDocument, PlayDocument, RenderDocument, Replica,
-    StepDocument,
+    ClaimDocument, DeleteDocument, FinishDocument, HttpDocument, ManifestDocument, PatchDocument,
+    PlayDocument, Propagation, RenderDocument, Replica, StepDocument,
 };
 use super::files::Files;
 use super::step::{Action, Finish, Http, Manifest, Render, Step};
@@ -117,23 +117,8 @@ impl Reader<'_> {
                 let field_manager = apply.field_manager.unwrap_or_else(|| FIELD_MANAGER.to_owned());
                 (Action::Apply { manifest, field_manager, force: apply.force }, summary)
             }
-            StepDocument::Patch(patch) => {
-                let target = self.one_object(
-                    claims::ways(patch.object, patch.job, patch.config_map, patch.resource),
-                    at,
-                )?;
-                let status = patch.subresource.is_some();
-                let summary = format!("patch {}{}", describe(&target), if status { " status" } else { "" });
-                (Action::Patch { target, merge: patch.merge, status }, summary)
-            }
-            StepDocument::Delete(delete) => {
-                let target = self.one_object(
-                    claims::ways(delete.object, delete.job, delete.config_map, delete.resource),
-                    at,
-                )?;
-                let summary = format!("delete {}", describe(&target));
-                (Action::Delete { target }, summary)
-            }
+            StepDocument::Patch(patch) => self.patch(patch, at)?,
+            StepDocument::Delete(delete) => self.delete(delete, at)?,
             StepDocument::Finish(finish) => {
                 let finish = self.finish(finish)?;
                 let summary =
@@ -326,6 +311,27 @@ impl Reader<'_> {
             return None;
         };
         Some(target)
+    }
+
+    fn patch(&mut self, patch: PatchDocument, at: &Location) -> Option<(Action, String)> {
+        let ways = claims::ways(patch.object, patch.job, patch.config_map, patch.resource);
+        let target = self.one_object(ways, at)?;
+        let status = patch.subresource.is_some();
+        let refused = patch.refused.and_then(|pattern| self.regex(&pattern));
+        let summary = format!("patch {}{}", describe(&target), if status { " status" } else { "" });
+        Some((Action::Patch { target, merge: patch.merge, status, refused }, summary))
+    }
+
+    fn delete(&mut self, delete: DeleteDocument, at: &Location) -> Option<(Action, String)> {
+        let ways = claims::ways(delete.object, delete.job, delete.config_map, delete.resource);
+        let target = self.one_object(ways, at)?;
+        let owned = match delete.propagation {
+            Propagation::Background => "",
+            Propagation::Foreground => ", what it owns first",
+            Propagation::Orphan => ", not what it owns",
+        };
+        let summary = format!("delete {}{owned}", describe(&target));
+        Some((Action::Delete { target, propagation: delete.propagation }, summary))
     }
 
     fn finish(&mut self, finish: FinishDocument) -> Option<Finish> {

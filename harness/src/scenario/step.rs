@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::assertion::{Assertion, Claim, Target};
-use super::document::Outcome;
+use super::document::{Outcome, Propagation};
 use crate::yaml::{Location, Node};
 
 /// One step of a case.
@@ -39,7 +39,7 @@ pub enum Action {
         /// Whether fields are taken over from other managers.
         force: bool,
     },
-    /// Sends a JSON merge patch.
+    /// Sends a JSON merge patch, or proves that the API server refuses it.
     Patch {
         /// Which object.
         target: Target,
@@ -47,11 +47,15 @@ pub enum Action {
         merge: Node,
         /// Whether it goes to `/status`.
         status: bool,
+        /// The pattern of the refusal that is expected.
+        refused: Option<Regex>,
     },
     /// Deletes an object.
     Delete {
         /// Which object.
         target: Target,
+        /// What becomes of the objects that it owns.
+        propagation: Propagation,
     },
     /// Plays the end of a Job.
     Finish(Finish),
@@ -124,7 +128,7 @@ impl Action {
     /// Every target that the step refers to.
     pub fn targets(&self) -> Vec<&Target> {
         match self {
-            Self::Patch { target, .. } | Self::Delete { target } => vec![target],
+            Self::Patch { target, .. } | Self::Delete { target, .. } => vec![target],
             Self::Finish(finish) | Self::Play { finish, .. } => vec![&finish.job],
             Self::Assert(_) => self.claims().into_iter().map(|claim| &claim.target).collect(),
             _ => Vec::new(),

@@ -68,7 +68,13 @@ impl Suite {
 
     /// Reads and checks the suite in the folder `path`.
     pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, LoadError> {
-        let mut loader = Loader { root: path, options, files: Files::default(), problems: Vec::new() };
+        let mut loader = Loader {
+            root: path,
+            options,
+            files: Files::default(),
+            tests_cluster: false,
+            problems: Vec::new(),
+        };
         let suite = loader.suite();
         let mut diagnostics = loader.problems;
         match suite {
@@ -128,6 +134,8 @@ struct Loader<'a> {
     root: &'a Path,
     options: LoadOptions,
     files: Files,
+    /// Whether the suite names no implementation.
+    tests_cluster: bool,
     problems: Vec<Diagnostic>,
 }
 
@@ -167,6 +175,7 @@ impl Loader<'_> {
             document.spec.invariants.iter().filter_map(|invariant| reader.step(invariant)).collect()
         });
         lint::invariants(&invariants, &mut self.problems);
+        self.tests_cluster = document.spec.implementation.is_none();
         let mut cases = self.scenarios(&requirements);
         for case in cases.iter_mut().filter(|case| case.subject != SubjectMode::None) {
             case.expect.extend(invariants.iter().cloned());
@@ -260,7 +269,7 @@ impl Loader<'_> {
         rows.into_iter()
             .filter_map(|(name, row)| {
                 let case = self.case(path, &document, name, row)?;
-                lint::case(&case, &document, &mut self.problems);
+                lint::case(&case, &document, self.tests_cluster, &mut self.problems);
                 Some(case)
             })
             .collect()
@@ -314,6 +323,7 @@ impl Loader<'_> {
             focus: spec.focus,
             timeout,
             subject: spec.given.subject,
+            jobs: spec.given.jobs,
             values,
             case: row,
             objects,

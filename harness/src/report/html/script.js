@@ -40,7 +40,7 @@
     const rows = run ? [
       ["Implementation", `${who} of ${run.implementation.organization}, ${run.implementation.url}`],
       ["Suite", `${run.suite.name}, ${run.suite.sha256}`],
-      ["Chart", run.chart.sha256],
+      ["Chart", run.chart && run.chart.sha256],
       ["Cluster", `${run.cluster.backend} ${run.cluster.kubernetesVersion} (${run.cluster.distribution}), started in ${seconds(run.clusterStartSeconds)}`],
       ["Helm", run.helmVersion],
       ["Hallmark", report.hallmarkVersion],
@@ -49,7 +49,7 @@
     const notes = report.notes.map((note) => make("div", {}, note));
     if (notes.length > 3) rows.push(["Notes", make("details", {}, make("summary", {}, `${notes.length} notes`), ...notes)]);
     else for (const note of notes) rows.push(["Note", note]);
-    byId("about").append(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    byId("about").append(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   };
 
   const caseAnchor = (name) => `case-${name}`;

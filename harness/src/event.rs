@@ -137,6 +137,17 @@ pub enum Level {
     May,
 }
 
+impl Level {
+    /// The word of RFC 2119.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        }
+    }
+}
+
 /// A scenario and one of its cases.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseId {

@@ -157,6 +157,7 @@ impl Runs {
             },
             jobs: self.settings.jobs,
             report_dir: None,
+            fail_fast: false,
             bless: false,
             keep: false,
             supervisor,

@@ -112,6 +112,31 @@ fn a_failure_decides_a_run_that_has_every_verdict() {
 }
 
 #[test]
+fn the_first_failure_is_enough_where_that_is_asked_for_and_can_be_run_again_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", "planted", "--cluster", "local"];
+    let first = outcome(&mut hallmark(&run, ["--fail-fast", "--jobs", "1"]), folder.path());
+    assert_eq!(first.code, Some(1), "{}", first.stderr);
+    let cases = first.verdicts("cases", "name");
+    assert_eq!((cases["claim-that-fails"], cases["claim-that-holds"]), ("failed", "skipped"));
+    let again = outcome(&mut hallmark(&run, ["--rerun-failed"]), folder.path());
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    // The case without an answer had ended before.
+    let open = [("claim-that-fails", "failed"), ("claim-without-an-answer", "inconclusive")];
+    assert_eq!(again.verdicts("cases", "name"), BTreeMap::from(open));
+}
+
+#[test]
+fn a_rerun_without_an_earlier_run_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = hallmark(&["run", "planted", "--rerun-failed"], []);
+    let output = run.arg("--report-dir").arg(folder.path()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("report.yaml of an earlier run"), "{stderr}");
+}
+
+#[test]
 fn a_record_is_judged_again_without_a_cluster() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let ran = outcome(&mut hallmark(&["run", "planted", "--cluster", "local"], []), first.path());

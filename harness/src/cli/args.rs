@@ -8,7 +8,7 @@ use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
 use crate::report::{ColorChoice, Verbosity};
-use crate::scenario::Filter;
+use crate::scenario::{Filter, Shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,12 @@ pub(super) enum Command {
     List(ListArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
+    /// Tell what a requirement, a scenario or a case is about, and what proves it
+    Explain(ExplainArgs),
+    /// Write a first suite that passes, to begin with
+    Init(InitArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
     /// Keep a cluster for several runs
     Cluster(ClusterArgs),
 }
@@ -95,6 +101,31 @@ enum When {
     Never,
 }
 
+/// `hallmark explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Id of a requirement, name of a scenario or id of a case
+    pub(super) name: String,
+    /// Folder of the suite
+    #[arg(long, default_value = "scenarios", value_name = "FOLDER")]
+    pub(super) suite: PathBuf,
+}
+
+/// `hallmark init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Folder of the suite; nothing in it is overwritten
+    #[arg(default_value = "scenarios")]
+    pub(super) path: PathBuf,
+}
+
+/// `hallmark completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// For which shell
+    pub(super) shell: clap_complete::Shell,
+}
+
 /// What to judge again.
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
@@ -131,6 +162,9 @@ pub(super) struct FilterArgs {
     /// Only scenarios with this label; may be repeated, all must match
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
+    /// Only this share of the selected cases, for example 1/3; all shares together are all cases
+    #[arg(long, value_name = "NUMBER/TOTAL")]
+    shard: Option<Shard>,
 }
 
 impl FilterArgs {
@@ -139,7 +173,8 @@ impl FilterArgs {
             names: self.names.clone(),
             requirements: self.requirements.clone(),
             labels: self.labels.clone(),
-            ..Filter::default()
+            exact: Vec::new(),
+            shard: self.shard,
         }
     }
 }
@@ -153,6 +188,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 /// `hallmark run`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = exit::HELP)]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -170,6 +206,12 @@ pub(super) struct RunArgs {
     /// How many cases run at the same time
     #[arg(short, long, value_name = "N", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
+    /// Only cases that did not pass in the run whose reports are in the report folder
+    #[arg(long)]
+    pub(super) rerun_failed: bool,
+    /// Start no further case after the first failure
+    #[arg(long)]
+    pub(super) fail_fast: bool,
     /// Write what was observed into the golden files instead of comparing with them
     #[arg(long)]
     pub(super) bless: bool,

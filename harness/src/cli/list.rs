@@ -33,10 +33,9 @@ pub(super) fn list(args: &ListArgs, console: Console) -> u8 {
         }
     };
     let filter = args.filter.filter();
-    let cases: Vec<Listed> = suite
-        .cases()
-        .iter()
-        .filter(|case| filter.selects(case))
+    let cases: Vec<Listed> = filter
+        .select(suite.cases())
+        .into_iter()
         .map(|case| {
             let CaseInfo { id, area, file, summary, requirements } = case.info();
             Listed {

@@ -6,6 +6,8 @@ mod args;
 mod cluster;
 mod console;
 mod coverage;
+mod explain;
+mod init;
 mod lint;
 mod list;
 mod prove;
@@ -17,8 +19,8 @@ mod signal;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
 
 use self::args::{Cli, Command};
@@ -73,6 +75,14 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),
+        Command::Explain(args) => explain::explain(&args, console),
+        Command::Init(args) => init::init(&args.path, console),
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "hallmark", &mut script);
+            Console::data(&String::from_utf8_lossy(&script));
+            exit::CONFORMANT
+        }
     };
     ExitCode::from(code)
 }

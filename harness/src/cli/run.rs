@@ -11,7 +11,7 @@ use crate::cluster::process::Supervisor;
 use crate::engine::{self, EngineError};
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Progress, Settings};
+use crate::report::{self, Progress, Settings, not_passed};
 use crate::scenario::suite::{LoadOptions, Suite};
 use crate::subject::Implementation;
 use crate::subject::implementation::ImplementationError;
@@ -31,6 +31,20 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             return exit::USAGE;
         }
     };
+    let mut filter = args.filter.filter();
+    if args.rerun_failed {
+        match not_passed(&args.report_dir) {
+            Ok(names) if names.is_empty() => {
+                console.say("every case of that run passed or was skipped");
+                return exit::NOTHING_RUN;
+            }
+            Ok(names) => filter.exact = names,
+            Err(error) => {
+                console.error(&error);
+                return exit::USAGE;
+            }
+        }
+    }
     let supervisor = match Supervisor::current_exe() {
         Ok(supervisor) => supervisor,
         Err(error) => {
@@ -55,11 +69,12 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
     );
     let request = engine::Request {
         suite,
-        filter: args.filter.filter(),
+        filter,
         implementation,
         cluster: args.cluster.spec(supervisor.clone()),
         jobs: args.jobs.get(),
         report_dir: Some(args.report_dir),
+        fail_fast: args.fail_fast,
         bless: args.bless,
         keep: args.keep,
         supervisor,

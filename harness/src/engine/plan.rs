@@ -55,7 +55,7 @@ impl Plan {
     /// Plans the selected cases of a suite on a cluster with these abilities.
     pub fn new(suite: &Suite, filter: &Filter, run_id: &str, abilities: Abilities) -> Self {
         let all = suite.cases();
-        let wanted: Vec<&PlannedCase> = all.iter().filter(|case| filter.selects(case)).collect();
+        let wanted: Vec<&PlannedCase> = filter.select(all);
         let focused = wanted.iter().any(|case| case.focus());
         let wanted: Vec<&PlannedCase> = wanted.into_iter().filter(|case| !focused || case.focus()).collect();
         let filtered = wanted.len() < all.len();

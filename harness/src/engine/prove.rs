@@ -152,7 +152,8 @@ impl Attempt<'_> {
         };
         let writer = RecordWriter::none();
         let jobs = self.request.jobs;
-        let runner = Runner { context, stage: self.stage, writer, jobs, keep: false, tidy: false };
+        let runner =
+            Runner { context, stage: self.stage, writer, jobs, keep: false, tidy: false, enough: None };
         let mut verdicts = Verdicts::default();
         {
             let mut running = std::pin::pin!(runner.all(&plan));

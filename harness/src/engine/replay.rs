@@ -23,7 +23,7 @@ use crate::yaml::{Location, Source};
 /// each that is not that of the run.
 pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &EventSink) {
     let begin = std::time::Instant::now();
-    let selected: Vec<&PlannedCase> = suite.cases().iter().filter(|case| filter.selects(case)).collect();
+    let selected: Vec<&PlannedCase> = filter.select(suite.cases());
     let recorded: Vec<(&PlannedCase, &[Arc<Entry>])> = selected
         .iter()
         .filter_map(|case| Some((*case, recording.cases.get(&case.id.to_string())?.as_slice())))

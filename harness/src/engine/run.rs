@@ -48,6 +48,8 @@ pub struct Request {
     pub jobs: usize,
     /// Where `events.ndjson` is written; `None` writes no record.
     pub report_dir: Option<PathBuf>,
+    /// Start no further case after the first failure.
+    pub fail_fast: bool,
     /// Rewrite golden files instead of failing on them.
     pub bless: bool,
     /// Leave the namespaces of cases that did not pass.
@@ -194,7 +196,8 @@ async fn on_cluster(
     };
     let tidy = !is_thrown_away(prepared, request);
     let (jobs, keep) = (request.jobs, request.keep);
-    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy }.all(plan).await;
+    let enough = request.fail_fast.then(CancellationToken::new);
+    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy, enough }.all(plan).await;
     if tidy {
         stage.played.remove().await;
         for namespace in cleanup::wait_until_gone(client, run_id).await {
@@ -253,6 +256,8 @@ pub(super) struct Runner<'a> {
     pub(super) keep: bool,
     /// Whether what was made has to be removed.
     pub(super) tidy: bool,
+    /// Cancelled by the first failure, if that is enough; cases that run then come to their end.
+    pub(super) enough: Option<CancellationToken>,
 }
 
 impl Runner<'_> {
@@ -310,6 +315,11 @@ impl Runner<'_> {
             finished(Verdict::Inconclusive { reason }, std::time::Duration::ZERO, Vec::new());
             return;
         }
+        if self.enough.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            let reason = "not started after the first failure (--fail-fast)".to_owned();
+            finished(Verdict::Skipped { reason }, std::time::Duration::ZERO, Vec::new());
+            return;
+        }
         let begin = Instant::now();
         self.context.events.send(Event::CaseStarted { case: id.clone() });
         let record = Record::new(id.clone(), self.writer.clone());
@@ -331,6 +341,9 @@ impl Runner<'_> {
             Some(Ok(subject)) => self.judge(placed, record, Some(subject)).await,
             None => self.judge(placed, record, None).await,
         };
+        if let (Verdict::Failed(_), Some(enough)) = (&verdict, &self.enough) {
+            enough.cancel();
+        }
         let keep = self.keep && !matches!(verdict, Verdict::Passed);
         finished(verdict, begin.elapsed(), timeline(&log.snapshot()));
         self.stage.hub.forget(&placed.namespace);

@@ -1,5 +1,6 @@
 //! The conformance report: what was tested, on what, and what that says about each requirement.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +20,24 @@ const KIND: &str = "ConformanceReport";
 pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportError> {
     let value = serde_json::to_value(Document::new(run, now))?;
     Ok(crate::yaml::to_yaml(&value))
+}
+
+/// The cases that failed or were inconclusive, by the report in a folder.
+pub fn not_passed(folder: &Path) -> Result<Vec<String>, ReportError> {
+    let path = folder.join(super::REPORT_FILE);
+    let unreadable = |reason: String| ReportError::Read { path: path.clone(), reason };
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+    let documents = crate::yaml::parse_documents(&crate::yaml::Source::new(&path, text))
+        .map_err(|problem| unreadable(problem.to_string()))?;
+    let report = documents.first().map(crate::yaml::Node::to_json).unwrap_or_default();
+    let cases = report.get("cases").and_then(serde_json::Value::as_array);
+    let cases = cases.ok_or_else(|| unreadable("it lists no cases".to_owned()))?;
+    let field = |case: &serde_json::Value, name| {
+        case.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    let open =
+        cases.iter().filter(|case| ["failed", "inconclusive"].contains(&field(case, "verdict").as_str()));
+    Ok(open.map(|case| field(case, "name")).collect())
 }
 
 #[derive(Serialize)]

@@ -21,6 +21,14 @@ pub enum ReportError {
         /// Why.
         source: std::io::Error,
     },
+    /// An earlier report could not be read.
+    #[error("read the report {} of an earlier run: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The `JUnit` report could not be put into words.
     #[error("render the JUnit report")]
     JUnit(#[from] quick_junit::SerializeError),

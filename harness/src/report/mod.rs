@@ -33,6 +33,7 @@ mod task;
 pub(crate) mod fixture;
 
 pub use aggregate::{Aggregate, CaseView, Outcome};
+pub use conformance::not_passed;
 pub use coverage::Coverage;
 pub use error::ReportError;
 pub use files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};

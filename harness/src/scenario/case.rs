@@ -117,28 +117,3 @@ impl PlannedCase {
         self.subject != SubjectMode::None || self.manifests().next().is_some()
     }
 }
-
-/// Which cases are wanted; every given part narrows the selection.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Parts of case ids; one of them must be contained.
-    pub names: Vec<String>,
-    /// Ids of requirements; one of them must be proved.
-    pub requirements: Vec<String>,
-    /// Labels that the scenario must have.
-    pub labels: Vec<(String, String)>,
-    /// Whole case ids; one of them must be equal. Used by test runners that name what they want.
-    pub exact: Vec<String>,
-}
-
-impl Filter {
-    /// Whether the case is wanted.
-    pub fn selects(&self, case: &PlannedCase) -> bool {
-        let id = case.id.to_string();
-        (self.names.is_empty() || self.names.iter().any(|name| id.contains(name)))
-            && (self.exact.is_empty() || self.exact.contains(&id))
-            && (self.requirements.is_empty()
-                || self.requirements.iter().any(|wanted| case.requirements.contains(wanted)))
-            && self.labels.iter().all(|(key, value)| case.labels.get(key) == Some(value))
-    }
-}

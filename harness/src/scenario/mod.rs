@@ -15,6 +15,7 @@ pub mod document;
 mod duration;
 pub mod expression;
 mod files;
+mod filter;
 pub mod golden;
 mod lint;
 mod reader;
@@ -24,5 +25,6 @@ pub mod step;
 pub mod suite;
 pub mod template;
 
-pub use case::{Filter, PlannedCase};
+pub use case::PlannedCase;
+pub use filter::{Filter, NoShard, Shard};
 pub use reader::describe as describe_target;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, time};
-use crate::event::{Level, RunInfo};
+use crate::event::RunInfo;
 use crate::report::aggregate::{Aggregate, Outcome};
 use crate::report::files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
 use crate::report::requirement::RequirementVerdict;
@@ -94,7 +94,7 @@ fn failed_requirements(run: &Aggregate, width: u16) -> String {
                 .map(|case| case.info.id.to_string())
                 .collect();
             let info = requirement.info;
-            vec![info.id.clone(), level(info.level).to_owned(), info.statement.clone(), cases.join(", ")]
+            vec![info.id.clone(), info.level.word().to_owned(), info.statement.clone(), cases.join(", ")]
         })
         .collect();
     if rows.is_empty() {
@@ -102,14 +102,6 @@ fn failed_requirements(run: &Aggregate, width: u16) -> String {
     }
     let rows = table(&["id", "level", "requirement", "failed in"], rows, width.saturating_sub(2));
     format!("{}\n{}\n", paint(BOLD, "requirements that are not met"), indent(&rows, 2))
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Must => "MUST",
-        Level::Should => "SHOULD",
-        Level::May => "MAY",
-    }
 }
 
 fn skipped(run: &Aggregate) -> String {

@@ -1,0 +1,117 @@
+//! `hallmark explain`.
+
+use super::args::ExplainArgs;
+use super::console::Console;
+use crate::event::RequirementInfo;
+use crate::exit;
+use crate::scenario::PlannedCase;
+use crate::scenario::suite::Suite;
+
+pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
+    let suite = match Suite::load(&args.suite) {
+        Ok(suite) => suite,
+        Err(error) => {
+            console.problems(&error);
+            return exit::USAGE;
+        }
+    };
+    let Some(text) = text(&args.name, suite.requirements(), suite.cases()) else {
+        let name = &args.name;
+        console.say(&format!(
+            "`{name}` is no requirement, scenario or case of this suite; `hallmark list` shows them"
+        ));
+        return exit::USAGE;
+    };
+    Console::data(&text);
+    exit::CONFORMANT
+}
+
+fn text(name: &str, requirements: &[RequirementInfo], cases: &[PlannedCase]) -> Option<String> {
+    if let Some(requirement) = requirements.iter().find(|requirement| requirement.id == name) {
+        return Some(of_requirement(requirement, cases));
+    }
+    let named = |case: &&PlannedCase| case.id.scenario == name || case.id.to_string() == name;
+    let cases: Vec<&PlannedCase> = cases.iter().filter(named).collect();
+    let (first, _) = cases.split_first()?;
+    Some(of_scenario(first, &cases, requirements))
+}
+
+fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> String {
+    let RequirementInfo { id, statement, level, feature, source } = requirement;
+    let mut lines = vec![
+        format!("{id} ({}, {feature}; source {source})", level.word()),
+        format!("  {statement}"),
+        String::new(),
+    ];
+    let proofs: Vec<&PlannedCase> = cases.iter().filter(|case| case.requirements.contains(id)).collect();
+    lines.push(if proofs.is_empty() { "no case proves it".to_owned() } else { "proved by".to_owned() });
+    for case in proofs {
+        lines.push(format!("  {} ({})", case.id, case.file.display()));
+    }
+    lines.join("\n")
+}
+
+fn of_scenario(first: &PlannedCase, cases: &[&PlannedCase], requirements: &[RequirementInfo]) -> String {
+    let mut lines = vec![
+        format!("{} ({})", first.id.scenario, first.file.display()),
+        format!("  {}", first.summary),
+        String::new(),
+        "proves".to_owned(),
+    ];
+    for id in &first.requirements {
+        let statement =
+            requirements.iter().find(|other| other.id == *id).map(|other| other.statement.as_str());
+        lines.push(format!("  {id}  {}", statement.unwrap_or_default()));
+    }
+    for case in cases {
+        lines.extend([String::new(), format!("{}", case.id)]);
+        for (place, step) in case.steps.iter().chain(&case.expect).enumerate() {
+            let part = if place == case.steps.len() { "expect" } else { "" };
+            lines.push(format!(
+                "  {:>3} {:<7}{} ({})",
+                place + 1,
+                part,
+                step.summary,
+                step.location.span.line
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::text;
+    use crate::scenario::suite::Suite;
+
+    fn explained(name: &str) -> Option<String> {
+        let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap();
+        text(name, suite.requirements(), suite.cases())
+    }
+
+    #[test]
+    fn a_requirement_is_told_with_its_cases() {
+        let text = explained("TTL-04").unwrap();
+        assert!(text.starts_with("TTL-04 (MUST, core; source S1)\n  A positive value below 30"), "{text}");
+        assert!(text.contains("  a-short-ttl-becomes-30-seconds/five ("), "{text}");
+    }
+
+    #[test]
+    fn a_scenario_is_told_with_its_steps_and_a_case_alone() {
+        let all = explained("a-short-ttl-becomes-30-seconds").unwrap();
+        let one = explained("a-short-ttl-becomes-30-seconds/five").unwrap();
+        assert!(all.contains("TTL-04  A positive value below 30"), "{all}");
+        assert!(one.contains("  3        finish job of run: succeeded ("), "{one}");
+        assert!(
+            all.contains("a-short-ttl-becomes-30-seconds/one\n") && !one.contains("seconds/one"),
+            "{one}"
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_told_apart() {
+        assert_eq!(explained("TTL-99"), None);
+    }
+}

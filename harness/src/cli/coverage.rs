@@ -56,6 +56,7 @@ async fn known_defects(
         receiver,
         Settings {
             report_dir: None,
+            step_summary: None,
             color: output.color(),
             verbosity: output.verbosity(),
             progress: Progress::Auto,

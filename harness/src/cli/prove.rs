@@ -41,6 +41,7 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         receiver,
         Settings {
             report_dir: None,
+            step_summary: None,
             color: output.color(),
             verbosity: output.verbosity(),
             progress: Progress::Auto,

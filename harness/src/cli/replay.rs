@@ -29,6 +29,7 @@ pub(super) async fn replay(args: ReplayArgs, output: &Output, console: Console) 
         receiver,
         Settings {
             report_dir: args.report_dir,
+            step_summary: None,
             color: output.color(),
             verbosity: output.verbosity(),
             progress: Progress::Lines,

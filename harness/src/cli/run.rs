@@ -16,6 +16,9 @@ use crate::scenario::suite::{LoadOptions, Suite};
 use crate::subject::Implementation;
 use crate::subject::implementation::ImplementationError;
 
+/// Where GitHub Actions wants to be told what to show on the page of the job.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
 pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 {
     let suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
         Ok(suite) => suite,
@@ -62,6 +65,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         receiver,
         Settings {
             report_dir: Some(args.report_dir.clone()),
+            step_summary: std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()).map(Into::into),
             color: output.color(),
             verbosity: output.verbosity(),
             progress: Progress::Auto,

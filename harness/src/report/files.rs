@@ -8,10 +8,13 @@ use jiff::Timestamp;
 
 use super::aggregate::Aggregate;
 use super::error::ReportError;
-use super::{conformance, html, junit};
+use super::{badge, conformance, html, junit, markdown};
 
 /// Name of the page for a browser in the report folder.
 pub const HTML_FILE: &str = "report.html";
+
+/// Name of the badge in the report folder.
+pub const BADGE_FILE: &str = "badge.svg";
 
 /// Name of the `JUnit` file in the report folder.
 pub const JUNIT_FILE: &str = "junit.xml";
@@ -24,8 +27,19 @@ pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Resul
     std::fs::create_dir_all(folder)
         .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
     write(folder, JUNIT_FILE, &junit::render(run)?)?;
+    write(folder, BADGE_FILE, &badge::render(run))?;
     write(folder, HTML_FILE, &html::render(run, now)?)?;
     write(folder, REPORT_FILE, &conformance::render(run, now)?)
+}
+
+/// Appends the summary to a file that others write to as well.
+pub(super) fn append_summary(path: &Path, run: &Aggregate) -> Result<(), ReportError> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(markdown::render(run).as_bytes()))
+        .map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 /// Readers see the old file or the new one, never a part of one.

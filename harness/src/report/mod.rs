@@ -8,7 +8,9 @@
 //! events ──▶ aggregate ──▶ summary ──▶ exit code
 //!    │           ├──▶ junit.xml
 //!    │           ├──▶ report.yaml
-//!    │           └──▶ report.html
+//!    │           ├──▶ report.html
+//!    │           ├──▶ badge.svg
+//!    │           └──▶ the summary of a CI job
 //!    └──▶ human (stderr)
 //! ```
 //!
@@ -16,6 +18,7 @@
 //! ([`crate::record`]).
 
 mod aggregate;
+mod badge;
 mod conformance;
 pub mod coverage;
 mod error;
@@ -23,6 +26,7 @@ mod files;
 mod html;
 mod human;
 mod junit;
+mod markdown;
 pub mod proof;
 mod requirement;
 mod settings;
@@ -36,7 +40,7 @@ pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use conformance::not_passed;
 pub use coverage::Coverage;
 pub use error::ReportError;
-pub use files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
+pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE};
 pub use proof::Proofs;
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};

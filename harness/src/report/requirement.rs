@@ -60,4 +60,12 @@ impl Aggregate {
             RequirementView { info, cases, verdict }
         })
     }
+
+    /// How many requirements the run says something about, and how many there are. A run without failures
+    /// says nothing about those that no case proves or whose cases were skipped.
+    pub fn proved(&self) -> (usize, usize) {
+        let open = [RequirementVerdict::Skipped, RequirementVerdict::NotProved];
+        let proved = self.requirements().filter(|requirement| !open.contains(&requirement.verdict));
+        (proved.count(), self.requirements().count())
+    }
 }

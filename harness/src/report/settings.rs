@@ -9,6 +9,8 @@ pub use anstream::ColorChoice;
 pub struct Settings {
     /// Folder of the report files; without one none are written.
     pub report_dir: Option<PathBuf>,
+    /// File that the summary is appended to as Markdown: GitHub's `GITHUB_STEP_SUMMARY`.
+    pub step_summary: Option<PathBuf>,
     /// Colour on stderr. `Auto` honours `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and whether it is a terminal.
     pub color: ColorChoice,
     /// How much is said.
@@ -21,6 +23,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             report_dir: None,
+            step_summary: None,
             color: ColorChoice::Auto,
             verbosity: Verbosity::Normal,
             progress: Progress::Auto,

@@ -25,8 +25,8 @@ pub fn spawn(
     settings: Settings,
 ) -> JoinHandle<Result<Summary, ReportError>> {
     tokio::task::spawn_blocking(move || {
-        let folder = settings.report_dir.clone();
-        report(receiver, folder.as_deref(), Human::stderr(settings))
+        let (folder, step_summary) = (settings.report_dir.clone(), settings.step_summary.clone());
+        report(receiver, folder.as_deref(), step_summary.as_deref(), Human::stderr(settings))
     })
 }
 
@@ -45,6 +45,7 @@ pub fn spawn_progress(mut receiver: mpsc::UnboundedReceiver<Event>, settings: Se
 fn report<W: Write>(
     mut receiver: mpsc::UnboundedReceiver<Event>,
     folder: Option<&Path>,
+    step_summary: Option<&Path>,
     mut human: Human<W>,
 ) -> Result<Summary, ReportError> {
     let save = |run: &Aggregate| match folder {
@@ -60,7 +61,10 @@ fn report<W: Write>(
             saved = saved.and_then(|()| save(&run));
         }
     }
-    let last = save(&run);
+    let last = save(&run).and_then(|()| match step_summary {
+        Some(file) => files::append_summary(file, &run),
+        None => Ok(()),
+    });
     human.finish(&run);
     saved.and(last)?;
     Ok(run.summary())
@@ -82,7 +86,8 @@ mod tests {
             sink.send(event);
         }
         drop(sink);
-        report(receiver, Some(folder), Human::new(std::io::sink(), Settings::default()))
+        let summary = folder.parent().map(|parent| parent.join("summary.md"));
+        report(receiver, Some(folder), summary.as_deref(), Human::new(std::io::sink(), Settings::default()))
     }
 
     struct Written {
@@ -122,6 +127,17 @@ mod tests {
         assert_eq!(written.summary.exit, code);
         assert_eq!(written.report["result"], result);
         assert_eq!((written.junit.failures, written.junit.errors), (failures, errors));
+    }
+
+    #[test]
+    fn the_summary_of_a_job_is_appended_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("summary.md");
+        std::fs::write(&file, "from another step\n").expect("a summary");
+        reported(Run::of([passed()]).events(), &folder.path().join("new")).expect("reports are written");
+        let text = std::fs::read_to_string(&file).expect("a summary");
+        assert!(text.starts_with("from another step\n### "), "{text}");
+        assert_eq!(text.matches("### ").count(), 1, "{text}");
     }
 
     #[test]

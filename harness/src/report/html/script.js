@@ -27,12 +27,15 @@
   const head = () => {
     const { statistics: numbers, run } = report;
     const [text, style] = words[report.result];
+    const open = report.requirements.filter((it) => it.verdict === "notProved" || it.verdict === "skipped").length;
+    const all = report.requirements.length;
+    const part = report.result === "conformant" && open ? ` with ${all - open} of ${all} requirements, which this suite proves` : "";
     const who = run ? `${run.implementation.name} ${run.implementation.version}` : "no implementation";
     const parts = ["passed", "failed", "inconclusive", "skipped"].filter((kind) => numbers[kind] > 0);
     const bar = make("div", { class: "bar", role: "img", "aria-label": parts.map((kind) => `${numbers[kind]} ${kind}`).join(", ") },
       ...parts.map((kind) => make("span", { class: kind, style: `flex: ${numbers[kind]}` })));
     byId("head").append(
-      make("h1", {}, `${who}: `, make("span", { class: style }, text)),
+      make("h1", {}, `${who}: `, make("span", { class: style }, text), part),
       bar,
       make("div", {}, ...parts.flatMap((kind, place) => [place ? " · " : "", make("span", { class: kind }, `${numbers[kind]} ${kind}`)]),
         make("span", { class: "dim" }, ` of ${numbers.planned} cases in ${seconds(report.seconds)}, ${report.date}`)),

@@ -43,13 +43,13 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
 fn verdict(run: &Aggregate, summary: &Summary) -> String {
     match summary.conformance {
         Conformance::Conformant => {
-            let (holes, all) = (holes(run), run.requirements().count());
+            let (proved, all) = run.proved();
             // A suite that does not prove everything must not sound as if it did.
-            let but = match holes {
+            let but = match all - proved {
                 0 => String::new(),
                 holes => format!(
                     " with the {} that this suite proves; {holes} of {all} are not proved (report.yaml lists them)",
-                    count(all - holes, "requirement")
+                    count(proved, "requirement")
                 ),
             };
             format!("{}{but}", paint(GREEN, "conformant"))
@@ -74,12 +74,6 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
             paint(GREEN, "all selected cases passed (filtered run: no verdict on conformance)")
         }
     }
-}
-
-/// The number of requirements about which a run without failures still says nothing.
-fn holes(run: &Aggregate) -> usize {
-    let unproved = [RequirementVerdict::Skipped, RequirementVerdict::NotProved];
-    run.requirements().filter(|requirement| unproved.contains(&requirement.verdict)).count()
 }
 
 fn failed_requirements(run: &Aggregate, width: u16) -> String {

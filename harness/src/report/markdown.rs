@@ -1,0 +1,105 @@
+//! The verdict in a few lines of Markdown, for the summary page of a CI job.
+
+use super::aggregate::{Aggregate, Outcome};
+use super::requirement::RequirementVerdict;
+use super::summary::Conformance;
+
+/// How many requirements that are not met, and cases without a verdict, are listed.
+const LISTED: usize = 20;
+
+/// Heading, counts, and what is not met.
+pub(super) fn render(run: &Aggregate) -> String {
+    let summary = run.summary();
+    let verdict = match summary.conformance {
+        Conformance::Conformant => "✅ conformant",
+        Conformance::NonConformant => "❌ not conformant",
+        Conformance::Inconclusive => "⚠️ inconclusive",
+        Conformance::NothingRun => "⚠️ nothing run",
+        Conformance::NotDecided => "✅ all selected cases passed (filtered, no verdict on conformance)",
+    };
+    let who = run.info().map_or_else(String::new, |info| {
+        format!("{} {}: ", info.implementation.name, info.implementation.version)
+    });
+    let counts = summary.counts;
+    let mut lines = vec![
+        format!("### {who}{verdict}"),
+        String::new(),
+        "| cases | passed | failed | inconclusive | skipped | seconds |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- |".to_owned(),
+        format!(
+            "| {} | {} | {} | {} | {} | {:.1} |",
+            counts.planned,
+            counts.passed,
+            counts.failed,
+            counts.inconclusive,
+            counts.skipped,
+            run.elapsed().as_secs_f64()
+        ),
+    ];
+    let (proved, all) = run.proved();
+    if summary.conformance == Conformance::Conformant && proved < all {
+        lines.extend([String::new(), format!("{proved} of {all} requirements are proved by this suite.")]);
+    }
+    let broken: Vec<String> = run
+        .requirements()
+        .filter(|requirement| requirement.verdict == RequirementVerdict::Failed)
+        .map(|requirement| {
+            let info = requirement.info;
+            format!("| {} | {} | {} |", info.id, info.level.word(), cell(&info.statement))
+        })
+        .collect();
+    table(&mut lines, "| not met | level | requirement |\n| --- | --- | --- |", broken);
+    let open: Vec<String> = run
+        .cases()
+        .filter_map(|case| match case.outcome {
+            Outcome::Inconclusive(reason) => Some(format!("| {} | {} |", case.info.id, cell(reason))),
+            _ => None,
+        })
+        .collect();
+    table(&mut lines, "| inconclusive | why |\n| --- | --- |", open);
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Adds a table, cut where it gets long; nothing for no rows.
+fn table(lines: &mut Vec<String>, head: &str, rows: Vec<String>) {
+    if rows.is_empty() {
+        return;
+    }
+    let more = rows.len().saturating_sub(LISTED);
+    lines.extend([String::new(), head.to_owned()]);
+    lines.extend(rows.into_iter().take(LISTED));
+    if more > 0 {
+        lines.extend([String::new(), format!("and {more} more")]);
+    }
+}
+
+/// A text that cannot leave its cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cell, render};
+    use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
+
+    #[test]
+    fn what_is_not_met_is_listed() {
+        insta::assert_snapshot!(render(
+            &Run::of([passed(), failed(), inconclusive(), skipped()]).aggregate()
+        ));
+    }
+
+    #[test]
+    fn green_is_a_heading_and_a_line() {
+        let text = render(&Run::of([passed()]).aggregate());
+        assert!(text.starts_with("### agents-controller 0.1.0: ✅ conformant\n"), "{text}");
+        assert!(text.trim_end().ends_with("2 of 5 requirements are proved by this suite."), "{text}");
+    }
+
+    #[test]
+    fn no_text_leaves_its_cell() {
+        assert_eq!(cell("a|b\n<c>"), "a\\|b &lt;c>");
+    }
+}

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
-use crate::report::{ColorChoice, Verbosity};
+use crate::report::{ColorChoice, Settings, Verbosity};
 use crate::scenario::{Filter, Shard};
 
 const EXAMPLES: &str = "\
@@ -76,6 +76,11 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// For a reporter that writes no files.
+    pub(super) fn settings(&self) -> Settings {
+        Settings { color: self.color(), verbosity: self.verbosity(), ..Settings::default() }
+    }
+
     pub(super) fn color(&self) -> ColorChoice {
         match self.color {
             When::Auto => ColorChoice::Auto,
@@ -84,7 +89,7 @@ impl Output {
         }
     }
 
-    pub(super) fn verbosity(&self) -> Verbosity {
+    fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,

@@ -8,7 +8,7 @@ use crate::cluster::provision;
 use crate::cluster::{ClusterError, ClusterSpec, KubernetesVersion};
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Settings};
+use crate::report;
 
 pub(super) async fn cluster(args: ClusterArgs, output: &Output, console: Console) -> u8 {
     let outcome = match args.command {
@@ -38,7 +38,7 @@ async fn up(args: SpecArgs, output: &Output, console: Console) -> Result<u8, Clu
         }
     };
     let (sink, receiver) = EventSink::channel();
-    let settings = Settings { color: output.color(), verbosity: output.verbosity(), ..Settings::default() };
+    let settings = output.settings();
     let progress = report::spawn_progress(receiver, settings);
     let spec: ClusterSpec = args.spec(supervisor);
     let kept = kept::up(&spec, &sink).await;
@@ -52,7 +52,7 @@ async fn up(args: SpecArgs, output: &Output, console: Console) -> Result<u8, Clu
 /// Finds or builds the programs of a local cluster and names them, one `NAME=PATH` a line.
 async fn binaries(kubernetes: KubernetesVersion, output: &Output) -> Result<u8, ClusterError> {
     let (sink, receiver) = EventSink::channel();
-    let settings = Settings { color: output.color(), verbosity: output.verbosity(), ..Settings::default() };
+    let settings = output.settings();
     let progress = report::spawn_progress(receiver, settings);
     let found = provision::kubernetes(kubernetes, &sink).await;
     drop(sink);

@@ -7,7 +7,7 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
 use crate::diagnostic::Diagnostic;
-use crate::report::ColorChoice;
+use crate::report::{ColorChoice, ReportError, Summary};
 use crate::scenario::suite::LoadError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -42,6 +42,19 @@ impl Console {
             Some(diagnostic) => self.say(&diagnostic.render(true)),
             None => self.say(&format!("{ERROR}error{ERROR:#}: {}", causes(error))),
         }
+    }
+
+    /// What a reporter came to; that it could not report is told.
+    pub(super) fn reported(
+        self,
+        outcome: Result<Result<Summary, ReportError>, tokio::task::JoinError>,
+    ) -> Option<Summary> {
+        match outcome {
+            Ok(Ok(summary)) => return Some(summary),
+            Ok(Err(error)) => self.error(&error),
+            Err(error) => self.error(&error),
+        }
+        None
     }
 
     /// The problems of a suite and their number, on stderr.

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::run;
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Coverage, Progress, Settings, proof};
+use crate::report::{self, Coverage, proof};
 use crate::subject::{Defect, Implementation, SubjectError, defects};
 
 pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Console) -> u8 {
@@ -52,16 +52,7 @@ async fn known_defects(
 ) -> Result<Option<Vec<Defect>>, SubjectError> {
     let Some(settings) = &implementation.defects else { return Ok(None) };
     let (sink, receiver) = EventSink::channel();
-    let reporter = report::spawn_progress(
-        receiver,
-        Settings {
-            report_dir: None,
-            step_summary: None,
-            color: output.color(),
-            verbosity: output.verbosity(),
-            progress: Progress::Auto,
-        },
-    );
+    let reporter = report::spawn_progress(receiver, output.settings());
     let known = defects::list(implementation, settings, &sink).await;
     drop(sink);
     let _panicked = reporter.await;

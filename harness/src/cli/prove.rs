@@ -12,7 +12,7 @@ use crate::cluster::process::Supervisor;
 use crate::engine::{self, ProveRequest};
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Progress, Proofs, Settings, proof};
+use crate::report::{self, Proofs, proof};
 use crate::subject::defects;
 
 pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) -> u8 {
@@ -37,16 +37,7 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         }
     };
     let (sink, receiver) = EventSink::channel();
-    let reporter = report::spawn_progress(
-        receiver,
-        Settings {
-            report_dir: None,
-            step_summary: None,
-            color: output.color(),
-            verbosity: output.verbosity(),
-            progress: Progress::Auto,
-        },
-    );
+    let reporter = report::spawn_progress(receiver, output.settings());
     let cancel = CancellationToken::new();
     if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
         console.error(&error);

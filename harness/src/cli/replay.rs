@@ -27,26 +27,10 @@ pub(super) async fn replay(args: ReplayArgs, output: &Output, console: Console) 
     let (sink, receiver) = EventSink::channel();
     let reporter = report::spawn(
         receiver,
-        Settings {
-            report_dir: args.report_dir,
-            step_summary: None,
-            color: output.color(),
-            verbosity: output.verbosity(),
-            progress: Progress::Lines,
-        },
+        Settings { report_dir: args.report_dir, progress: Progress::Lines, ..output.settings() },
     );
     engine::replay(&suite, &args.filter.filter(), &recording, &sink);
     // The reporter comes to its end with the last sink.
     drop(sink);
-    match reporter.await {
-        Ok(Ok(summary)) => summary.exit,
-        Ok(Err(error)) => {
-            console.error(&error);
-            exit::INCONCLUSIVE
-        }
-        Err(error) => {
-            console.error(&error);
-            exit::INCONCLUSIVE
-        }
-    }
+    console.reported(reporter.await).map_or(exit::INCONCLUSIVE, |summary| summary.exit)
 }

@@ -11,7 +11,7 @@ use crate::cluster::process::Supervisor;
 use crate::engine::{self, EngineError};
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Progress, Settings, not_passed};
+use crate::report::{self, Settings, not_passed};
 use crate::scenario::suite::{LoadOptions, Suite};
 use crate::subject::Implementation;
 use crate::subject::implementation::ImplementationError;
@@ -66,9 +66,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         Settings {
             report_dir: Some(args.report_dir.clone()),
             step_summary: std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()).map(Into::into),
-            color: output.color(),
-            verbosity: output.verbosity(),
-            progress: Progress::Auto,
+            ..output.settings()
         },
     );
     let request = engine::Request {
@@ -90,17 +88,8 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
     if let Err(error) = &outcome {
         console.error(error);
     }
-    match summary {
-        Ok(Ok(summary)) => exit_code(summary.exit, outcome.as_ref().err()),
-        Ok(Err(error)) => {
-            console.error(&error);
-            exit::INCONCLUSIVE
-        }
-        Err(error) => {
-            console.error(&error);
-            exit::INCONCLUSIVE
-        }
-    }
+    let trouble = outcome.as_ref().err();
+    console.reported(summary).map_or(exit::INCONCLUSIVE, |summary| exit_code(summary.exit, trouble))
 }
 
 /// Reads a suite and the implementation file; what is wrong with them is told, and the exit code returned.

@@ -24,6 +24,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod event;
 pub mod exit;
+pub mod fault;
 pub mod libtest;
 pub mod record;
 pub mod report;

@@ -52,6 +52,7 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
         ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),
+        route: None,
     };
     (cluster, context)
 }

@@ -30,7 +30,8 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     let part = jobs::first(run);
     // A Job that is already there was created right before a crash. It is followed, whatever the limits
     // and references say by now.
-    if let Some(job) = jobs::cached(run, &jobs::name(run, part), context) {
+    let cached = jobs::cached(run, &jobs::name(run, part), context);
+    if let Some(job) = cached.filter(|_| !Defect::UnrecordedJobIsForeign.is_planted()) {
         let prepared = prepare(run, Extent::Whole, context).await?.ok();
         let began = began(&job, Timestamp::now());
         return accept(run, part, &job, began, submission(run, prepared.as_ref()), context).await;

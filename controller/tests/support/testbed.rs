@@ -95,6 +95,7 @@ impl Testbed {
             ports: PortPool::default(),
             events,
             info: cluster.info().clone(),
+            route: None,
         };
         let played = PlayedJobs::install(&client, RUN_ID).await?;
         Ok(Self { cluster, context, played })

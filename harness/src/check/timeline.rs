@@ -21,7 +21,7 @@ const VALUE_WIDTH: usize = 60;
 pub struct Moment {
     /// Milliseconds since the first entry.
     pub at: u64,
-    /// What it belongs to: `steps`, `controller`, `requests`, `events`, or an object as `Job demo`.
+    /// What it belongs to: `steps`, `controller`, `requests`, `faults`, `events`, or an object as `Job demo`.
     pub lane: String,
     /// What happened.
     pub text: String,
@@ -72,7 +72,8 @@ fn lane(observation: &Observation) -> Option<String> {
         // Each has a name of its own that says nothing.
         Observation::Object(version) if version.kind == "Event" => "events".to_owned(),
         Observation::Object(version) => format!("{} {}", version.kind, version.name),
-        Observation::Request(_) => "requests".to_owned(),
+        Observation::Request(_) | Observation::Write { .. } => "requests".to_owned(),
+        Observation::Fault { .. } => "faults".to_owned(),
         Observation::Log { .. } | Observation::Subject { .. } | Observation::Answer { .. } => {
             "controller".to_owned()
         }

@@ -71,6 +71,11 @@ pub(super) fn words(entry: &Entry) -> String {
         Observation::Subject { what, unexpected } => {
             format!("subject {what}{}", if *unexpected { ", unexpectedly" } else { "" })
         }
+        Observation::Fault { what } => format!("fault: {what}"),
+        Observation::Write { number, request, status } => {
+            let status = status.map_or_else(|| "no answer".to_owned(), |status| format!("code {status}"));
+            format!("write {number}: {request}, {status}")
+        }
         Observation::Gap { kind, reason } => format!("watch of {kind} interrupted: {reason}"),
     }
 }

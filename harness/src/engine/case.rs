@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::{RequestError, request};
 use super::cleanup::RUN_LABEL;
+use super::faults::Faults;
 use super::kinds::Kinds;
 use super::plan::PlacedCase;
 use super::play::Players;
@@ -25,7 +26,7 @@ use crate::scenario::assertion::{Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
 use crate::scenario::step::{Action, Manifest, Render, Step};
 use crate::scenario::suite::Fence;
-use crate::subject::{ReleaseSpec, Subject, SubjectContext, SubjectError};
+use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
 use crate::yaml::{Location, Node};
 
 /// What all cases of a run have in common.
@@ -59,6 +60,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) namespace: String,
     pub(super) record: Record,
     pub(super) subject: Option<Arc<Subject>>,
+    /// What stands between the subject and the API server, if the case has faults.
+    pub(super) faults: Option<Faults>,
     pub(super) bindings: Bindings,
     /// Where the window of `eventually` begins: the entry that tells of the last action.
     pub(super) window: u64,
@@ -94,6 +97,7 @@ impl<'a> CaseRun<'a> {
             namespace: placed.namespace.clone(),
             record,
             subject: shared,
+            faults: None,
             bindings,
             window: 0,
             started: 0,
@@ -148,6 +152,7 @@ impl<'a> CaseRun<'a> {
         for (index, step) in case.steps.iter().enumerate() {
             self.step(index, step).await?;
         }
+        self.faults_are_done(&self.beginning()).await?;
         if let Some(first) = case.expect.first() {
             self.fence(&first.location).await?;
         }
@@ -220,6 +225,8 @@ impl<'a> CaseRun<'a> {
                 .await
             }
             Action::KillLeader => self.disturb(at, async |subject| subject.kill_leader().await).await,
+            Action::Fault(fault) => self.arm(fault),
+            Action::Watches(fault) => self.disturb_watches(fault),
             Action::Upgrade { values } => {
                 self.disturb(at, async |subject| subject.restart(Some(values.clone())).await).await
             }
@@ -336,17 +343,27 @@ impl<'a> CaseRun<'a> {
             values: self.placed.case.values.clone(),
             shared: false,
         };
-        let log = Arc::new(move |observation: Observation| {
+        let log: LogSink = Arc::new(move |observation: Observation| {
             record.append(observation);
         });
         let at = self.beginning();
-        match Subject::start(self.subjects()?, release, log).await {
-            Ok(subject) => {
-                self.subject = Some(Arc::new(subject));
-                Ok(())
-            }
-            Err(error) => Err(self.subject_trouble(&error, &at)),
+        let context = self.subjects()?;
+        let mut faults = if self.placed.case.has_faults() {
+            Some(Faults::start(context, LogSink::clone(&log)).await?)
+        } else {
+            None
+        };
+        let started = match &faults {
+            Some(faults) => Subject::start(&faults.between(context), release, log).await,
+            None => Subject::start(context, release, log).await,
+        };
+        let subject = Arc::new(started.map_err(|error| self.subject_trouble(&error, &at))?);
+        if let Some(faults) = &mut faults {
+            faults.kill_on_demand(&subject);
         }
+        self.faults = faults;
+        self.subject = Some(subject);
+        Ok(())
     }
 
     /// A verdict from an error of the subject: its own faults are failures.
@@ -404,6 +421,8 @@ impl<'a> CaseRun<'a> {
 
     /// Stops the subject that only this case used.
     pub(super) async fn dismiss(&mut self) {
+        // First, so that nobody starts the subject again; its last requests find nobody.
+        drop(self.faults.take());
         if self.placed.case.subject == SubjectMode::Dedicated
             && let Some(subject) = self.subject.take()
             && let Err(error) = subject.stop().await

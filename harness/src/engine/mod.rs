@@ -17,6 +17,7 @@ mod bless;
 mod case;
 mod cleanup;
 mod error;
+mod faults;
 mod fence;
 mod finish;
 mod http;

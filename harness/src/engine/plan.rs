@@ -96,6 +96,9 @@ fn reason_to_skip(case: &PlannedCase, abilities: Abilities) -> Option<String> {
     if let Some(reason) = case.skip() {
         return Some(reason.to_owned());
     }
+    if case.has_faults() && abilities.node {
+        return Some("needs a subject that runs as a process (--cluster local)".to_owned());
+    }
     if case.requires_node() && !abilities.node {
         return Some("needs a cluster with a node (--cluster k3s)".to_owned());
     }

@@ -107,6 +107,7 @@ pub(super) async fn prepare(
         ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),
+        route: None,
     };
     Ok(Prepared { cluster, client, context: Some(context), renderings, helm_version, _images: images })
 }

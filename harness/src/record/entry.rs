@@ -1,4 +1,5 @@
-//! The values of a record: object versions, requests, steps, answers, log lines, subject events and gaps.
+//! The values of a record: object versions, requests, faults, steps, answers, log lines, subject events and
+//! gaps.
 
 use std::sync::Arc;
 
@@ -94,6 +95,20 @@ pub enum Observation {
         what: String,
         /// Whether nobody asked for it: a crash.
         unexpected: bool,
+    },
+    /// The harness did something to a request of the subject, or to its watches.
+    Fault {
+        /// What, in words for people.
+        what: String,
+    },
+    /// A write of the subject arrived at the fault proxy and was done with.
+    Write {
+        /// Which of the subject's writes it is, counted from 1 since the proxy began to count.
+        number: u64,
+        /// What was asked: verb, resource and name.
+        request: String,
+        /// Status code of the answer; none where the subject got no answer.
+        status: Option<u16>,
     },
     /// A watch was interrupted; versions between the last one and the next one may be missing.
     Gap {

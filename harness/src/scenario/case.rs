@@ -68,6 +68,11 @@ impl PlannedCase {
         self.requires.contains(&Capability::Audit)
     }
 
+    /// Whether the harness stands between the subject and the API server.
+    pub fn has_faults(&self) -> bool {
+        self.actions().any(Action::needs_fault_proxy)
+    }
+
     /// Why it is not run at present.
     pub fn skip(&self) -> Option<&str> {
         self.skip.as_deref()

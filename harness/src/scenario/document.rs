@@ -4,6 +4,7 @@
 //! works with, and reports everything else that is wrong with them.
 
 mod claim;
+mod fault;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
+pub use self::fault::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
 use crate::yaml::{Located, Node};
 
 /// The version of every document of the harness.
@@ -166,6 +168,10 @@ pub enum StepDocument {
         #[serde(default)]
         replica: Option<Replica>,
     },
+    /// From now on something happens to some of the controller's requests to the API server.
+    Fault(FaultDocument),
+    /// Disturbs the controller's watches that run at present.
+    Watches(WatchFaultDocument),
     /// Upgrades the controller's release: values are put over those it has.
     Upgrade(UpgradeDocument),
     /// Takes the controller's release back to its revision before the last upgrade.

@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod document;
 mod duration;
 pub mod expression;
+pub mod fault;
 mod files;
 mod filter;
 pub mod golden;

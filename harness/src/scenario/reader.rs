@@ -1,6 +1,7 @@
 //! From documents to the typed steps of one case.
 
 mod claims;
+mod faults;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -142,6 +143,8 @@ impl Reader<'_> {
             StepDocument::Kill { replica: Some(Replica::Leader) } => {
                 (Action::KillLeader, "kill the leader".to_owned())
             }
+            StepDocument::Fault(fault) => self.fault(fault, at)?,
+            StepDocument::Watches(watches) => self.watches(watches)?,
             StepDocument::Upgrade(upgrade) => (
                 Action::Upgrade { values: upgrade.values.to_json() },
                 "upgrade the subject's release".to_owned(),

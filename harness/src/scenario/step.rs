@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::assertion::{Assertion, Claim, Target};
 use super::document::{Outcome, Propagation};
+use super::fault::{Fault, WatchFault};
 use crate::yaml::{Location, Node};
 
 /// One step of a case.
@@ -79,6 +80,10 @@ pub enum Action {
     Kill,
     /// Kills the replica of the subject that holds its Lease; it stays down.
     KillLeader,
+    /// From now on something happens to some of the subject's requests.
+    Fault(Fault),
+    /// Disturbs the subject's watches that run at present.
+    Watches(WatchFault),
     /// Upgrades the subject's release with more values and waits until it is ready.
     Upgrade {
         /// Chart values that are put over those it has.
@@ -97,10 +102,16 @@ pub enum Action {
 impl Action {
     /// Whether the step needs a subject that no other scenario uses.
     pub fn needs_dedicated_subject(&self) -> bool {
-        matches!(
+        let disturbs = matches!(
             self,
             Self::Restart { .. } | Self::Kill | Self::KillLeader | Self::Upgrade { .. } | Self::Rollback
-        )
+        );
+        disturbs || self.needs_fault_proxy()
+    }
+
+    /// Whether the step needs the harness between the subject and the API server.
+    pub fn needs_fault_proxy(&self) -> bool {
+        matches!(self, Self::Fault(_) | Self::Watches(_))
     }
 
     /// Whether the step is an assertion, which never opens a new window for `eventually`.

@@ -33,6 +33,17 @@ pub struct SubjectContext {
     pub events: EventSink,
     /// The cluster.
     pub info: ClusterInfo,
+    /// Where its processes find the API server, if not where the harness does.
+    pub route: Option<ApiRoute>,
+}
+
+/// Another way to the API server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRoute {
+    /// `https://host:port`.
+    pub server: String,
+    /// The certificate that it can be trusted by, as PEM.
+    pub authority: String,
 }
 
 impl std::fmt::Debug for SubjectContext {

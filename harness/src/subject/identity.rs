@@ -30,7 +30,18 @@ pub(super) async fn write_kubeconfig(
     account: &str,
     folder: &Path,
 ) -> Result<PathBuf, SubjectError> {
-    let cluster = cluster_of(&context.kubeconfig_path)?;
+    let mut cluster = cluster_of(&context.kubeconfig_path)?;
+    if let Some(route) = &context.route {
+        cluster.server = Some(route.server.clone());
+        let path = folder.join("api-server.crt");
+        std::fs::write(&path, &route.authority).map_err(|source| SubjectError::File {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
+        cluster.certificate_authority = Some(path.display().to_string());
+        cluster.certificate_authority_data = None;
+    }
     let token = token(context, namespace, account).await?;
     let document = json!({
         "apiVersion": "v1",

@@ -37,7 +37,7 @@ mod running;
 pub mod values;
 
 pub use build::build;
-pub use context::{LogSink, ReleaseSpec, SubjectContext};
+pub use context::{ApiRoute, LogSink, ReleaseSpec, SubjectContext};
 pub use defects::Defect;
 pub use endpoint::{Answer, Endpoint};
 pub use error::SubjectError;

@@ -1,0 +1,125 @@
+//! The fault proxy of a case, and whoever kills and restarts its subject when the proxy says so.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::case::{CaseRun, Stop, chain};
+use crate::fault::FaultProxy;
+use crate::record::Observation;
+use crate::scenario::fault::{Fault, WatchFault};
+use crate::subject::{LogSink, Subject, SubjectContext, SubjectError};
+use crate::yaml::Location;
+
+/// What stands between the subject of a case and the API server.
+pub(super) struct Faults {
+    proxy: Arc<FaultProxy>,
+    /// Who kills, once there is a subject.
+    killer: Option<Killer>,
+    killing: Option<mpsc::UnboundedReceiver<()>>,
+}
+
+struct Killer {
+    task: JoinHandle<()>,
+    /// Whether a kill is under way.
+    busy: watch::Receiver<bool>,
+    /// Why the subject did not come back.
+    trouble: Arc<Mutex<Option<SubjectError>>>,
+}
+
+impl Faults {
+    /// Starts the proxy; what it does goes to `log`.
+    pub(super) async fn start(context: &SubjectContext, log: LogSink) -> Result<Self, Stop> {
+        let (proxy, killing) = FaultProxy::start(&context.kubeconfig_path, log)
+            .await
+            .map_err(|error| Stop::Inconclusive(chain(&error)))?;
+        Ok(Self { proxy: Arc::new(proxy), killer: None, killing: Some(killing) })
+    }
+
+    /// The context of a subject that asks the API server through the proxy.
+    pub(super) fn between(&self, context: &SubjectContext) -> SubjectContext {
+        SubjectContext { route: Some(self.proxy.route().clone()), ..context.clone() }
+    }
+
+    /// From now on this subject dies when a fault says so, and is started again.
+    pub(super) fn kill_on_demand(&mut self, subject: &Arc<Subject>) {
+        let Some(mut kills) = self.killing.take() else { return };
+        let (subject, proxy) = (Arc::clone(subject), Arc::clone(&self.proxy));
+        let (working, busy) = watch::channel(false);
+        let trouble = Arc::new(Mutex::new(None));
+        let outcome = Arc::clone(&trouble);
+        let task = tokio::spawn(async move {
+            while kills.recv().await.is_some() {
+                working.send_replace(true);
+                let dead = subject.kill().await;
+                // Whatever it still asked for must not be done for the next one.
+                proxy.killed();
+                let alive = match dead {
+                    Ok(()) => subject.start_again().await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = alive {
+                    *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+                working.send_replace(false);
+            }
+        });
+        self.killer = Some(Killer { task, busy, trouble });
+    }
+
+    /// Waits until a kill that is under way is over; the subject's own trouble with it is an error.
+    pub(super) async fn settled(&mut self) -> Result<(), SubjectError> {
+        let Some(killer) = &mut self.killer else { return Ok(()) };
+        // The task ends with the proxy, which is still there.
+        let _idle = killer.busy.wait_for(|busy| !busy).await;
+        match killer.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        if let Some(killer) = &self.killer {
+            killer.task.abort();
+        }
+    }
+}
+
+impl CaseRun<'_> {
+    /// Arms a fault.
+    pub(super) fn arm(&self, fault: &Fault) -> Result<(), Stop> {
+        self.proxy()?.arm(fault.clone());
+        Ok(())
+    }
+
+    /// Disturbs the watches of the subject.
+    pub(super) fn disturb_watches(&self, fault: &WatchFault) -> Result<(), Stop> {
+        self.record.append(Observation::Fault {
+            what: format!("the watches of {} become {}", fault.resource, fault.effect),
+        });
+        self.proxy()?.disturb_watches(fault.clone());
+        Ok(())
+    }
+
+    /// Faults are over: the subject runs, and each of them met its request.
+    pub(super) async fn faults_are_done(&mut self, at: &Location) -> Result<(), Stop> {
+        let Some(faults) = &mut self.faults else { return Ok(()) };
+        let settled = faults.settled().await;
+        let unmet = faults.proxy.unmet();
+        settled.map_err(|error| self.subject_trouble(&error, at))?;
+        match unmet {
+            None => Ok(()),
+            Some(fault) => Err(Stop::Inconclusive(format!(
+                "the subject never made the request for the fault \"{fault}\", so nothing was tried"
+            ))),
+        }
+    }
+
+    fn proxy(&self) -> Result<&FaultProxy, Stop> {
+        let without = || Stop::Inconclusive("there is nothing between subject and API server".to_owned());
+        self.faults.as_ref().map(|faults| faults.proxy.as_ref()).ok_or_else(without)
+    }
+}

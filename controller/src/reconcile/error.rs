@@ -120,9 +120,9 @@ impl Error {
             Self::Finalizer { source, .. } => {
                 api_code(source).is_some_and(|code| matches!(code, 404 | 409 | 422))
             }
-            Self::WriteStatus { source, .. } | Self::WriteVerdict { source, .. } => {
-                api_code(source) == Some(409)
-            }
+            Self::WriteStatus { source, .. }
+            | Self::WriteVerdict { source, .. }
+            | Self::SetTtl { source, .. } => api_code(source) == Some(409),
             _ => false,
         }
     }

@@ -113,16 +113,17 @@ impl Retention {
                 self.metrics.retention_deleted();
                 info!(namespace, run = name, "deleted, its retention is over");
             }
-            // The run is gone, or a newer version of it is on its way and will be decided about.
-            Ok(Err(error)) if api_code(&error).is_some_and(|code| matches!(code, 404 | 409)) => {
-                debug!(namespace, run = name, "not deleted: {error}");
+            Ok(Err(error)) if api_code(&error) == Some(404) => {
+                debug!(namespace, run = name, "gone already: {error}");
             }
             failed => {
-                let cause = match failed {
+                let cause = match &failed {
                     Ok(Err(error)) => error.to_string(),
                     _ => format!("no answer within {DEADLINE:?}"),
                 };
-                let delay = self.backoff.failed(uid, false);
+                // A newer version of the run may be on its way; it is decided about when it comes.
+                let is_outdated = matches!(&failed, Ok(Err(error)) if api_code(error) == Some(409));
+                let delay = self.backoff.failed(uid, is_outdated);
                 warn!(namespace, run = name, retry_in = ?delay, cause, "could not delete the expired run");
                 let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_mins(1));
                 let again = Timestamp::now().saturating_add(delay).unwrap_or(Timestamp::MAX);

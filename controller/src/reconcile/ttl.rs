@@ -47,8 +47,9 @@ pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Res
             context.metrics.job_ttl_patched();
             Ok(())
         }
-        // A Job that is gone, or replaced, needs no TTL.
-        Err(error) if api_code(&error).is_some_and(|code| matches!(code, 404 | 409)) => Ok(()),
+        // A Job that is gone needs no TTL. A conflict may mean that it was replaced, or only that it changed
+        // at that moment; the next pass sees which.
+        Err(error) if api_code(&error) == Some(404) => Ok(()),
         Err(source) => Err(Error::SetTtl { name, source }),
     }
 }

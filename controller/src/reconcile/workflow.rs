@@ -87,11 +87,13 @@ impl Attempt<'_> {
         };
         let Some(job) = job else { return self.without_job(draft).await };
         context.not_missing(&run.uid().unwrap_or_default());
+        // Seen now at the latest, also if a crash kept an earlier pass from seeing it before it ended.
+        let mut draft = draft;
+        draft.attempt_observed(self.step, self.number, &job);
         match Outcome::of(&job) {
             Outcome::Active if deadline.is_some_and(|deadline| deadline <= now) => self.time_out(draft).await,
-            Outcome::Active => self.observe(draft, &job, deadline, look_again).await,
+            Outcome::Active => self.observe(draft, deadline, look_again).await,
             Outcome::Succeeded { at } => {
-                let mut draft = draft;
                 draft.step_succeeded(self.step, at).limit_artifacts(&context.settings);
                 write(run, draft, context).await?;
                 ttl::set(run, &job, context).await?;
@@ -115,12 +117,11 @@ impl Attempt<'_> {
     async fn observe(
         &self,
         mut draft: Draft<'_>,
-        job: &JobView,
         deadline: Option<Timestamp>,
         look_again: Duration,
     ) -> Result<Action, Error> {
         heal_ended(self.run, self.context).await?;
-        draft.attempt_observed(self.step, self.number, job).limit_artifacts(&self.context.settings);
+        draft.limit_artifacts(&self.context.settings);
         write(self.run, draft, self.context).await?;
         let left = deadline.map(|deadline| until(deadline, Timestamp::now()));
         Ok(Action::requeue(left.into_iter().chain([look_again]).min().unwrap_or(look_again)))

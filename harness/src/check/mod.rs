@@ -6,6 +6,7 @@
 
 pub mod bindings;
 pub mod cel;
+mod ending;
 mod explain;
 mod failure;
 pub mod golden;
@@ -19,6 +20,7 @@ mod testing;
 mod timeline;
 mod trail;
 
+pub use ending::Ending;
 pub use explain::explain;
 pub use failure::{Difference, Failure, Since, SourceExcerpt};
 pub use path::{Path, Segment};

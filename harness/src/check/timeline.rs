@@ -73,7 +73,7 @@ fn lane(observation: &Observation) -> Option<String> {
         Observation::Object(version) if version.kind == "Event" => "events".to_owned(),
         Observation::Object(version) => format!("{} {}", version.kind, version.name),
         Observation::Request(_) | Observation::Write { .. } => "requests".to_owned(),
-        Observation::Fault { .. } => "faults".to_owned(),
+        Observation::Fault { .. } | Observation::FaultsOver { .. } => "faults".to_owned(),
         Observation::Log { .. } | Observation::Subject { .. } | Observation::Answer { .. } => {
             "controller".to_owned()
         }
@@ -101,7 +101,12 @@ fn is_bad(observation: &Observation) -> bool {
 }
 
 /// Writes down where two values differ, deepest path first found, until there are enough.
-fn changed(path: &mut Path, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<String>) {
+pub(super) fn changed(
+    path: &mut Path,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    changes: &mut Vec<String>,
+) {
     if before == after || changes.len() >= CHANGES || is_bookkeeping(path) {
         return;
     }

@@ -76,6 +76,7 @@ pub(super) fn words(entry: &Entry) -> String {
             let status = status.map_or_else(|| "no answer".to_owned(), |status| format!("code {status}"));
             format!("write {number}: {request}, {status}")
         }
+        Observation::FaultsOver { writes } => format!("faults are over, after {writes} writes"),
         Observation::Gap { kind, reason } => format!("watch of {kind} interrupted: {reason}"),
     }
 }

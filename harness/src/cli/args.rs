@@ -18,6 +18,7 @@ Examples:
   hallmark cluster up && hallmark run --cluster kept
   hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
   hallmark prove                             would the suite notice a controller that is wrong?
+  hallmark explore                           does it survive a kill at each of its writes?
   hallmark lint scenarios
 
 ";
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Plant every known defect in the implementation and see whether the suite notices it
     Prove(ProveArgs),
+    /// Kill the controller before and after each of its writes, and compare how the scenarios end
+    Explore(ExploreArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Check a suite without a cluster
@@ -259,6 +262,40 @@ Exit codes:
   1  a defect survived, or a MUST has no defect
   2  wrong usage, an invalid suite, or no such defect
   3  inconclusive: trouble of the cluster or the harness, or an interruption";
+
+/// `hallmark explore`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLORE_HELP)]
+pub(super) struct ExploreArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) cluster: SpecArgs,
+    /// The implementation under test; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// Folder of `explore.json`
+    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
+    pub(super) report_dir: PathBuf,
+    /// How many lives are lived at the same time
+    #[arg(short, long, value_name = "N", default_value = "8")]
+    pub(super) jobs: std::num::NonZeroUsize,
+}
+
+const EXPLORE_HELP: &str = "\
+Without a filter the scenarios with the label `life` are explored. Each is run once to count the writes of the
+controller, and then twice for each write: with the controller killed (SIGKILL) before the API server sees it,
+and after. Every such life has to end with the same objects in the same states, made as often, through the same
+phases. Needs a controller that runs as a process (--cluster local).
+
+Exit codes:
+  0  every life ended as the undisturbed one
+  1  one ended in another way, or a claim of its scenario failed
+  2  wrong usage, or an invalid suite
+  3  inconclusive: trouble of the cluster or the harness, or an interruption
+  4  nothing to explore";
 
 /// Which cluster.
 #[derive(Debug, Args)]

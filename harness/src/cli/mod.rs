@@ -7,6 +7,7 @@ mod cluster;
 mod console;
 mod coverage;
 mod explain;
+mod explore;
 mod init;
 mod lint;
 mod list;
@@ -71,6 +72,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
         Command::Replay(args) => block_on(console, replay::replay(args, &cli.output, console)),
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
+        Command::Explore(args) => block_on(console, explore::explore(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),

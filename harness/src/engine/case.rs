@@ -207,13 +207,12 @@ impl<'a> CaseRun<'a> {
                 tokio::time::sleep(*duration).await;
                 Ok(())
             }
-            Action::Restart { within: None } => {
-                self.disturb(at, async |subject| subject.restart(None).await).await
-            }
-            Action::Restart { within: Some(within) } => {
+            Action::Restart { within, ready } => {
                 self.disturb(at, async |subject| {
-                    subject.end_within(*within).await?;
-                    subject.restart(None).await
+                    if let Some(within) = within {
+                        subject.end_within(*within).await?;
+                    }
+                    if *ready { subject.restart(None).await } else { subject.restart_unready().await }
                 })
                 .await
             }
@@ -227,6 +226,7 @@ impl<'a> CaseRun<'a> {
             Action::KillLeader => self.disturb(at, async |subject| subject.kill_leader().await).await,
             Action::Fault(fault) => self.arm(fault),
             Action::Watches(fault) => self.disturb_watches(fault),
+            Action::Calm => self.disarm(),
             Action::Upgrade { values } => {
                 self.disturb(at, async |subject| subject.restart(Some(values.clone())).await).await
             }

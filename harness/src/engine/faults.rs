@@ -71,6 +71,8 @@ impl Faults {
     /// Waits until a kill that is under way is over; the subject's own trouble with it is an error.
     pub(super) async fn settled(&mut self) -> Result<(), SubjectError> {
         let Some(killer) = &mut self.killer else { return Ok(()) };
+        // From the decision to kill on the proxy is not calm; when it is again, the killer is still busy.
+        self.proxy.calm().await;
         // The task ends with the proxy, which is still there.
         let _idle = killer.busy.wait_for(|busy| !busy).await;
         match killer.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -95,6 +97,13 @@ impl CaseRun<'_> {
         Ok(())
     }
 
+    /// Nothing happens to requests of the subject any more.
+    pub(super) fn disarm(&self) -> Result<(), Stop> {
+        let writes = self.proxy()?.disarm();
+        self.record.append(Observation::FaultsOver { writes });
+        Ok(())
+    }
+
     /// Disturbs the watches of the subject.
     pub(super) fn disturb_watches(&self, fault: &WatchFault) -> Result<(), Stop> {
         self.record.append(Observation::Fault {
@@ -107,8 +116,10 @@ impl CaseRun<'_> {
     /// Faults are over: the subject runs, and each of them met its request.
     pub(super) async fn faults_are_done(&mut self, at: &Location) -> Result<(), Stop> {
         let Some(faults) = &mut self.faults else { return Ok(()) };
+        let writes = faults.proxy.disarm();
         let settled = faults.settled().await;
         let unmet = faults.proxy.unmet();
+        self.record.append(Observation::FaultsOver { writes });
         settled.map_err(|error| self.subject_trouble(&error, at))?;
         match unmet {
             None => Ok(()),

@@ -17,6 +17,7 @@ mod bless;
 mod case;
 mod cleanup;
 mod error;
+mod explore;
 mod faults;
 mod fence;
 mod finish;
@@ -38,6 +39,7 @@ mod wait;
 
 pub(crate) use case::chain;
 pub use error::EngineError;
+pub use explore::{ExploreRequest, Life, Placement, WriteOutcome, explore};
 pub use plan::{Abilities, Plan, Release};
 pub use played::PlayedJobs;
 pub use prove::{Outcome, Proof, ProveRequest, prove};

@@ -122,7 +122,7 @@ fn place(releases: &mut Vec<Release>, case: &PlannedCase, namespace: &str, run_i
 }
 
 /// A readable, unique namespace: at most 63 characters, the scenario's name cut first.
-fn namespace(case: &PlannedCase, index: usize, run_id: &str) -> String {
+pub(super) fn namespace(case: &PlannedCase, index: usize, run_id: &str) -> String {
     let suffix = format!("-{index}-{run_id}");
     let name: String = case.id.scenario.chars().take(63_usize.saturating_sub(suffix.len())).collect();
     format!("{}{suffix}", name.trim_end_matches('-'))

@@ -152,8 +152,16 @@ impl Attempt<'_> {
         };
         let writer = RecordWriter::none();
         let jobs = self.request.jobs;
-        let runner =
-            Runner { context, stage: self.stage, writer, jobs, keep: false, tidy: false, enough: None };
+        let runner = Runner {
+            context,
+            stage: self.stage,
+            writer,
+            jobs,
+            keep: false,
+            tidy: false,
+            enough: None,
+            records: None,
+        };
         let mut verdicts = Verdicts::default();
         {
             let mut running = std::pin::pin!(runner.all(&plan));

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::EngineError;
@@ -24,8 +24,8 @@ use crate::check::timeline;
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
-use crate::event::{CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
-use crate::record::{Record, RecordWriter, RequestHub, WatchHub};
+use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
+use crate::record::{Entry, Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::{Fence, Suite};
 use crate::subject::Implementation;
@@ -197,7 +197,9 @@ async fn on_cluster(
     let tidy = !is_thrown_away(prepared, request);
     let (jobs, keep) = (request.jobs, request.keep);
     let enough = request.fail_fast.then(CancellationToken::new);
-    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy, enough }.all(plan).await;
+    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy, enough, records: None }
+        .all(plan)
+        .await;
     if tidy {
         stage.played.remove().await;
         for namespace in cleanup::wait_until_gone(client, run_id).await {
@@ -258,6 +260,8 @@ pub(super) struct Runner<'a> {
     pub(super) tidy: bool,
     /// Cancelled by the first failure, if that is enough; cases that run then come to their end.
     pub(super) enough: Option<CancellationToken>,
+    /// Who gets the history of each case, before the news of its end.
+    pub(super) records: Option<mpsc::UnboundedSender<(CaseId, Vec<Arc<Entry>>)>>,
 }
 
 impl Runner<'_> {
@@ -345,7 +349,12 @@ impl Runner<'_> {
             enough.cancel();
         }
         let keep = self.keep && !matches!(verdict, Verdict::Passed);
-        finished(verdict, begin.elapsed(), timeline(&log.snapshot()));
+        let history = log.snapshot();
+        let timeline = timeline(&history);
+        if let Some(records) = &self.records {
+            let _nobody_listens = records.send((id.clone(), history));
+        }
+        finished(verdict, begin.elapsed(), timeline);
         self.stage.hub.forget(&placed.namespace);
         if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);

@@ -20,18 +20,21 @@ pub(super) struct ApiRequest {
 }
 
 impl ApiRequest {
-    /// Reads method and path; `None` for what is about no resource, such as discovery and health.
+    /// Reads method and path; `None` for what is about neither a resource nor an API group.
     pub(super) fn parse(method: &Method, uri: &Uri) -> Option<Self> {
         let mut segments = uri.path().split('/').filter(|segment| !segment.is_empty());
-        match segments.next()? {
-            "api" => segments.next()?,
-            "apis" => {
-                segments.next()?;
-                segments.next()?
-            }
+        let group = match segments.next()? {
+            "api" => "",
+            "apis" => segments.next()?,
             _ => return None,
         };
+        let _version = segments.next()?;
         let rest: Vec<&str> = segments.collect();
+        if rest.is_empty() {
+            let resource = group.to_owned();
+            let (namespace, name) = (String::new(), String::new());
+            return Some(Self { verb: Verb::Discover, resource, namespace, name });
+        }
         let (namespace, rest) = match rest.as_slice() {
             // `/namespaces/NAME` and its subresources are about the namespace itself.
             ["namespaces", namespace, resource, rest @ ..] if !matches!(*resource, "status" | "finalize") => {
@@ -62,9 +65,10 @@ impl ApiRequest {
         Some(Self { verb, resource, namespace, name: name.to_owned() })
     }
 
-    /// Whether a controller makes the request whatever happens to its objects: leader election and Events.
+    /// Whether a controller makes the request whatever happens to its objects: discovery, leader election and
+    /// Events.
     pub(super) fn is_bookkeeping(&self) -> bool {
-        matches!(self.resource.as_str(), "leases" | "events")
+        self.verb == Verb::Discover || matches!(self.resource.as_str(), "leases" | "events")
     }
 }
 
@@ -100,6 +104,7 @@ mod tests {
     #[case("PATCH", "/apis/x.dev/v1/namespaces/one/things/a", "patch things a", "one")]
     #[case("DELETE", "/apis/x.dev/v1/namespaces/one/things/a", "delete things a", "one")]
     #[case("DELETE", "/apis/x.dev/v1/namespaces/one/things", "deletecollection things", "one")]
+    #[case("GET", "/apis/x.dev/v1", "discover x.dev", "")]
     #[case("GET", "/api/v1/namespaces/one", "get namespaces one", "")]
     #[case("PUT", "/api/v1/namespaces/one/finalize", "update namespaces/finalize one", "")]
     fn paths_are_read(#[case] method: &str, #[case] path: &str, #[case] text: &str, #[case] namespace: &str) {
@@ -111,8 +116,7 @@ mod tests {
     #[rstest]
     #[case("/version")]
     #[case("/api")]
-    #[case("/api/v1")]
-    #[case("/apis/batch/v1")]
+    #[case("/apis/batch")]
     #[case("/readyz")]
     fn what_is_about_no_resource_is_no_api_request(#[case] path: &str) {
         assert_eq!(ApiRequest::parse(&Method::GET, &path.parse().unwrap()), None);

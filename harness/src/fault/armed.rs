@@ -7,6 +7,8 @@ use crate::scenario::fault::{Effect, Fault, Selector, VerbSelector};
 #[derive(Debug, Default)]
 pub(super) struct Armed {
     faults: Vec<(Fault, u32)>,
+    /// Those that count no longer.
+    over: Vec<(Fault, u32)>,
 }
 
 impl Armed {
@@ -31,9 +33,16 @@ impl Armed {
         effect
     }
 
+    /// Nothing happens any more; what was armed is kept for [`Armed::unmet`].
+    pub(super) fn disarm(&mut self) {
+        let over = std::mem::take(&mut self.faults);
+        self.over.extend(over);
+    }
+
     /// The first fault that met no request although the scenario needs it to.
     pub(super) fn unmet(&self) -> Option<&Fault> {
-        self.faults.iter().find(|(fault, seen)| *seen < fault.nth && !fault.optional).map(|(fault, _)| fault)
+        let mut all = self.over.iter().chain(&self.faults);
+        all.find(|(fault, seen)| *seen < fault.nth && !fault.optional).map(|(fault, _)| fault)
     }
 }
 
@@ -107,6 +116,15 @@ mod tests {
         armed.add(needed.clone());
         armed.meet(&request(Verb::Create, "jobs"));
         assert_eq!(armed.unmet(), Some(&needed));
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_met() {
+        let mut armed = Armed::default();
+        armed.add(fault(VerbSelector::Write, None, 1, 1));
+        armed.disarm();
+        assert_eq!(armed.meet(&request(Verb::Create, "a")), None);
+        assert!(armed.unmet().is_some());
     }
 
     #[test]

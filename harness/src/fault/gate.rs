@@ -43,6 +43,13 @@ impl Gate {
         if self.state.borrow().closed { Err(self.death().await) } else { Ok(()) }
     }
 
+    /// Waits until the gate is open.
+    pub(super) async fn opened(&self) {
+        // The sender lives as long as the gate.
+        let mut state = self.state.subscribe();
+        let _open = state.wait_for(|state| !state.closed).await;
+    }
+
     /// Waits until the present life is over.
     pub(super) async fn death(&self) -> Dead {
         let mut state = self.state.subscribe();

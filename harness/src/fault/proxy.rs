@@ -116,6 +116,17 @@ impl FaultProxy {
         self.shared.gate.open();
     }
 
+    /// Waits until no kill is decided that was not done.
+    pub async fn calm(&self) {
+        self.shared.gate.opened().await;
+    }
+
+    /// Everything is passed on until another fault is armed; returns how many writes have arrived up to now.
+    pub fn disarm(&self) -> u64 {
+        self.shared.armed().disarm();
+        self.shared.writes.load(Ordering::Relaxed)
+    }
+
     /// The first fault that met no request although the scenario needs it to.
     pub fn unmet(&self) -> Option<Fault> {
         self.shared.armed().unmet().cloned()

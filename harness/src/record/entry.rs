@@ -110,6 +110,11 @@ pub enum Observation {
         /// Status code of the answer; none where the subject got no answer.
         status: Option<u16>,
     },
+    /// The steps are done, and from now on nothing happens to requests of the subject.
+    FaultsOver {
+        /// How many writes of the subject had arrived at the fault proxy by then.
+        writes: u64,
+    },
     /// A watch was interrupted; versions between the last one and the next one may be missing.
     Gap {
         /// `apiVersion/Kind` of the watch.

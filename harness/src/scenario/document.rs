@@ -161,6 +161,9 @@ pub enum StepDocument {
         /// It must end by itself, with exit code 0, within this time.
         #[serde(default)]
         within: Option<Located<String>>,
+        /// `false`: go on before it is ready again; only in a scenario with faults, which may keep it from that.
+        #[serde(default = "yes")]
+        ready: bool,
     },
     /// Kills the controller with SIGKILL and starts it again, or kills one replica, which stays down.
     Kill {
@@ -172,6 +175,8 @@ pub enum StepDocument {
     Fault(FaultDocument),
     /// Disturbs the controller's watches that run at present.
     Watches(WatchFaultDocument),
+    /// From now on nothing happens to the controller's requests any more.
+    Calm {},
     /// Upgrades the controller's release: values are put over those it has.
     Upgrade(UpgradeDocument),
     /// Takes the controller's release back to its revision before the last upgrade.
@@ -196,6 +201,10 @@ pub enum StepDocument {
     InCreationOrder(ClaimDocument),
     /// No object has more than `atMost` versions that satisfy the claim.
     Versions(ClaimDocument),
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An object to be created.

@@ -26,12 +26,14 @@ pub enum Verb {
     Delete,
     /// Deletes a collection.
     DeleteCollection,
+    /// Asks which kinds an API group has; the group stands for the resource.
+    Discover,
 }
 
 impl Verb {
     /// Whether the request changes something.
     pub fn writes(self) -> bool {
-        !matches!(self, Self::Get | Self::List | Self::Watch)
+        !matches!(self, Self::Get | Self::List | Self::Watch | Self::Discover)
     }
 }
 
@@ -46,6 +48,7 @@ impl fmt::Display for Verb {
             Self::Patch => "patch",
             Self::Delete => "delete",
             Self::DeleteCollection => "deletecollection",
+            Self::Discover => "discover",
         })
     }
 }

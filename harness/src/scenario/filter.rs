@@ -34,6 +34,16 @@ impl Filter {
         }
     }
 
+    /// Whether every case is wanted.
+    pub fn is_empty(&self) -> bool {
+        let Self { names, requirements, labels, exact, shard } = self;
+        names.is_empty()
+            && requirements.is_empty()
+            && labels.is_empty()
+            && exact.is_empty()
+            && shard.is_none()
+    }
+
     fn wants(&self, case: &PlannedCase) -> bool {
         let id = case.id.to_string();
         (self.names.is_empty() || self.names.iter().any(|name| id.contains(name)))

@@ -132,12 +132,12 @@ impl Reader<'_> {
                 let duration = duration::read(&wait.duration, self.problems)?;
                 (Action::Wait(duration), format!("wait {}: {}", wait.duration.value, wait.because))
             }
-            StepDocument::Restart { within } => {
+            StepDocument::Restart { within, ready } => {
                 let within = match within {
                     Some(text) => Some(duration::read(&text, self.problems)?),
                     None => None,
                 };
-                (Action::Restart { within }, "restart the subject".to_owned())
+                (Action::Restart { within, ready }, "restart the subject".to_owned())
             }
             StepDocument::Kill { replica: None } => (Action::Kill, "kill the subject".to_owned()),
             StepDocument::Kill { replica: Some(Replica::Leader) } => {
@@ -145,6 +145,7 @@ impl Reader<'_> {
             }
             StepDocument::Fault(fault) => self.fault(fault, at)?,
             StepDocument::Watches(watches) => self.watches(watches)?,
+            StepDocument::Calm {} => (Action::Calm, "faults are over".to_owned()),
             StepDocument::Upgrade(upgrade) => (
                 Action::Upgrade { values: upgrade.values.to_json() },
                 "upgrade the subject's release".to_owned(),

@@ -75,6 +75,8 @@ pub enum Action {
     Restart {
         /// It has to end by itself, with exit code 0, within this time.
         within: Option<Duration>,
+        /// Whether it is waited for until it is ready.
+        ready: bool,
     },
     /// Kills the subject and starts it again.
     Kill,
@@ -84,6 +86,8 @@ pub enum Action {
     Fault(Fault),
     /// Disturbs the subject's watches that run at present.
     Watches(WatchFault),
+    /// Nothing happens to the subject's requests any more.
+    Calm,
     /// Upgrades the subject's release with more values and waits until it is ready.
     Upgrade {
         /// Chart values that are put over those it has.
@@ -111,7 +115,7 @@ impl Action {
 
     /// Whether the step needs the harness between the subject and the API server.
     pub fn needs_fault_proxy(&self) -> bool {
-        matches!(self, Self::Fault(_) | Self::Watches(_))
+        matches!(self, Self::Fault(_) | Self::Watches(_) | Self::Calm | Self::Restart { ready: false, .. })
     }
 
     /// Whether the step is an assertion, which never opens a new window for `eventually`.

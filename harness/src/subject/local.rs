@@ -40,6 +40,15 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Kubernetes' own default of `terminationGracePeriodSeconds`.
 const GRACE: i64 = 30;
 
+/// What a start waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// That the processes run.
+    Started,
+    /// That they say that they are ready.
+    Ready,
+}
+
 /// The running processes of one start.
 #[derive(Debug)]
 pub(super) struct Processes {
@@ -90,13 +99,14 @@ struct Planned<'a> {
 }
 
 impl Processes {
-    /// Starts every container of every Deployment and waits until all are ready.
+    /// Starts every container of every Deployment and waits until all are ready, if that is wanted.
     ///
     /// `generation` becomes part of the pods' names: a new pod has a new name, a restarted container not.
     pub(super) async fn start(
         context: &SubjectContext,
         deployments: &[Deployment],
         generation: u32,
+        until: Until,
         log: &LogSink,
         exits: &Exits,
     ) -> Result<Self, SubjectError> {
@@ -115,6 +125,9 @@ impl Processes {
             instances.extend(try_join_all(started).await?);
         }
         let mut processes = Self { instances };
+        if until == Until::Started {
+            return Ok(processes);
+        }
         let ready = &context.implementation.health.ready;
         let outcomes = processes.instances.iter_mut().map(|instance| instance.wait_ready(ready));
         if let Err(error) = try_join_all(outcomes).await {

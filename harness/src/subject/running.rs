@@ -14,7 +14,7 @@ use super::error::SubjectError;
 use super::exits::{Exits, UnexpectedExit};
 use super::install::{deployments, install};
 use super::lease;
-use super::local::{Processes, SubjectProcess};
+use super::local::{Processes, SubjectProcess, Until};
 use super::pods::Pods;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
@@ -101,6 +101,16 @@ impl Subject {
         }
         state.generation += 1;
         self.run(&mut state).await
+    }
+
+    /// Replaces it in order, as [`Subject::restart`] does, but does not wait until it is ready.
+    ///
+    /// Only where it runs as processes of this host; pods are waited for.
+    pub async fn restart_unready(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await?;
+        state.generation += 1;
+        self.run_until(&mut state, Until::Started).await
     }
 
     /// Takes the release back to the revision before the last upgrade, as [`Subject::restart`] would.
@@ -244,12 +254,17 @@ impl Subject {
     }
 
     async fn run(&self, state: &mut State) -> Result<(), SubjectError> {
+        self.run_until(state, Until::Ready).await
+    }
+
+    async fn run_until(&self, state: &mut State, until: Until) -> Result<(), SubjectError> {
         self.exits.forget();
         let (context, deployments) = (&self.context, &state.deployments);
         state.running = Some(if self.context.info.node {
             Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
         } else {
-            let start = Processes::start(context, deployments, state.generation, &self.log, &self.exits);
+            let start =
+                Processes::start(context, deployments, state.generation, until, &self.log, &self.exits);
             Running::Processes(start.await?)
         });
         Ok(())

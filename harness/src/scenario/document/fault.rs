@@ -73,6 +73,8 @@ pub enum VerbDocument {
     Delete,
     /// Deletes a collection.
     DeleteCollection,
+    /// Asks which kinds an API group has; `resource` is the name of the group then.
+    Discover,
 }
 
 /// Something that happens to watches that run.
@@ -114,6 +116,7 @@ impl VerbDocument {
             Self::Patch => Verb::Patch,
             Self::Delete => Verb::Delete,
             Self::DeleteCollection => Verb::DeleteCollection,
+            Self::Discover => Verb::Discover,
         })
     }
 }

@@ -1,0 +1,82 @@
+//! `hallmark explore`.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{ExploreArgs, Output};
+use super::console::Console;
+use super::{run, signal};
+use crate::cluster::process::Supervisor;
+use crate::engine::{self, ExploreRequest};
+use crate::event::EventSink;
+use crate::exit;
+use crate::report::{self, Exploration, exploration};
+
+/// Scenarios with this label are explored unless others are named.
+const LABEL: &str = "life";
+
+pub(super) async fn explore(args: ExploreArgs, output: &Output, console: Console) -> u8 {
+    let (suite, implementation) = match run::load(&args.suite.path, args.implementation.as_deref(), console) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let Some(implementation) = implementation else {
+        console.error(&engine::EngineError::NoImplementation);
+        return exit::USAGE;
+    };
+    let mut filter = args.filter.filter();
+    if filter.is_empty() {
+        let lives = suite.cases().iter().filter(|case| case.labels.contains_key(LABEL));
+        filter.exact = lives.map(|case| case.id.to_string()).collect();
+        if filter.exact.is_empty() {
+            console.say(&format!("no scenario has the label `{LABEL}`; name what to explore with --name"));
+            return exit::NOTHING_RUN;
+        }
+    }
+    let wanted = filter.select(suite.cases()).len();
+    let supervisor = match Supervisor::current_exe() {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
+    let (sink, receiver) = EventSink::channel();
+    let reporter = report::spawn_progress(receiver, output.settings());
+    let cancel = CancellationToken::new();
+    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    let cluster = args.cluster.spec(supervisor);
+    let request = ExploreRequest { suite, filter, implementation, cluster, jobs: args.jobs.get() };
+    let (sender, mut lives) = mpsc::unbounded_channel();
+    let explored = Box::pin(engine::explore(request, sender, sink, cancel.clone())).await;
+    let interrupted = cancel.is_cancelled();
+    signal::stop(&cancel);
+    let _panicked = reporter.await;
+    if let Err(error) = explored {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    let mut done = Vec::new();
+    while let Ok(life) = lives.try_recv() {
+        console.say(&exploration::table(&life));
+        done.push(life);
+    }
+    let complete = done.len() == wanted && !interrupted;
+    let exploration = Exploration { lives: done, complete };
+    console.say(&exploration.verdict());
+    if let Err(error) = save(&exploration, &args.report_dir) {
+        console.error(&error);
+        return exit::INCONCLUSIVE;
+    }
+    exploration.exit()
+}
+
+fn save(exploration: &Exploration, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("explore.json"), serde_json::to_vec_pretty(exploration)?)
+}

@@ -382,6 +382,10 @@ pub(super) enum SchemaOf {
     Suite,
     /// The requirement catalogue
     Catalogue,
+    /// The suite's names of settings
+    Settings,
+    /// Implementation files
+    Implementation,
 }
 
 /// `hallmark cluster`.

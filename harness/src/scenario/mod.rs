@@ -21,6 +21,7 @@ mod lint;
 mod reader;
 pub mod schema;
 mod set;
+pub mod settings;
 pub mod step;
 pub mod suite;
 pub mod template;

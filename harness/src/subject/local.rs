@@ -5,7 +5,7 @@
 //! found through `KUBECONFIG`. Volumes and init containers need a node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -276,11 +276,21 @@ async fn spawn(
         container: container.name.clone(),
         program: template.program.clone(),
     })?;
-    let program = absolute(context.implementation.resolve(program))?;
+    let launch = context.implementation.install.command();
+    let program = match launch {
+        Some(_) if program.components().count() == 1 => in_path(program)?,
+        _ => absolute(context.implementation.resolve(program))?,
+    };
     let folder = tempfile::Builder::new().prefix("hallmark-subject-").tempdir().map_err(|source| {
         SubjectError::File { action: "make a folder in", path: std::env::temp_dir(), source }
     })?;
-    let kubeconfig = write_kubeconfig(context, &pod.namespace, &pod.service_account, folder.path()).await?;
+    let is_administrator = launch.is_some_and(|launch| launch.account.is_none());
+    let account = (!is_administrator).then_some(pod.service_account.as_str());
+    let kubeconfig = write_kubeconfig(context, &pod.namespace, account, folder.path()).await?;
+    let directory = match launch {
+        Some(launch) => absolute(context.implementation.resolve(&launch.directory))?,
+        None => folder.path().to_owned(),
+    };
     let mut ports = BTreeMap::new();
     for mapping in port_mapping::declared(container, &settings.ports) {
         let port = context.ports.take()?;
@@ -292,14 +302,14 @@ async fn spawn(
     let mut command = SupervisedCommand::new(&context.supervisor, program)
         .args(&template.arguments)
         .env_clear()
-        .env("PATH", PATH)
+        .env("PATH", launch.and_then(|_| std::env::var_os("PATH")).unwrap_or_else(|| PATH.into()))
         .env("HOME", folder.path());
     for (variable, value) in &template.environment {
         command = command.env(variable, value);
     }
     let supervised = command
         .env("KUBECONFIG", kubeconfig)
-        .current_dir(folder.path())
+        .current_dir(directory)
         .output(lines_to(log, &tail, open))
         .spawn()
         .await
@@ -326,6 +336,13 @@ async fn spawn(
 
 fn absolute(path: PathBuf) -> Result<PathBuf, SubjectError> {
     std::path::absolute(&path).map_err(|source| SubjectError::File { action: "find", path, source })
+}
+
+/// A program of this host by its name alone.
+fn in_path(name: &Path) -> Result<PathBuf, SubjectError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.ok_or_else(|| SubjectError::NotInPath(name.display().to_string()))
 }
 
 /// Sends each line to the record and keeps the last ones. `open` is dropped with the last reader.

@@ -15,6 +15,7 @@ use super::exits::{Exits, UnexpectedExit};
 use super::install::{deployments, install};
 use super::lease;
 use super::local::{Processes, SubjectProcess};
+use super::manifests;
 use super::pods::Pods;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
@@ -107,9 +108,9 @@ impl Subject {
     pub async fn roll_back(&self) -> Result<(), SubjectError> {
         let mut state = self.state.lock().await;
         self.stop_running(&mut state).await?;
-        let name = &self.context.implementation.install.chart.release;
-        let kubeconfig = &self.context.kubeconfig_path;
-        self.context.helm.rollback(kubeconfig, name, &state.release.namespace, None).await?;
+        let name = self.context.implementation.release();
+        let (helm, _) = self.context.chart()?;
+        helm.rollback(&self.context.kubeconfig_path, name, &state.release.namespace, None).await?;
         tell(&self.log, "the release was rolled back");
         if let Some(values) = state.earlier.pop() {
             state.release.values = values;
@@ -179,13 +180,30 @@ impl Subject {
         self.stop_running(&mut state).await
     }
 
-    /// Kills it and uninstalls the release, cluster-wide objects included.
+    /// Kills it and uninstalls the release: of a chart all of it, of manifests what is outside of its
+    /// namespace.
     pub async fn remove(self) -> Result<(), SubjectError> {
         let mut state = self.state.lock().await;
         self.kill_running(&mut state).await?;
-        let name = &self.context.implementation.install.chart.release;
         let namespace = &state.release.namespace;
-        Ok(self.context.helm.uninstall(&self.context.kubeconfig_path, name, namespace).await?)
+        match self.context.chart() {
+            Ok((helm, _)) => {
+                let name = self.context.implementation.release();
+                Ok(helm.uninstall(&self.context.kubeconfig_path, name, namespace).await?)
+            }
+            Err(_) => manifests::remove(&self.context, namespace).await,
+        }
+    }
+
+    /// Stops it for good: what manifests left outside of its namespace goes, too. What its namespace holds
+    /// goes with the namespace.
+    pub async fn retire(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await?;
+        if self.context.implementation.install.manifests().is_empty() {
+            return Ok(());
+        }
+        manifests::remove(&self.context, &state.release.namespace).await
     }
 
     /// Resolves when a part of it ends although nobody asked for it; never after the subject is dropped.
@@ -234,7 +252,7 @@ impl Subject {
     /// What runs, in words for people.
     pub async fn describe(&self) -> String {
         let state = self.state.lock().await;
-        let release = &self.context.implementation.install.chart.release;
+        let release = self.context.implementation.release();
         let running = match &state.running {
             None => "not running".to_owned(),
             Some(Running::Processes(processes)) => processes.describe(),
@@ -246,11 +264,11 @@ impl Subject {
     async fn run(&self, state: &mut State) -> Result<(), SubjectError> {
         self.exits.forget();
         let (context, deployments) = (&self.context, &state.deployments);
-        state.running = Some(if self.context.info.node {
-            Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
-        } else {
+        state.running = Some(if context.runs_here() {
             let start = Processes::start(context, deployments, state.generation, &self.log, &self.exits);
             Running::Processes(start.await?)
+        } else {
+            Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
         });
         Ok(())
     }

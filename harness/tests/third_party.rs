@@ -1,0 +1,218 @@
+//! Somebody else's controller: started by a command, without a chart, with settings of other names.
+//!
+//! It is the reference controller behind a script that renames its variables, so that nothing reaches it
+//! by the names of the specification. Each run starts a local cluster.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hallmark::yaml::{Source, parse_documents, to_yaml};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Scenarios that one setting decides, and some that none does.
+const BY_VARIABLE: &str = "the-default-ttl-comes-from-the-environment";
+const BY_KEY: &str = "without-a-runner-image-the-agent-image-is-used";
+const OTHERS: [&str; 3] =
+    ["env-vars-decide-the-image-of-the-job", "a-missing-reference-ends-the-run", "deleting-a-running-run"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The example with changes, in a folder of its own, so that its relative paths are made absolute.
+fn implementation(folder: &TempDir, changes: &[(&str, Value)]) -> PathBuf {
+    let example = root().join("controller/command-implementation.yaml");
+    let text = fs::read_to_string(&example).unwrap();
+    let mut document = parse_documents(&Source::new(&example, text)).unwrap().remove(0).to_json();
+    let base = root().join("controller");
+    document["spec"]["install"]["command"]["directory"] = ".".into();
+    let absolute = |value: &mut Value| *value = json!(base.join(value.as_str().unwrap()));
+    for place in ["build/directory", "run/0", "run/1", "prepare/0", "prepare/1", "directory"] {
+        absolute(document.pointer_mut(&format!("/spec/install/command/{place}")).unwrap());
+    }
+    for (place, value) in changes {
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        document.pointer_mut(parent).unwrap()[key] = value.clone();
+    }
+    let file = folder.path().join("implementation.yaml");
+    fs::write(&file, to_yaml(&document)).unwrap();
+    file
+}
+
+/// What a run leaves.
+struct Outcome {
+    code: Option<i32>,
+    stderr: String,
+    report: Value,
+}
+
+fn run(changes: &[(&str, Value)], names: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("reports");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+    command.args(["run", "--cluster", "local", "--color", "never", "--implementation"]);
+    command.arg(implementation(&folder, changes)).arg("--report-dir").arg(&reports).current_dir(root());
+    names.iter().for_each(|name| drop(command.args(["--name", name])));
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let report = fs::read_to_string(reports.join("report.yaml")).map_or(Value::Null, |text| {
+        parse_documents(&Source::new("report.yaml", text)).unwrap().remove(0).to_json()
+    });
+    Outcome { code: output.status.code(), stderr, report }
+}
+
+impl Outcome {
+    /// Verdicts by case.
+    fn verdicts(&self) -> BTreeMap<&str, &str> {
+        let cases = self.report["cases"].as_array().unwrap_or_else(|| panic!("{}", self.stderr));
+        cases.iter().map(|it| (it["name"].as_str().unwrap(), it["verdict"].as_str().unwrap())).collect()
+    }
+
+    fn profile(&self, name: &str) -> &str {
+        let profiles = self.report["profiles"].as_array().unwrap();
+        profiles.iter().find(|it| it["name"] == name).unwrap()["verdict"].as_str().unwrap()
+    }
+}
+
+#[test]
+fn a_controller_with_variables_of_its_own_passes() {
+    let outcome = run(&[], &[&[BY_VARIABLE, BY_KEY], OTHERS.as_slice()].concat());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let verdicts = outcome.verdicts();
+    assert!(verdicts.len() >= 5, "{verdicts:?}");
+    assert!(verdicts.values().all(|verdict| *verdict == "passed"), "{verdicts:?}");
+    // A selection of cases never says "conformant".
+    assert_eq!(outcome.report["result"], "notDecided");
+    assert_eq!((outcome.profile("core"), outcome.profile("chart")), ("notDecided", "unclaimed"));
+    assert_eq!(outcome.report["run"]["chart"], Value::Null);
+}
+
+#[test]
+fn settings_by_wrong_names_fail_what_they_decide_and_nothing_else() {
+    let names = json!({
+        "env.vars.JANGAR_AGENT_RUNNER_JOB_TTL_SECONDS": "JANGAR_MISNAMED",
+        "runtime.agentImage": "JANGAR_MISNAMED_TOO",
+    });
+    let changes = [
+        ("/spec/settings/environment", names),
+        ("/spec/settings/unsupported", json!(["LC-11"])),
+        ("/spec/slack", json!({"within": "2500ms"})),
+    ];
+    let outcome = run(&changes, &[&[BY_VARIABLE, BY_KEY], OTHERS.as_slice()].concat());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    for (case, verdict) in outcome.verdicts() {
+        let expected = match case {
+            _ if case.starts_with(BY_VARIABLE) || case.starts_with(BY_KEY) => "failed",
+            _ if case.starts_with("a-missing-reference") => "skipped",
+            _ => "passed",
+        };
+        assert_eq!(verdict, expected, "{case}: {}", outcome.stderr);
+    }
+    assert_eq!(outcome.profile("core"), "failed");
+    let skipped = outcome.report["skipped"][0]["reason"].as_str().unwrap();
+    assert_eq!(skipped, "unsupported by the implementation: LC-11");
+    assert_eq!(outcome.report["run"]["claims"]["unsupported"], json!(["LC-11"]));
+    assert_eq!(outcome.report["run"]["claims"]["slackSeconds"], json!(2.5));
+}
+
+#[test]
+fn manifests_run_as_their_deployments_say() {
+    let base = root().join("controller");
+    let deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "agents", "namespace": "agents-system"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "agents"}},
+            "template": {
+                "metadata": {"labels": {"app": "agents"}},
+                "spec": {
+                    "serviceAccountName": "agents-sa",
+                    "containers": [{
+                        "name": "manager",
+                        "image": "example.com/agents:v1",
+                        "command": ["/renamed", base.join("../target/debug/agents-controller"), "run"],
+                        "ports": [{"containerPort": 8080}],
+                        // Only the settings of the release can be stronger than this.
+                        "env": [{"name": "OTHER_AGENTS_CONTROLLER_NAMESPACES", "value": "nowhere"}],
+                    }],
+                },
+            },
+        },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deployment.yaml");
+    fs::write(&file, to_yaml(&deployment)).unwrap();
+    let build = json!({
+        "command": ["cargo", "build", "--package", "agents-controller", "--bin", "agents-controller", "--target-dir", "target"],
+        "directory": base.join(".."),
+    });
+    let changes = [
+        (
+            "/spec/install",
+            json!({"manifests": {"files": [base.join("../charts/agents/crds"), base.join("command/rbac.yaml"), file]}}),
+        ),
+        (
+            "/spec/process",
+            json!({
+                "build": build,
+                "programs": {"/renamed": base.join("command/renamed.sh")},
+                "ports": [{"containerPort": 8080, "env": "PORT"}],
+            }),
+        ),
+    ];
+    // Several releases at the same time: each scenario has other settings.
+    let outcome = run(&changes, &[BY_VARIABLE, BY_KEY, OTHERS[0], "a-restarted-controller"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.verdicts().values().all(|verdict| *verdict == "passed"), "{}", outcome.stderr);
+    assert!(outcome.verdicts().len() >= 4, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_setting_without_a_name_is_wrong_usage_and_nothing_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = folder.path().join("suite");
+    fs::create_dir(&suite).unwrap();
+    let files = [
+        (
+            "suite.yaml",
+            "apiVersion: hallmark.dev/v1alpha1\nkind: Suite\nmetadata: {name: s}\n\
+             spec: {requirements: requirements.yaml, implementation: none.yaml}\n",
+        ),
+        (
+            "requirements.yaml",
+            "apiVersion: hallmark.dev/v1alpha1\nkind: Requirements\nrequirements:\n  \
+             - {id: A-01, statement: a, level: MUST, feature: core, source: D}\n",
+        ),
+        (
+            "it.yaml",
+            "apiVersion: hallmark.dev/v1alpha1\nkind: Scenario\nmetadata: {name: it}\nspec:\n  \
+             requirements: [A-01]\n  summary: It holds.\n  given:\n    values:\n      \
+             limits: {size: 3}\n  expect: [{always: {job: {}, matches: {}}}]\n",
+        ),
+    ];
+    files.iter().for_each(|(name, text)| fs::write(suite.join(name), text).unwrap());
+    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["run", "--cluster", "local", "--color", "never"])
+        .arg(&suite)
+        .arg("--implementation")
+        .arg(implementation(&folder, &[]))
+        .arg("--report-dir")
+        .arg(folder.path().join("reports"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("`limits.size` has no name") && stderr.contains("it.yaml:9:16"), "{stderr}");
+    assert!(!folder.path().join("reports").exists(), "there is nothing to be reported");
+}

@@ -105,7 +105,7 @@ pub(super) fn load(
 /// Reads the implementation file that the command line or the suite names: one that is broken, or does not
 /// say how a setting of the suite is named, is a mistake of the user like a broken suite, found before
 /// anything is started or reported.
-fn implementation(
+pub(super) fn implementation(
     named: Option<&Path>,
     suite: &Suite,
     console: Console,

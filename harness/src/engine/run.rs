@@ -116,7 +116,7 @@ pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.
 fn run_nothing(plan: &Plan, events: &EventSink) {
     events.send(Event::NothingToRun {
-        cases: plan.cases.iter().map(|placed| placed.info()).collect(),
+        cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
     });
     for placed in &plan.cases {
@@ -148,7 +148,7 @@ fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> R
         suite_digest: request.suite.digest().to_owned(),
         chart_digest,
         requirements: request.suite.requirements().to_vec(),
-        cases: plan.cases.iter().map(|placed| placed.info()).collect(),
+        cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
         replayed: false,
     })

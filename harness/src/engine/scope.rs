@@ -12,7 +12,7 @@ use crate::scenario::document::SubjectMode;
 use crate::scenario::step::Action;
 use crate::scenario::suite::{LoadError, Suite};
 use crate::subject::Implementation;
-use crate::subject::mapping::{Mapping, MisfitReason};
+use crate::subject::mapping::{Mapping, MisfitReason, at};
 use crate::yaml::{Located, Location, Source};
 
 /// The feature that only an implementation with a chart can have.
@@ -23,6 +23,7 @@ pub fn fit(mut implementation: Implementation, suite: &Suite) -> Result<Implemen
     let mut problems = Vec::new();
     implementation.mapping = Mapping::new(suite.settings(), &implementation.settings);
     claim(&mut implementation, suite.requirements(), &mut problems);
+    names(&implementation, suite, &mut problems);
     if implementation.install.chart().is_none() {
         settings(&implementation, suite, &mut problems);
     }
@@ -55,6 +56,23 @@ fn claim(implementation: &mut Implementation, catalogue: &[RequirementInfo], pro
         let claimed = known.into_iter().filter(|feature| *feature != CHART);
         let located = |name: &str| Located { value: name.to_owned(), location: location.clone() };
         implementation.features = Some(claimed.map(located).collect());
+    }
+}
+
+/// Looks for names of settings and requirements that mean nothing here: one that is misspelled would never
+/// take effect, and nobody would be told.
+fn names(implementation: &Implementation, suite: &Suite, problems: &mut Vec<Diagnostic>) {
+    let is_given = |key: &str| suite.cases().iter().any(|case| !at(&case.values, key).is_null());
+    let is_key = |key: &str| suite.settings().knows(key) || is_given(key);
+    let is_requirement = |id: &str| suite.requirements().iter().any(|info| info.id == id);
+    let settings = &implementation.settings;
+    for (key, name) in settings.environment.iter().filter(|(key, _)| !is_key(key)) {
+        let message = format!("no scenario knows a setting `{key}`");
+        problems.push(Diagnostic::new(name.location.clone(), message));
+    }
+    for name in settings.unsupported.iter().filter(|name| !is_key(name) && !is_requirement(name)) {
+        let message = format!("`{}` is neither a requirement nor a setting of the suite", name.value);
+        problems.push(Diagnostic::new(name.location.clone(), message));
     }
 }
 

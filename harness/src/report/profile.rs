@@ -156,11 +156,11 @@ mod tests {
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
     /// The profiles of a run whose requirements are: `IMG-0n` of `core`, `TTL-01` (in every case) of `ttl`.
-    fn profiles(run: &Run, claims: Claims) -> Vec<Profile> {
+    fn profiles(run: &Run, claims: &Claims) -> Vec<Profile> {
         aggregate(run, claims, false).profiles()
     }
 
-    fn aggregate(run: &Run, claims: Claims, declined: bool) -> Aggregate {
+    fn aggregate(run: &Run, claims: &Claims, declined: bool) -> Aggregate {
         let mut aggregate = Aggregate::default();
         for mut event in run.events() {
             if let Event::RunStarted(info) = &mut event {
@@ -191,14 +191,14 @@ mod tests {
     #[case::filtered(Run::of([passed(), passed()]).filtered(), ProfileVerdict::NotDecided)]
     #[case::interrupted(Run::of([passed(), passed()]).interrupted(), ProfileVerdict::NotDecided)]
     fn the_musts_of_core_decide_about_core(#[case] run: Run, #[case] verdict: ProfileVerdict) {
-        assert_eq!(profiles(&run, Claims::default())[0].verdict, verdict);
+        assert_eq!(profiles(&run, &Claims::default())[0].verdict, verdict);
     }
 
     #[test]
     fn what_is_not_claimed_is_listed_as_such_and_part_of_nothing_else() {
         let run = Run::of([passed(), passed()]);
         let claims = Claims { features: Some(vec![CORE.to_owned()]), ..Claims::default() };
-        let found = profiles(&run, claims);
+        let found = profiles(&run, &claims);
         let expected = [
             ("core", ProfileVerdict::Passed),
             ("extended", ProfileVerdict::Passed),
@@ -207,18 +207,18 @@ mod tests {
         assert_eq!(verdicts(&found), expected);
         assert_eq!(found[1].musts, 2);
         // The SHOULD that nobody proves decides nothing.
-        let all = profiles(&run, Claims::default());
+        let all = profiles(&run, &Claims::default());
         assert_eq!((all[1].musts, all[1].verdict), (3, ProfileVerdict::Passed));
     }
 
     #[test]
     fn a_must_that_the_implementation_declines_is_no_way_to_conformance() {
         let run = Run::of([passed(), skipped()]);
-        let declined = aggregate(&run, Claims::default(), true);
+        let declined = aggregate(&run, &Claims::default(), true);
         assert_eq!(declined.declined_musts(), BTreeSet::from(["IMG-02".to_owned()]));
         assert_eq!(declined.summary().conformance, Conformance::NotDecided);
         // A cluster that cannot do it is not the implementation's doing.
-        let lacking = aggregate(&run, Claims::default(), false);
+        let lacking = aggregate(&run, &Claims::default(), false);
         assert_eq!(lacking.summary().conformance, Conformance::Conformant);
     }
 }

@@ -64,6 +64,22 @@ pub struct SettingNames {
     pub chart_only: Vec<String>,
 }
 
+impl SettingNames {
+    /// Whether a key is named here, has a named one below it, or is a variable that scenarios name.
+    pub fn knows(&self, key: &str) -> bool {
+        let maps = [&self.environment, &self.flags, &self.images].into_iter().flat_map(BTreeMap::keys);
+        let others = self.variables.iter().chain(&self.entries).chain(&self.chart_only);
+        let mut paths = maps
+            .chain(others)
+            .chain(self.namespaces.as_ref().map(|namespaces| &namespaces.path))
+            .chain(self.replicas.as_ref().map(|replicas| &replicas.path));
+        let is_below =
+            |key: &str, path: &str| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        self.variables.as_ref().is_some_and(|variables| is_below(key, variables))
+            || paths.any(|path| path == key || is_below(path, key))
+    }
+}
+
 /// The list of namespaces to watch; an empty one means the namespace of the release.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -1,8 +1,8 @@
 //! The objects of an implementation's manifests, and what they become for one release of several.
 //!
 //! Several releases live on one cluster at the same time, each in a namespace of its own. So, much as
-//! kustomize would do it, namespaced objects move into that namespace, ClusterRoles and
-//! ClusterRoleBindings get its name behind theirs, and references among them follow. Everything else that
+//! kustomize would do it, namespaced objects move into that namespace, cluster
+//! roles and their bindings get its name behind theirs, and references among them follow. Everything else that
 //! has no namespace, CRDs first of all, is there once for all releases and is applied as it stands; a
 //! Namespace is left out, because the harness makes its own.
 
@@ -24,7 +24,7 @@ pub(super) fn read(implementation: &Implementation) -> Result<Vec<Value>, Box<Di
     let mut objects = Vec::new();
     for named in implementation.install.manifests() {
         for file in files(&implementation.resolve(named), named)? {
-            let unreadable = |error: std::io::Error| refused(named, &file, &error.to_string());
+            let unreadable = |error: std::io::Error| Box::new(refused(named, &file, &error.to_string()));
             let text = std::fs::read_to_string(&file).map_err(unreadable)?;
             for document in parse_documents(&Source::new(&file, text)).map_err(|error| error.0)? {
                 let location = document.location.clone();
@@ -57,7 +57,8 @@ fn files(path: &Path, named: &Located<PathBuf>) -> Result<Vec<PathBuf>, Box<Diag
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = std::fs::read_dir(path).map_err(|error| refused(named, path, &error.to_string()))?;
+    let entries =
+        std::fs::read_dir(path).map_err(|error| Box::new(refused(named, path, &error.to_string())))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let is_manifest = |path: &PathBuf| {
         let extension = path.extension().unwrap_or_default();
@@ -66,14 +67,14 @@ fn files(path: &Path, named: &Located<PathBuf>) -> Result<Vec<PathBuf>, Box<Diag
     let mut found: Vec<PathBuf> = paths.filter(is_manifest).collect();
     found.sort();
     if found.is_empty() {
-        return Err(refused(named, path, "it holds no YAML file"));
+        return Err(Box::new(refused(named, path, "it holds no YAML file")));
     }
     Ok(found)
 }
 
-fn refused(named: &Located<PathBuf>, path: &Path, reason: &str) -> Box<Diagnostic> {
+fn refused(named: &Located<PathBuf>, path: &Path, reason: &str) -> Diagnostic {
     let message = format!("read `{}`: {reason}", path.display());
-    Box::new(Diagnostic::new(named.location.clone(), message))
+    Diagnostic::new(named.location.clone(), message)
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

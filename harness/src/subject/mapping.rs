@@ -73,7 +73,9 @@ impl Mapping {
             (&names.flags, Encoding::Flag),
             (&names.environment, Encoding::Plain),
         ] {
-            map.iter().for_each(|(key, name)| add(key, std::slice::from_ref(name), encoding));
+            for (key, name) in map {
+                add(key, std::slice::from_ref(name), encoding);
+            }
         }
         if let Some(namespaces) = &names.namespaces {
             add(&namespaces.path, &namespaces.environment, Encoding::Namespaces);
@@ -245,7 +247,7 @@ impl Mapping {
 }
 
 /// The value under a dotted path; nothing is `null`.
-fn at<'a>(values: &'a Value, path: &str) -> &'a Value {
+pub(crate) fn at<'a>(values: &'a Value, path: &str) -> &'a Value {
     path.split('.').try_fold(values, |value, key| value.get(key)).unwrap_or(&Value::Null)
 }
 

@@ -140,6 +140,16 @@ fn only_features_that_it_can_have_are_claimed(
     assert!(error.diagnostics[0].message.contains(message), "{error:?}");
 }
 
+#[rstest]
+#[case::setting("{environment: {tll: TTL}}", "no scenario knows a setting `tll`")]
+#[case::unsupported("{unsupported: [B-1]}", "`B-1` is neither a requirement nor a setting")]
+fn a_misspelled_name_is_no_silent_nothing(#[case] settings: &str, #[case] message: &str) {
+    let suite = suite("[A-01]", "{ttl: 1}", "[]");
+    let spec = format!("  settings: {settings}\n");
+    let error = fit(implementation(COMMAND, &spec), &suite).unwrap_err();
+    assert!(error.diagnostics[0].message.contains(message), "{error:?}");
+}
+
 #[test]
 fn without_a_chart_all_features_are_all_others() {
     let suite = suite("[A-01]", "{}", "[]");

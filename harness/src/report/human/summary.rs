@@ -11,6 +11,9 @@ use crate::report::requirement::RequirementVerdict;
 use crate::report::settings::{Settings, Verbosity};
 use crate::report::summary::{Conformance, Counts, Summary};
 
+/// How many skipped cases are named for one reason; the reports name all.
+const LISTED: usize = 10;
+
 /// The summary with styles; in quiet mode only the verdict.
 pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String {
     let summary = run.summary();
@@ -114,7 +117,14 @@ fn skipped(run: &Aggregate) -> String {
     }
     let lines: Vec<String> = reasons
         .into_iter()
-        .map(|(reason, cases)| format!("{} {reason}: {}\n", paint(BOLD, "skipped"), cases.join(", ")))
+        .map(|(reason, cases)| {
+            let listed = cases.get(..LISTED).unwrap_or(&cases).join(", ");
+            let more = match cases.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{} {reason}: {listed}{more}\n", paint(BOLD, "skipped"))
+        })
         .collect();
     if lines.is_empty() { String::new() } else { format!("{}\n", lines.concat()) }
 }

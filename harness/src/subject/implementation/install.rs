@@ -75,7 +75,7 @@ pub struct Launch {
     /// RBAC; relative to this file.
     #[serde(default)]
     pub prepare: Vec<Located<PathBuf>>,
-    /// The ServiceAccount of the release's namespace that it acts as; without one it is an administrator.
+    /// The `ServiceAccount` of the release's namespace that it acts as; without one it is an administrator.
     #[serde(default)]
     pub account: Option<String>,
     /// How long it may take to end after SIGTERM, for example `30s`; default 30 s.

@@ -25,21 +25,21 @@ pub(super) fn read(implementation: &Implementation) -> Result<Vec<Value>, Box<Di
     for named in implementation.install.manifests() {
         for file in files(&implementation.resolve(named), named)? {
             let unreadable = |error: std::io::Error| Box::new(refused(named, &file, &error.to_string()));
-            let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-            for document in parse_documents(&Source::new(&file, text)).map_err(|error| error.0)? {
+            let content = std::fs::read_to_string(&file).map_err(unreadable)?;
+            for document in parse_documents(&Source::new(&file, content)).map_err(|error| error.0)? {
                 let location = document.location.clone();
-                match document.to_json() {
-                    Value::Null => {}
-                    list if list.get("items").is_some_and(Value::is_array) => {
-                        let items = list.get("items").and_then(Value::as_array);
-                        objects.extend(items.into_iter().flatten().cloned());
+                let found = match document.to_json() {
+                    Value::Null => Vec::new(),
+                    list if text(&list, "/kind").ends_with("List") => {
+                        list.get("items").and_then(Value::as_array).cloned().unwrap_or_default()
                     }
-                    object if is_named(&object) => objects.push(object),
-                    _ => {
-                        let message = "an object needs `apiVersion`, `kind` and `metadata.name`";
-                        return Err(Box::new(Diagnostic::new(location, message)));
-                    }
+                    object => vec![object],
+                };
+                if !found.iter().all(is_named) {
+                    let message = "an object needs `apiVersion`, `kind` and `metadata.name`";
+                    return Err(Box::new(Diagnostic::new(location, message)));
                 }
+                objects.extend(found);
             }
         }
     }
@@ -98,6 +98,13 @@ fn is_rbac(object: &Value, kind: &str) -> bool {
     text(object, "/kind") == kind && text(object, "/apiVersion").starts_with(RBAC)
 }
 
+/// Whether there is a `ServiceAccount` of this name; every namespace has one named `default`.
+pub(super) fn has_account(objects: &[Value], name: &str) -> bool {
+    let is_it =
+        |object: &Value| text(object, "/kind") == "ServiceAccount" && text(object, "/metadata/name") == name;
+    name == "default" || objects.iter().any(is_it)
+}
+
 /// Whether an object of a kind without namespaces belongs to one release, not to all.
 pub(super) fn is_of_one_release(object: &Value) -> bool {
     is_rbac(object, "ClusterRole") || is_rbac(object, "ClusterRoleBinding")
@@ -143,7 +150,7 @@ pub(super) fn move_into(object: &mut Value, namespace: &str, is_namespaced: bool
     if is_namespaced {
         put(object, "/metadata", "namespace", namespace.into());
     }
-    if object.pointer("/metadata/labels").is_none() {
+    if !object.pointer("/metadata/labels").is_some_and(Value::is_object) {
         put(object, "/metadata", "labels", json!({}));
     }
     put(object, "/metadata/labels", RELEASE_LABEL, namespace.into());

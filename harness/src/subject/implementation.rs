@@ -23,6 +23,7 @@ pub use self::process::{Build, Defects, Image, PortMapping, Process};
 pub use self::settings::{LeaderLease, NamespaceSetting, Prefix, Settings};
 use super::bundle;
 use super::mapping::Mapping;
+use super::program;
 use crate::diagnostic::Diagnostic;
 use crate::event::ImplementationInfo;
 use crate::scenario::settings::SettingNames;
@@ -157,6 +158,7 @@ impl Implementation {
         }
         let objects = bundle::read(&implementation).map_err(ImplementationError::Invalid)?;
         implementation.objects = Arc::new(objects);
+        implementation.check_command()?;
         Ok(implementation)
     }
 
@@ -226,6 +228,29 @@ impl Implementation {
     pub fn info(&self) -> ImplementationInfo {
         let Identity { name, version, organization, url } = self.identity.clone();
         ImplementationInfo { name, version, url, organization }
+    }
+
+    /// Whether a command can be found, and its account among what is applied before it.
+    fn check_command(&self) -> Result<(), ImplementationError> {
+        let Some(launch) = self.install.command() else { return Ok(()) };
+        let invalid = |diagnostic| ImplementationError::Invalid(Box::new(diagnostic));
+        if let Some(name) = launch.run.first().map(Path::new)
+            && program::is_bare(name)
+            && program::in_path(name).is_none()
+        {
+            let message = format!("`{}` was not found in PATH", name.display());
+            return Err(invalid(
+                Diagnostic::new(launch.run.location.clone(), message)
+                    .with_help("a program in the folder of this file begins with `./`"),
+            ));
+        }
+        if let Some(account) = &launch.account
+            && !bundle::has_account(&self.objects, account)
+        {
+            let message = format!("no file of `prepare` has the ServiceAccount `{}`", account.value);
+            return Err(invalid(Diagnostic::new(account.location.clone(), message)));
+        }
+        Ok(())
     }
 
     fn require(&self, path: &Located<PathBuf>, inside: &str, what: &str) -> Result<(), ImplementationError> {

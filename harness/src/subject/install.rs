@@ -62,6 +62,10 @@ async fn of_manifests(
     let ours = ListParams::default().labels(&format!("{RELEASE_LABEL}={namespace}"));
     let action = format!("list the Deployments of the release in namespace `{namespace}`");
     let mut found = request(&action, api.list(&ours)).await?.items;
+    if found.is_empty() {
+        let release = context.implementation.release().to_owned();
+        return Err(SubjectError::NoDeployment { release, namespace: namespace.clone() });
+    }
     found.sort_by_key(ResourceExt::name_any);
     Ok(found)
 }

@@ -46,7 +46,7 @@ pub(super) fn deployment(
     };
     let pod = PodSpec {
         containers: vec![container],
-        service_account_name: launch.account.clone(),
+        service_account_name: launch.account.as_ref().map(|account| account.value.clone()),
         termination_grace_period_seconds: Some(i64::try_from(launch.grace.as_secs()).unwrap_or(i64::MAX)),
         ..PodSpec::default()
     };

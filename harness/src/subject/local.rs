@@ -5,7 +5,7 @@
 //! found through `KUBECONFIG`. Volumes and init containers need a node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use super::log_tail::LogTail;
 use super::pod_template::{PodIdentity, ProcessTemplate, Sources, process};
 use super::port_mapping;
 use super::ports::Port;
+use super::program::{in_path, is_bare};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand};
 use crate::record::Observation;
 
@@ -278,7 +279,9 @@ async fn spawn(
     })?;
     let launch = context.implementation.install.command();
     let program = match launch {
-        Some(_) if program.components().count() == 1 => in_path(program)?,
+        Some(_) if is_bare(program) => {
+            in_path(program).ok_or_else(|| SubjectError::NotInPath(program.display().to_string()))?
+        }
         _ => absolute(context.implementation.resolve(program))?,
     };
     let folder = tempfile::Builder::new().prefix("hallmark-subject-").tempdir().map_err(|source| {
@@ -336,13 +339,6 @@ async fn spawn(
 
 fn absolute(path: PathBuf) -> Result<PathBuf, SubjectError> {
     std::path::absolute(&path).map_err(|source| SubjectError::File { action: "find", path, source })
-}
-
-/// A program of this host by its name alone.
-fn in_path(name: &Path) -> Result<PathBuf, SubjectError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
-    found.ok_or_else(|| SubjectError::NotInPath(name.display().to_string()))
 }
 
 /// Sends each line to the record and keeps the last ones. `open` is dropped with the last reader.

@@ -40,6 +40,7 @@ mod pod_watch;
 mod pods;
 mod port_mapping;
 mod ports;
+mod program;
 mod running;
 pub mod values;
 

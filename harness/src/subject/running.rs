@@ -59,6 +59,23 @@ impl Subject {
         release: ReleaseSpec,
         log: LogSink,
     ) -> Result<Self, SubjectError> {
+        let namespace = release.namespace.clone();
+        let started = Self::install_and_run(context, release, log).await;
+        if started.is_err()
+            && !context.implementation.install.manifests().is_empty()
+            && let Err(error) = manifests::remove(context, &namespace).await
+        {
+            // The failure to start is what matters.
+            tracing::debug!(namespace, %error, "cluster roles not removed");
+        }
+        started
+    }
+
+    async fn install_and_run(
+        context: &SubjectContext,
+        release: ReleaseSpec,
+        log: LogSink,
+    ) -> Result<Self, SubjectError> {
         install(context, &release).await?;
         let deployments = deployments(context, &release).await?;
         let subject = Self {

@@ -126,6 +126,27 @@ fn a_folder_stands_for_its_yaml_files_and_lists_for_their_items() {
 }
 
 #[test]
+fn a_command_is_found_before_it_is_started() {
+    let load = |install: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let account = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: mine}}";
+        std::fs::write(folder.path().join("rbac.yaml"), account).unwrap();
+        let path = folder.path().join("implementation.yaml");
+        let text = format!(
+            "apiVersion: hallmark.dev/v1alpha1\nkind: Implementation\nmetadata: {{name: n}}\nspec:\n  \
+             install: {{command: {{{install}}}}}\n  health: {{ready: {{port: 8080, path: /readyz}}}}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        Implementation::load(&path).map(drop).map_err(|error| error.to_string())
+    };
+    load("run: [sh], prepare: [rbac.yaml], account: mine").unwrap();
+    load("run: [bin/is-built-later], account: default").unwrap();
+    assert!(load("run: [no-such-program-here]").unwrap_err().contains("not found in PATH"));
+    let other = load("run: [sh], prepare: [rbac.yaml], account: other").unwrap_err();
+    assert!(other.contains("no file of `prepare` has the ServiceAccount `other`"), "{other}");
+}
+
+#[test]
 fn manifests_that_run_nothing_are_refused() {
     let account = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: a}}";
     let refusal = load(&[("deploy/a.yaml", account)], "deploy").unwrap_err();

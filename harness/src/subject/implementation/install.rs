@@ -20,7 +20,7 @@ pub enum Install {
     /// By manifests, which the harness applies.
     Manifests(Manifests),
     /// By a command on this host, without anything that runs in the cluster.
-    Command(Launch),
+    Command(Box<Launch>),
 }
 
 /// A Helm chart and what every install of it gets.
@@ -77,7 +77,7 @@ pub struct Launch {
     pub prepare: Vec<Located<PathBuf>>,
     /// The `ServiceAccount` of the release's namespace that it acts as; without one it is an administrator.
     #[serde(default)]
-    pub account: Option<String>,
+    pub account: Option<Located<String>>,
     /// How long it may take to end after SIGTERM, for example `30s`; default 30 s.
     #[serde(default = "half_minute", deserialize_with = "duration")]
     #[schemars(with = "String", default)]

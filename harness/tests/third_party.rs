@@ -49,6 +49,12 @@ fn implementation(folder: &TempDir, changes: &[(&str, Value)]) -> PathBuf {
     file
 }
 
+/// How the example builds its program.
+fn build() -> Value {
+    let words = "cargo build --package agents-controller --bin agents-controller --target-dir target";
+    json!({"command": words.split(' ').collect::<Vec<_>>(), "directory": root()})
+}
+
 /// What a run leaves.
 struct Outcome {
     code: Option<i32>,
@@ -156,10 +162,6 @@ fn manifests_run_as_their_deployments_say() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deployment.yaml");
     fs::write(&file, to_yaml(&deployment)).unwrap();
-    let build = json!({
-        "command": ["cargo", "build", "--package", "agents-controller", "--bin", "agents-controller", "--target-dir", "target"],
-        "directory": base.join(".."),
-    });
     let changes = [
         (
             "/spec/install",
@@ -168,7 +170,7 @@ fn manifests_run_as_their_deployments_say() {
         (
             "/spec/process",
             json!({
-                "build": build,
+                "build": build(),
                 "programs": {"/renamed": base.join("command/renamed.sh")},
                 "ports": [{"containerPort": 8080, "env": "PORT"}],
             }),
@@ -179,6 +181,37 @@ fn manifests_run_as_their_deployments_say() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.verdicts().values().all(|verdict| *verdict == "passed"), "{}", outcome.stderr);
     assert!(outcome.verdicts().len() >= 4, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_prefix_renames_what_scenarios_name_in_the_values_of_a_chart() {
+    let base = root().join("controller");
+    let changes = [
+        ("/spec/install", json!({"chart": {"path": base.join("../charts/agents"), "release": "agents"}})),
+        (
+            "/spec/settings",
+            json!({
+                "namespaces": {"path": "controller.namespaces", "sharedValues": {"rbac": {"clusterScoped": true}}},
+                "environmentPrefix": {"from": "JANGAR_AGENT_RUNNER_", "to": "OTHER_"},
+            }),
+        ),
+        (
+            "/spec/process",
+            json!({
+                "build": build(),
+                "programs": {"/agents-controller": base.join("../target/debug/agents-controller")},
+                "ports": [{"containerPort": 8080, "env": "PORT"}],
+            }),
+        ),
+    ];
+    // The reference controller reads no such names; what the chart itself names stays.
+    let outcome = run(&changes, &[BY_VARIABLE, BY_KEY]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    for (case, verdict) in outcome.verdicts() {
+        let expected = if case.starts_with(BY_VARIABLE) { "failed" } else { "passed" };
+        assert_eq!(verdict, expected, "{case}: {}", outcome.stderr);
+    }
+    assert!(outcome.report["run"]["chart"].is_object());
 }
 
 #[test]

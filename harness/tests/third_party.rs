@@ -14,8 +14,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use hallmark::cluster::process::Supervisor;
+use hallmark::cluster::{BackendChoice, ClusterSpec, start};
+use hallmark::event::EventSink;
+use hallmark::subject::{self, Implementation, PortPool, ReleaseSpec, Subject, SubjectContext, crds};
 use hallmark::yaml::{Source, parse_documents, to_yaml};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::{Api, ObjectMeta, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -55,6 +63,49 @@ fn build() -> Value {
     json!({"command": words.split(' ').collect::<Vec<_>>(), "directory": root()})
 }
 
+/// Changes that make manifests of the example: its account and rights, and a Deployment.
+fn as_manifests(folder: &TempDir) -> Vec<(&'static str, Value)> {
+    let base = root().join("controller");
+    let deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "agents", "namespace": "agents-system"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "agents"}},
+            "template": {
+                "metadata": {"labels": {"app": "agents"}},
+                "spec": {
+                    "serviceAccountName": "agents-sa",
+                    "containers": [{
+                        "name": "manager",
+                        "image": "example.com/agents:v1",
+                        "command": ["/renamed", base.join("../target/debug/agents-controller"), "run"],
+                        "ports": [{"containerPort": 8080}],
+                        // Only the settings of the release can be stronger than this.
+                        "env": [{"name": "OTHER_AGENTS_CONTROLLER_NAMESPACES", "value": "nowhere"}],
+                    }],
+                },
+            },
+        },
+    });
+    let file = folder.path().join("deployment.yaml");
+    fs::write(&file, to_yaml(&deployment)).unwrap();
+    vec![
+        (
+            "/spec/install",
+            json!({"manifests": {"files": [base.join("../charts/agents/crds"), base.join("command/rbac.yaml"), file]}}),
+        ),
+        (
+            "/spec/process",
+            json!({
+                "build": build(),
+                "programs": {"/renamed": base.join("command/renamed.sh")},
+                "ports": [{"containerPort": 8080, "env": "PORT"}],
+            }),
+        ),
+    ]
+}
+
 /// What a run leaves.
 struct Outcome {
     code: Option<i32>,
@@ -86,6 +137,12 @@ impl Outcome {
         cases.iter().map(|it| (it["name"].as_str().unwrap(), it["verdict"].as_str().unwrap())).collect()
     }
 
+    /// How long a case took.
+    fn seconds(&self, name: &str) -> f64 {
+        let cases = self.report["cases"].as_array().unwrap();
+        cases.iter().find(|it| it["name"] == name).unwrap()["seconds"].as_f64().unwrap()
+    }
+
     fn profile(&self, name: &str) -> &str {
         let profiles = self.report["profiles"].as_array().unwrap();
         profiles.iter().find(|it| it["name"] == name).unwrap()["verdict"].as_str().unwrap()
@@ -115,6 +172,8 @@ fn settings_by_wrong_names_fail_what_they_decide_and_nothing_else() {
         ("/spec/settings/environment", names),
         ("/spec/settings/unsupported", json!(["LC-11"])),
         ("/spec/slack", json!({"within": "2500ms"})),
+        // As an administrator it works as well.
+        ("/spec/install/command/account", Value::Null),
     ];
     let outcome = run(&changes, &[&[BY_VARIABLE, BY_KEY], OTHERS.as_slice()].concat());
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
@@ -126,6 +185,8 @@ fn settings_by_wrong_names_fail_what_they_decide_and_nothing_else() {
             _ => "passed",
         };
         assert_eq!(verdict, expected, "{case}: {}", outcome.stderr);
+        // What is called promptly, and the slack.
+        assert!(verdict != "failed" || outcome.seconds(case) > 7.4, "{case}: {}", outcome.stderr);
     }
     assert_eq!(outcome.profile("core"), "failed");
     let skipped = outcome.report["skipped"][0]["reason"].as_str().unwrap();
@@ -136,51 +197,67 @@ fn settings_by_wrong_names_fail_what_they_decide_and_nothing_else() {
 
 #[test]
 fn manifests_run_as_their_deployments_say() {
-    let base = root().join("controller");
-    let deployment = json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "agents", "namespace": "agents-system"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "agents"}},
-            "template": {
-                "metadata": {"labels": {"app": "agents"}},
-                "spec": {
-                    "serviceAccountName": "agents-sa",
-                    "containers": [{
-                        "name": "manager",
-                        "image": "example.com/agents:v1",
-                        "command": ["/renamed", base.join("../target/debug/agents-controller"), "run"],
-                        "ports": [{"containerPort": 8080}],
-                        // Only the settings of the release can be stronger than this.
-                        "env": [{"name": "OTHER_AGENTS_CONTROLLER_NAMESPACES", "value": "nowhere"}],
-                    }],
-                },
-            },
-        },
-    });
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("deployment.yaml");
-    fs::write(&file, to_yaml(&deployment)).unwrap();
-    let changes = [
-        (
-            "/spec/install",
-            json!({"manifests": {"files": [base.join("../charts/agents/crds"), base.join("command/rbac.yaml"), file]}}),
-        ),
-        (
-            "/spec/process",
-            json!({
-                "build": build(),
-                "programs": {"/renamed": base.join("command/renamed.sh")},
-                "ports": [{"containerPort": 8080, "env": "PORT"}],
-            }),
-        ),
-    ];
     // Several releases at the same time: each scenario has other settings.
-    let outcome = run(&changes, &[BY_VARIABLE, BY_KEY, OTHERS[0], "a-restarted-controller"]);
+    let outcome = run(&as_manifests(&folder), &[BY_VARIABLE, BY_KEY, OTHERS[0], "a-restarted-controller"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.verdicts().values().all(|verdict| *verdict == "passed"), "{}", outcome.stderr);
     assert!(outcome.verdicts().len() >= 4, "{}", outcome.stderr);
+}
+
+/// A release of the manifests in a namespace of its own.
+async fn start_release(context: &SubjectContext, namespace: &str) -> Subject {
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let metadata = ObjectMeta { name: Some(namespace.to_owned()), ..ObjectMeta::default() };
+    let object = Namespace { metadata, ..Namespace::default() };
+    namespaces.create(&PostParams::default(), &object).await.unwrap();
+    let values = json!({"replicaCount": 1});
+    let release = ReleaseSpec { namespace: namespace.to_owned(), watched: Vec::new(), values, shared: false };
+    Subject::start(context, release, Arc::new(|_observation| {})).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_release_of_manifests_has_its_own_rights_and_takes_only_them_away() {
+    let (events, _reports) = EventSink::channel();
+    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_hallmark"));
+    let folder = tempfile::tempdir().unwrap();
+    let implementation = Implementation::load(&implementation(&folder, &as_manifests(&folder))).unwrap();
+    let build = implementation.process.clone().unwrap().build.unwrap();
+    subject::build(&implementation, &build, &events).await.unwrap();
+    let spec = ClusterSpec {
+        backend: BackendChoice::Local,
+        supervisor: supervisor.clone(),
+        kinds: crds::of(&implementation, None).await.unwrap(),
+        ..ClusterSpec::default()
+    };
+    let cluster = start(&spec, &events).await.unwrap();
+    let context = SubjectContext {
+        client: cluster.client().await.unwrap(),
+        kubeconfig_path: cluster.kubeconfig_path().to_owned(),
+        helm: None,
+        implementation: Arc::new(implementation),
+        supervisor,
+        ports: PortPool::default(),
+        events: events.clone(),
+        info: cluster.info().clone(),
+    };
+    let roles: Api<ClusterRole> = Api::all(context.client.clone());
+    let (one, two) = tokio::join!(start_release(&context, "one"), start_release(&context, "two"));
+    assert!(roles.get_opt("agents-one").await.unwrap().is_some());
+    let role = roles.get("agents-two").await.unwrap();
+    let managers = role.metadata.managed_fields.unwrap();
+    assert!(managers.iter().all(|entry| entry.manager.as_deref() == Some("hallmark")), "{managers:?}");
+
+    one.retire().await.unwrap();
+    assert!(roles.get_opt("agents-one").await.unwrap().is_none());
+    let bindings: Api<ClusterRoleBinding> = Api::all(context.client.clone());
+    assert!(bindings.get_opt("agents-one").await.unwrap().is_none());
+    let binding = bindings.get("agents-two").await.unwrap();
+    assert_eq!(binding.role_ref.name, "agents-two");
+    assert_eq!(binding.subjects.unwrap()[0].namespace.as_deref(), Some("two"));
+    assert_eq!((two.get("/readyz").await.unwrap().status, two.crashed()), (200, None));
+    two.retire().await.unwrap();
+    cluster.stop().await.unwrap();
 }
 
 #[test]

@@ -37,11 +37,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
+fn documents(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    parse_documents(&Source::new(path, text)).unwrap().iter().map(hallmark::yaml::Node::to_json).collect()
+}
+
 /// The example with changes, in a folder of its own, so that its relative paths are made absolute.
 fn implementation(folder: &TempDir, changes: &[(&str, Value)]) -> PathBuf {
-    let example = root().join("controller/command-implementation.yaml");
-    let text = fs::read_to_string(&example).unwrap();
-    let mut document = parse_documents(&Source::new(&example, text)).unwrap().remove(0).to_json();
+    let mut document = documents(&root().join("controller/command-implementation.yaml")).remove(0);
     let base = root().join("controller");
     document["spec"]["install"]["command"]["directory"] = ".".into();
     let absolute = |value: &mut Value| *value = json!(base.join(value.as_str().unwrap()));
@@ -124,9 +127,8 @@ fn run(changes: &[(&str, Value)], names: &[&str]) -> Outcome {
     }
     let output = command.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let report = fs::read_to_string(reports.join("report.yaml")).map_or(Value::Null, |text| {
-        parse_documents(&Source::new("report.yaml", text)).unwrap().remove(0).to_json()
-    });
+    let file = reports.join("report.yaml");
+    let report = if file.exists() { documents(&file).remove(0) } else { Value::Null };
     Outcome { code: output.status.code(), stderr, report }
 }
 
@@ -289,6 +291,32 @@ fn a_prefix_renames_what_scenarios_name_in_the_values_of_a_chart() {
         assert_eq!(verdict, expected, "{case}: {}", outcome.stderr);
     }
     assert!(outcome.report["run"]["chart"].is_object());
+}
+
+#[test]
+fn the_suite_names_settings_as_the_chart_does() {
+    let settings = documents(&root().join("scenarios/settings.yaml")).remove(0);
+    let template = fs::read_to_string(root().join("charts/agents/templates/_env.tpl")).unwrap();
+    let row = regex::Regex::new(
+        r#"(?m)^([A-Z_]+): \{\{ include "agents.env.text" \$(c|v|policy|workload|lease|grpc|auth)\.([\w.]+) \}\}$"#,
+    )
+    .unwrap();
+    let mut rows = 0;
+    for row in row.captures_iter(&template) {
+        let above = match &row[2] {
+            "c" => "controller.",
+            "policy" => "controller.admissionPolicy.",
+            "workload" => "controller.defaultWorkload.",
+            "lease" => "controller.leaderElection.",
+            "auth" => "controller.authSecret.",
+            "grpc" => "grpc.",
+            _ => "",
+        };
+        let key = format!("{above}{}", &row[3]);
+        assert_eq!(settings["spec"]["environment"][&key], row[1], "{key}");
+        rows += 1;
+    }
+    assert!(rows > 50, "{rows} rows were recognised");
 }
 
 #[test]

@@ -95,10 +95,10 @@ impl Aggregate {
     }
 
     /// The profiles, where the implementation says something of itself that makes them differ; elsewhere
-    /// the verdict of the run says enough.
+    /// the verdict of the run says enough, and a filtered run decides none.
     pub fn claimed_profiles(&self) -> Vec<Profile> {
         let has_claims = self.info().is_some_and(|info| info.claims != Claims::default());
-        if has_claims { self.profiles() } else { Vec::new() }
+        if has_claims && !self.filtered() { self.profiles() } else { Vec::new() }
     }
 
     /// MUSTs of `core` that nothing is known about because of what the implementation says of itself: with

@@ -76,6 +76,9 @@ pub struct RunInfo {
     pub helm_version: String,
     /// The implementation under test.
     pub implementation: ImplementationInfo,
+    /// What it says of itself.
+    #[serde(default)]
+    pub claims: Claims,
     /// Name of the suite.
     pub suite: String,
     /// SHA-256 over the suite's files.
@@ -105,6 +108,29 @@ pub struct ImplementationInfo {
     pub url: String,
     /// Who made it.
     pub organization: String,
+}
+
+/// What an implementation says of itself, beyond who it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    /// Features that it claims, `core` among them; `None` claims all.
+    pub features: Option<Vec<String>>,
+    /// Settings and requirements that it does not support.
+    pub unsupported: Vec<String>,
+    /// Time that it gets beyond what scenarios give it.
+    pub slack: Duration,
+}
+
+/// The feature that every implementation has to have.
+pub const CORE: &str = "core";
+
+impl Claims {
+    /// Whether a feature is claimed; `core` always is.
+    pub fn claims(&self, feature: &str) -> bool {
+        feature == CORE
+            || self.features.as_ref().is_none_or(|claimed| claimed.iter().any(|name| name == feature))
+    }
 }
 
 /// One row of the requirement catalogue.
@@ -178,6 +204,9 @@ pub struct CaseInfo {
     pub summary: String,
     /// The requirement ids that it proves.
     pub requirements: Vec<String>,
+    /// Whether it is not run because the implementation says that it does not do what the case takes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declined: bool,
 }
 
 /// The end of a case.

@@ -12,8 +12,8 @@
 //!                assertions are evaluated on the record ──▶ verdict ──▶ reporters
 //! ```
 //!
-//! Data flows one way: [`yaml`] → [`scenario`] → [`engine`] (acting through [`cluster`] and [`subject`],
-//! writing into a [`record`]) → [`check`] → [`report`]. The pure parts ([`yaml`], [`scenario`],
+//! Data flows one way: [`yaml`] → [`scenario`] → [`engine`] (acting through [`cluster`], [`subject`] and
+//! [`fault`], writing into a [`record`]) → [`check`] → [`report`]. The pure parts ([`yaml`], [`scenario`],
 //! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
 //! API, and this crate knows none of its types.
 

@@ -144,6 +144,11 @@ impl Runs {
             Ok(implementation) => implementation,
             Err(error) => return self.all_inconclusive(&error.to_string()),
         };
+        let fitted = implementation.map(|implementation| engine::fit(implementation, &suite));
+        let implementation = match fitted.transpose() {
+            Ok(implementation) => implementation,
+            Err(error) => return self.all_inconclusive(&error.to_string()),
+        };
         let supervisor = Supervisor::at(&self.settings.hallmark);
         let request = Request {
             suite,

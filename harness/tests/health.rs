@@ -46,7 +46,7 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
     let context = SubjectContext {
         client: cluster.client().await.unwrap(),
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
-        helm: helm(events).await,
+        helm: Some(helm(events).await),
         implementation: Arc::new(implementation),
         supervisor,
         ports: PortPool::default(),
@@ -104,7 +104,7 @@ async fn readiness_follows_the_crds_and_liveness_does_not() {
     }
     assert_eq!(subject.get("/livez").await.unwrap().status, 200);
 
-    crds::apply(&context.client, &context.helm, &context.implementation).await.unwrap();
+    crds::apply(&context).await.unwrap();
     until(&subject, "/readyz", |answer| answer.status == 200).await;
 
     // One of them vanishes and returns.
@@ -119,7 +119,7 @@ async fn readiness_follows_the_crds_and_liveness_does_not() {
     assert_eq!(report["status"], "degraded");
     assert_eq!(report["agentsController"]["crdsReady"], false);
     assert_eq!(subject.get("/livez").await.unwrap().status, 200);
-    crds::apply(&context.client, &context.helm, &context.implementation).await.unwrap();
+    crds::apply(&context).await.unwrap();
     until(&subject, "/readyz", |answer| answer.status == 200).await;
 
     assert_eq!(subject.describe().await, process, "it is the same process all the time");

@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use hallmark::scenario::schema::scenario_schema;
+use hallmark::scenario::schema::{scenario_schema, settings_schema};
 use hallmark::scenario::suite::Suite;
+use hallmark::subject::implementation::json_schema;
 use hallmark::yaml::{Source, parse_documents};
 use jsonschema::Validator;
 use rstest::rstest;
@@ -65,5 +66,32 @@ fn a_mistake_is_refused(#[case] place: &str, #[case] mistake: &str) {
     let validator = validator();
     assert_eq!(refusals(&validator, &document), Vec::<String>::new());
     *document.pointer_mut(place).unwrap() = serde_json::from_str(mistake).unwrap();
+    assert_ne!(refusals(&validator, &document), Vec::<String>::new());
+}
+
+#[test]
+fn every_implementation_file_and_the_names_of_settings_satisfy_their_schemas() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let implementation = jsonschema::validator_for(&json_schema()).unwrap();
+    for file in ["controller/implementation.yaml", "controller/command-implementation.yaml"] {
+        let document = documents(&root.join(file)).remove(0);
+        assert_eq!(refusals(&implementation, &document), Vec::<String>::new(), "{file}");
+    }
+    let settings = jsonschema::validator_for(&settings_schema()).unwrap();
+    let document = documents(&root.join("scenarios/settings.yaml")).remove(0);
+    assert_eq!(refusals(&settings, &document), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::no_way_to_install("/spec/install", r"{}")]
+#[case::two_ways_to_install("/spec/install", r#"{"command": {"run": ["a"]}, "manifests": {"files": ["a"]}}"#)]
+#[case::unknown_way("/spec/install", r#"{"operator": {}}"#)]
+#[case::misspelled("/spec/install/command/accuont", r#""me""#)]
+fn a_mistake_in_an_implementation_file_is_refused(#[case] place: &str, #[case] mistake: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../controller/command-implementation.yaml");
+    let mut document = documents(&path).remove(0);
+    let (parent, key) = place.rsplit_once('/').unwrap();
+    document.pointer_mut(parent).unwrap()[key] = serde_json::from_str(mistake).unwrap();
+    let validator = jsonschema::validator_for(&json_schema()).unwrap();
     assert_ne!(refusals(&validator, &document), Vec::<String>::new());
 }

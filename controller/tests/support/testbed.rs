@@ -89,7 +89,7 @@ impl Testbed {
         let context = SubjectContext {
             client: client.clone(),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
-            helm: Helm::new(&helm)?,
+            helm: Some(Helm::new(&helm)?),
             implementation: Arc::new(implementation()?),
             supervisor,
             ports: PortPool::default(),
@@ -123,8 +123,7 @@ impl Testbed {
 
     /// Installs the chart's CRDs and waits until they are served; returns their names.
     pub(crate) async fn install_crds(&self) -> Result<Vec<String>> {
-        let SubjectContext { client, helm, implementation, .. } = &self.context;
-        Ok(crds::apply(client, helm, implementation).await?)
+        Ok(crds::apply(&self.context).await?)
     }
 
     /// Makes a namespace whose Jobs are played, with the Agent that runs refer to. Needs the CRDs.

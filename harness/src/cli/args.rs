@@ -48,8 +48,8 @@ pub(super) enum Command {
     Explore(ExploreArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
-    /// Check a suite without a cluster
-    Lint(SuiteArgs),
+    /// Check a suite, and an implementation against it, without a cluster
+    Lint(LintArgs),
     /// Show the cases of a suite
     List(ListArgs),
     /// Print a JSON Schema for editors
@@ -156,6 +156,16 @@ pub(super) struct SuiteArgs {
     /// Folder of the suite
     #[arg(default_value = "scenarios")]
     pub(super) path: PathBuf,
+}
+
+/// `hallmark lint`.
+#[derive(Debug, Args)]
+pub(super) struct LintArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    /// An implementation file that is checked against the suite
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
 }
 
 /// Which cases of it.
@@ -419,6 +429,10 @@ pub(super) enum SchemaOf {
     Suite,
     /// The requirement catalogue
     Catalogue,
+    /// The suite's names of settings
+    Settings,
+    /// Implementation files
+    Implementation,
 }
 
 /// `hallmark cluster`.

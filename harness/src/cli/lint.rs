@@ -1,19 +1,44 @@
 //! `hallmark lint`.
 
-use super::args::SuiteArgs;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::LintArgs;
 use super::console::Console;
+use super::run;
+use crate::engine::{Abilities, Plan};
 use crate::exit;
+use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
 
-pub(super) fn lint(args: &SuiteArgs, console: Console) -> u8 {
-    match Suite::load(&args.path) {
-        Ok(suite) => {
-            console.say(&format!("no problems in suite {} ({} cases)", suite.name(), suite.cases().len()));
-            exit::CONFORMANT
-        }
+pub(super) fn lint(args: &LintArgs, console: Console) -> u8 {
+    let suite = match Suite::load(&args.suite.path) {
+        Ok(suite) => suite,
         Err(error) => {
             console.problems(&error);
-            exit::USAGE
+            return exit::USAGE;
         }
+    };
+    console.say(&format!("no problems in suite {} ({} cases)", suite.name(), suite.cases().len()));
+    args.implementation.as_deref().map_or(exit::CONFORMANT, |file| against(&suite, file, console))
+}
+
+/// Checks an implementation file and tells what it would not be asked.
+fn against(suite: &Suite, file: &Path, console: Console) -> u8 {
+    let implementation = match run::implementation(Some(file), suite, console) {
+        Ok(implementation) => implementation,
+        Err(code) => return code,
+    };
+    let abilities = Abilities { node: true, audit: true };
+    let plan = Plan::new(suite, &Filter::default(), "", abilities, implementation.as_ref());
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for placed in plan.cases.iter().filter(|placed| placed.declined) {
+        *reasons.entry(placed.skip.as_deref().unwrap_or_default()).or_default() += 1;
     }
+    for (reason, cases) in reasons {
+        console.say(&format!("skipped, {cases} cases: {reason}"));
+    }
+    let asked = plan.runnable();
+    console.say(&format!("no problems in {}; it is asked {asked} cases", file.display()));
+    exit::CONFORMANT
 }

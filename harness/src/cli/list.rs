@@ -37,7 +37,7 @@ pub(super) fn list(args: &ListArgs, console: Console) -> u8 {
         .select(suite.cases())
         .into_iter()
         .map(|case| {
-            let CaseInfo { id, area, file, summary, requirements } = case.info();
+            let CaseInfo { id, area, file, summary, requirements, .. } = case.info();
             Listed {
                 name: id.to_string(),
                 area,

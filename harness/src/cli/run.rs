@@ -14,7 +14,6 @@ use crate::exit;
 use crate::report::{self, Settings, not_passed};
 use crate::scenario::suite::{LoadOptions, Suite};
 use crate::subject::Implementation;
-use crate::subject::implementation::ImplementationError;
 
 /// Where GitHub Actions wants to be told what to show on the page of the job.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -27,12 +26,9 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             return exit::USAGE;
         }
     };
-    let implementation = match implementation(args.implementation.as_deref(), &suite) {
+    let implementation = match implementation(args.implementation.as_deref(), &suite, console) {
         Ok(implementation) => implementation,
-        Err(error) => {
-            console.error(&error);
-            return exit::USAGE;
-        }
+        Err(code) => return code,
     };
     let mut filter = args.filter.filter();
     if args.rerun_failed {
@@ -102,21 +98,28 @@ pub(super) fn load(
         console.problems(&error);
         exit::USAGE
     })?;
-    let implementation = implementation(named, &suite).map_err(|error| {
-        console.error(&error);
-        exit::USAGE
-    })?;
+    let implementation = implementation(named, &suite, console)?;
     Ok((suite, implementation))
 }
 
-/// Reads the implementation file that the command line or the suite names: one that is broken is a mistake
-/// of the user like a broken suite, found before anything is started or reported.
-fn implementation(
+/// Reads the implementation file that the command line or the suite names: one that is broken, or does not
+/// say how a setting of the suite is named, is a mistake of the user like a broken suite, found before
+/// anything is started or reported.
+pub(super) fn implementation(
     named: Option<&Path>,
     suite: &Suite,
-) -> Result<Option<Implementation>, ImplementationError> {
-    let path = named.or_else(|| suite.implementation());
-    path.map(Implementation::load).transpose()
+    console: Console,
+) -> Result<Option<Implementation>, u8> {
+    let Some(path) = named.or_else(|| suite.implementation()) else { return Ok(None) };
+    let implementation = Implementation::load(path).map_err(|error| {
+        console.error(&error);
+        exit::USAGE
+    })?;
+    let fitted = engine::fit(implementation, suite).map_err(|error| {
+        console.problems(&error);
+        exit::USAGE
+    })?;
+    Ok(Some(fitted))
 }
 
 /// Trouble makes a green run inconclusive and hides no failure.

@@ -3,13 +3,16 @@
 use super::args::SchemaOf;
 use super::console::Console;
 use crate::exit;
-use crate::scenario::schema::{catalogue_schema, scenario_schema, suite_schema};
+use crate::scenario::schema::{catalogue_schema, scenario_schema, settings_schema, suite_schema};
+use crate::subject::implementation::json_schema;
 
 pub(super) fn schema(document: SchemaOf, console: Console) -> u8 {
     let schema = match document {
         SchemaOf::Scenario => scenario_schema(),
         SchemaOf::Suite => suite_schema(),
         SchemaOf::Catalogue => catalogue_schema(),
+        SchemaOf::Settings => settings_schema(),
+        SchemaOf::Implementation => json_schema(),
     };
     match serde_json::to_string_pretty(&schema) {
         Ok(text) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -41,6 +42,8 @@ pub(super) struct RunContext {
     pub(super) fence: Option<Fence>,
     pub(super) events: EventSink,
     pub(super) cancel: CancellationToken,
+    /// What the implementation needs beyond what scenarios give it.
+    pub(super) slack: Duration,
     pub(super) bless: bool,
 }
 
@@ -112,7 +115,9 @@ impl<'a> CaseRun<'a> {
     /// Performs all steps and judges the whole history; never longer than the case's deadline.
     pub(super) async fn judge(&mut self) -> Verdict {
         self.record.append(Observation::CaseStarted { namespace: self.namespace.clone() });
-        let limit = self.placed.case.timeout;
+        let case = &self.placed.case;
+        // What every wait may take longer, all of them together may, too.
+        let limit = case.timeout + self.run.slack * case.waits();
         let outcome = match tokio::time::timeout(limit, self.perform()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(Stop::Inconclusive(format!(
@@ -282,9 +287,12 @@ impl<'a> CaseRun<'a> {
     }
 
     async fn render(&mut self, render: &Render, at: &Location) -> Result<(), Stop> {
-        let SubjectContext { helm, implementation, .. } = self.subjects()?;
+        let subjects = self.subjects()?;
+        let (helm, chart) = subjects.chart().map_err(|error| Stop::Inconclusive(error.to_string()))?;
         let renderings = &self.run.renderings;
-        let rendered = renderings.of(helm, implementation, &render.values, &render.value_files).await;
+        let rendered = renderings
+            .of((helm, &chart), &subjects.implementation, &render.values, &render.value_files)
+            .await;
         match (rendered.as_ref(), &render.fails) {
             (Ok(objects), None) => {
                 let (alias, objects) = (render.alias.clone(), Arc::new(objects.clone()));
@@ -425,7 +433,7 @@ impl<'a> CaseRun<'a> {
         drop(self.faults.take());
         if self.placed.case.subject == SubjectMode::Dedicated
             && let Some(subject) = self.subject.take()
-            && let Err(error) = subject.stop().await
+            && let Err(error) = subject.retire().await
         {
             tracing::debug!(namespace = %self.namespace, error = %chain(&error), "subject not stopped");
         }

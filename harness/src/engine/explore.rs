@@ -103,12 +103,14 @@ pub async fn explore(
     cancel: CancellationToken,
 ) -> Result<(), EngineError> {
     let run_id = new_run_id();
-    let first = Plan::new(&request.suite, &request.filter, &run_id, abilities_at_most(&request.cluster));
+    let implementation = Some(&request.implementation);
+    let abilities = abilities_at_most(&request.cluster);
+    let first = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
     let prepared = tokio::select! {
         prepared = prepare::prepare(&request.cluster, &first, request.implementation.clone(), &events) => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
-    let plan = Plan::new(&request.suite, &request.filter, &run_id, prepared.abilities());
+    let plan = Plan::new(&request.suite, &request.filter, &run_id, prepared.abilities(), implementation);
     let stage = Stage::open(&prepared, &plan, request.suite.fence(), &run_id).await?;
     let (sink, unheard) = EventSink::channel();
     let (records, recorded) = mpsc::unbounded_channel();
@@ -123,6 +125,7 @@ pub async fn explore(
         events: sink,
         cancel: cancel.clone(),
         bless: false,
+        slack: request.implementation.slack,
     };
     let runner = Runner {
         context,
@@ -135,7 +138,9 @@ pub async fn explore(
         records: Some(records),
     };
     let mut explorer = Explorer { runner, recorded, unheard, events: &events, run_id: &run_id, placed: 0 };
-    let cases: Vec<PlannedCase> = plan.cases.into_iter().map(|placed| placed.case).collect();
+    let placed = plan.cases.into_iter();
+    let cases: Vec<PlannedCase> =
+        placed.map(|placed| PlannedCase { skip: placed.skip, ..placed.case }).collect();
     let exploring = async {
         for life in explorer.explore(&cases).await {
             let _nobody_listens = lives.send(life);
@@ -211,7 +216,7 @@ impl Explorer<'_> {
         let cases = cases.into_iter().map(|case| {
             self.placed += 1;
             let namespace = plan::namespace(&case, self.placed, self.run_id);
-            PlacedCase { case, namespace, release: None, skip: None }
+            PlacedCase { case, namespace, release: None, skip: None, declined: false }
         });
         let plan = Plan { cases: cases.collect(), releases: Vec::new(), filtered: true };
         let mut lived = BTreeMap::new();
@@ -261,9 +266,9 @@ impl Undisturbed {
 }
 
 /// Why a case cannot be explored.
-fn hindrance(case: &PlannedCase) -> Option<&'static str> {
+fn hindrance(case: &PlannedCase) -> Option<&str> {
     if case.skip.is_some() {
-        return Some("it is skipped");
+        return case.skip.as_deref();
     }
     if case.subject == SubjectMode::None {
         return Some("it has no subject");

@@ -3,9 +3,12 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use super::scope::Scope;
+use crate::event::CaseInfo;
 use crate::scenario::document::SubjectMode;
 use crate::scenario::suite::Suite;
 use crate::scenario::{Filter, PlannedCase};
+use crate::subject::Implementation;
 
 /// What a cluster can do that others cannot.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,8 @@ pub struct PlacedCase {
     pub release: Option<usize>,
     /// Why it is not run.
     pub skip: Option<String>,
+    /// Whether that is because of what the implementation says of itself.
+    pub declined: bool,
 }
 
 /// One install of the subject that serves all cases with equal chart values.
@@ -52,8 +57,15 @@ pub struct Release {
 }
 
 impl Plan {
-    /// Plans the selected cases of a suite on a cluster with these abilities.
-    pub fn new(suite: &Suite, filter: &Filter, run_id: &str, abilities: Abilities) -> Self {
+    /// Plans the selected cases of a suite for an implementation on a cluster with these abilities.
+    pub fn new(
+        suite: &Suite,
+        filter: &Filter,
+        run_id: &str,
+        abilities: Abilities,
+        implementation: Option<&Implementation>,
+    ) -> Self {
+        let scope = Scope::new(implementation, suite.requirements());
         let all = suite.cases();
         let wanted: Vec<&PlannedCase> = filter.select(all);
         let focused = wanted.iter().any(|case| case.focus());
@@ -62,12 +74,16 @@ impl Plan {
         let mut releases: Vec<Release> = Vec::new();
         let mut cases = Vec::with_capacity(wanted.len());
         for (index, case) in wanted.into_iter().enumerate() {
-            let skip = reason_to_skip(case, abilities);
+            // What is skipped for everybody says nothing about the implementation.
+            let skipped = case.skip().map(ToOwned::to_owned);
+            let declined = if skipped.is_none() { scope.declines(case) } else { None };
+            let is_declined = declined.is_some();
+            let skip = skipped.or(declined).or_else(|| lacking(case, abilities));
             let namespace =
                 if case.needs_namespace() { namespace(case, index, run_id) } else { String::new() };
             let release = (skip.is_none() && case.subject == SubjectMode::Shared)
                 .then(|| place(&mut releases, case, &namespace, run_id));
-            cases.push(PlacedCase { case: case.clone(), namespace, release, skip });
+            cases.push(PlacedCase { case: case.clone(), namespace, release, skip, declined: is_declined });
         }
         cases.sort_by_key(|placed| order(&placed.case));
         Self { cases, releases, filtered }
@@ -92,10 +108,15 @@ fn order(case: &PlannedCase) -> (bool, bool, Reverse<Duration>) {
     (!case.needs_namespace(), !dedicated, Reverse(case.declared_time()))
 }
 
-fn reason_to_skip(case: &PlannedCase, abilities: Abilities) -> Option<String> {
-    if let Some(reason) = case.skip() {
-        return Some(reason.to_owned());
+impl PlacedCase {
+    /// What reporters are told about the case.
+    pub fn info(&self) -> CaseInfo {
+        CaseInfo { declined: self.declined, ..self.case.info() }
     }
+}
+
+/// What the cluster lacks for a case.
+fn lacking(case: &PlannedCase, abilities: Abilities) -> Option<String> {
     if case.has_faults() && abilities.node {
         return Some("needs a subject that runs as a process (--cluster local)".to_owned());
     }

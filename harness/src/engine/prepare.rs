@@ -82,17 +82,26 @@ pub(super) async fn prepare(
         }
     };
     let starting = async {
-        let found = cluster::provision::helm(events).await?;
-        let helm = Helm::new(&found).map_err(SubjectError::from)?;
-        let chart = implementation.chart();
-        let (version, kinds) =
-            tokio::try_join!(helm.version(), helm.crds(&chart)).map_err(SubjectError::from)?;
+        let helm = match implementation.install.chart() {
+            Some(_) => {
+                let found = cluster::provision::helm(events).await?;
+                Some(Helm::new(&found).map_err(SubjectError::from)?)
+            }
+            None => None,
+        };
+        let version = async {
+            match &helm {
+                Some(helm) => helm.version().await.map_err(SubjectError::from),
+                None => Ok(String::new()),
+            }
+        };
+        let (version, kinds) = tokio::try_join!(version, subject::crds::of(&implementation, helm.as_ref()))?;
         spec.kinds = kinds;
         spec.controllers = KubeControllers::WithoutPods;
         let cluster = tokio::select! {
             cluster = cluster::start(&spec, events) => cluster?,
             // A start leaves processors idle.
-            never = renderings.ahead(plan, &helm, &implementation) => match never {},
+            never = renderings.ahead(plan, helm.as_ref(), &implementation) => match never {},
         };
         Ok::<_, EngineError>((cluster, helm, version))
     };

@@ -92,13 +92,14 @@ pub async fn prove(
         requirements: request.defects.iter().flat_map(|defect| defect.requirements.clone()).collect(),
         ..Filter::default()
     };
-    let first = Plan::new(&request.suite, &all, &run_id, abilities_at_most(&request.cluster));
     let implementation = request.implementation.clone();
+    let first =
+        Plan::new(&request.suite, &all, &run_id, abilities_at_most(&request.cluster), Some(&implementation));
     let prepared = tokio::select! {
-        prepared = prepare::prepare(&request.cluster, &first, implementation, &events) => prepared?,
+        prepared = prepare::prepare(&request.cluster, &first, implementation.clone(), &events) => prepared?,
         () = cancel.cancelled() => return Ok(()),
     };
-    let plan = Plan::new(&request.suite, &all, &run_id, prepared.abilities());
+    let plan = Plan::new(&request.suite, &all, &run_id, prepared.abilities(), Some(&implementation));
     let stage = Stage::open(&prepared, &plan, request.suite.fence(), &run_id).await?;
     let attempt = Attempt { request: &request, prepared: &prepared, stage: &stage, run_id: &run_id };
     let tried = stream::iter(request.defects.iter().enumerate())
@@ -132,7 +133,8 @@ impl Attempt<'_> {
         let filter = Filter { requirements: defect.requirements.clone(), ..Filter::default() };
         // Names of namespaces end with it.
         let own_id = format!("{}-{number}", self.run_id);
-        let plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities());
+        let implementation = Some(&self.request.implementation);
+        let plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities(), implementation);
         let (sink, mut events) = EventSink::channel();
         let context = RunContext {
             run_id: self.run_id.to_owned(),
@@ -148,6 +150,7 @@ impl Attempt<'_> {
             fence: suite.fence().cloned(),
             events: sink,
             cancel: cancel.clone(),
+            slack: self.request.implementation.slack,
             bless: false,
         };
         let writer = RecordWriter::none();

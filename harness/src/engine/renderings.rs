@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -29,13 +29,16 @@ impl Renderings {
     pub(super) async fn ahead(
         &self,
         plan: &Plan,
-        helm: &Helm,
+        helm: Option<&Helm>,
         implementation: &Implementation,
     ) -> Infallible {
+        let Some((helm, chart)) = helm.zip(implementation.chart()) else {
+            return std::future::pending().await;
+        };
         let cases = plan.cases.iter().filter(|placed| placed.skip.is_none()).map(|placed| &placed.case);
         for action in cases.flat_map(PlannedCase::actions) {
             if let Action::Render(render) = action {
-                self.of(helm, implementation, &render.values, &render.value_files).await;
+                self.of((helm, &chart), implementation, &render.values, &render.value_files).await;
             }
         }
         std::future::pending().await
@@ -44,7 +47,7 @@ impl Renderings {
     /// Renders the chart without installing it.
     pub(super) async fn of(
         &self,
-        helm: &Helm,
+        chart: (&Helm, &Path),
         implementation: &Implementation,
         values: &Value,
         value_files: &[PathBuf],
@@ -54,23 +57,22 @@ impl Renderings {
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(made.entry(key).or_default())
         };
-        cell.get_or_init(async || Arc::new(render(helm, implementation, values, value_files).await))
+        cell.get_or_init(async || Arc::new(render(chart, implementation, values, value_files).await))
             .await
             .clone()
     }
 }
 
 async fn render(
-    helm: &Helm,
+    (helm, chart): (&Helm, &Path),
     implementation: &Implementation,
     values: &Value,
     value_files: &[PathBuf],
 ) -> Result<Vec<Value>, HelmError> {
-    let chart = implementation.chart();
     let value_files: Vec<PathBuf> = value_files.iter().map(|file| chart.join(file)).collect();
     let release = HelmRelease {
-        chart: &chart,
-        name: &implementation.install.chart.release,
+        chart,
+        name: implementation.release(),
         // Guards compare namespaces with that of the release.
         namespace: "agents",
         value_files: &value_files,

@@ -35,7 +35,11 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
         requirements: suite.requirements().to_vec(),
         cases: recorded.iter().map(|(case, _)| case.info()).collect(),
         // Nobody has run what the suite says now, or all of what it says.
-        filtered: recording.run.filtered || !unchanged || selected.len() < suite.cases().len(),
+        filtered: recording.run.filtered
+            || !unchanged
+            || selected.len() < suite.cases().len()
+            // Nor do its cases tell what the implementation declined.
+            || recording.run.cases.iter().any(|case| case.declined),
         replayed: true,
         ..recording.run.clone()
     })));

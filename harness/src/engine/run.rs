@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -18,6 +18,7 @@ use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
 use super::pulse::Pulse;
+use super::scope;
 use super::slots::Slots;
 use super::subjects::Shared;
 use crate::check::timeline;
@@ -69,7 +70,9 @@ pub async fn run(request: Request, events: EventSink, cancel: CancellationToken)
 
 async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
     let run_id = new_run_id();
-    let first = Plan::new(&request.suite, &request.filter, &run_id, abilities_at_most(&request.cluster));
+    let implementation = request.implementation.as_ref();
+    let abilities = abilities_at_most(&request.cluster);
+    let first = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
     if first.runnable() == 0 {
         run_nothing(&first, events);
         return Ok(());
@@ -86,7 +89,7 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
         () = cancel.cancelled() => return Ok(()),
     };
     let abilities = prepared.abilities();
-    let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities);
+    let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
     let info = about(request, &prepared, &plan, &run_id)?;
     events.send(Event::RunStarted(Box::new(info.clone())));
     let outcome = tokio::select! {
@@ -113,14 +116,14 @@ pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.
 fn run_nothing(plan: &Plan, events: &EventSink) {
     events.send(Event::NothingToRun {
-        cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
+        cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
     });
     for placed in &plan.cases {
         events.send(Event::CaseFinished(Box::new(CaseResult {
             id: placed.case.id.clone(),
             verdict: Verdict::Skipped { reason: placed.skip.clone().unwrap_or_default() },
-            elapsed: std::time::Duration::ZERO,
+            elapsed: Duration::ZERO,
             namespace: String::new(),
             timeline: Vec::new(),
         })));
@@ -130,21 +133,22 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
 /// All that is known before the first case.
 fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> Result<RunInfo, EngineError> {
     let info = prepared.cluster.info();
-    let (implementation, chart_digest) = match &prepared.context {
-        Some(context) => (context.implementation.info(), prepare::digest(&context.implementation.chart())?),
-        None => (kubernetes(info), String::new()),
-    };
+    let implementation = prepared.context.as_ref().map(|context| &context.implementation);
+    let chart = implementation.and_then(|implementation| implementation.chart());
+    let chart_digest = chart.map_or(Ok(String::new()), |chart| prepare::digest(&chart))?;
     Ok(RunInfo {
         run_id: run_id.to_owned(),
         cluster: info.clone(),
         cluster_start: prepared.cluster.start_time(),
         helm_version: prepared.helm_version.clone(),
-        implementation,
+        implementation: implementation
+            .map_or_else(|| kubernetes(info), |implementation| implementation.info()),
+        claims: implementation.map(|implementation| scope::claims(implementation)).unwrap_or_default(),
         suite: request.suite.name().to_owned(),
         suite_digest: request.suite.digest().to_owned(),
         chart_digest,
         requirements: request.suite.requirements().to_vec(),
-        cases: plan.cases.iter().map(|placed| placed.case.info()).collect(),
+        cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
         replayed: false,
     })
@@ -192,6 +196,7 @@ async fn on_cluster(
         fence: request.suite.fence().cloned(),
         events: events.clone(),
         cancel: cancel.clone(),
+        slack: request.implementation.as_ref().map_or(Duration::ZERO, |implementation| implementation.slack),
         bless: request.bless,
     };
     let tidy = !is_thrown_away(prepared, request);
@@ -302,7 +307,7 @@ impl Runner<'_> {
             })));
         };
         if let Some(reason) = &placed.skip {
-            finished(Verdict::Skipped { reason: reason.clone() }, std::time::Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, Vec::new());
             return;
         }
         let release = placed.release.and_then(|index| shared.get(index));
@@ -316,12 +321,12 @@ impl Runner<'_> {
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
             let reason = INTERRUPTED.to_owned();
-            finished(Verdict::Inconclusive { reason }, std::time::Duration::ZERO, Vec::new());
+            finished(Verdict::Inconclusive { reason }, Duration::ZERO, Vec::new());
             return;
         }
         if self.enough.as_ref().is_some_and(CancellationToken::is_cancelled) {
             let reason = "not started after the first failure (--fail-fast)".to_owned();
-            finished(Verdict::Skipped { reason }, std::time::Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason }, Duration::ZERO, Vec::new());
             return;
         }
         let begin = Instant::now();

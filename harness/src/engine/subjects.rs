@@ -126,7 +126,7 @@ impl Shared {
     /// Stops the subject if it runs.
     pub(super) async fn stop(&self) {
         if let Some(Ok(subject)) = self.subject.get()
-            && let Err(error) = subject.stop().await
+            && let Err(error) = subject.retire().await
         {
             tracing::debug!(namespace = %self.release.namespace, error = %chain(&error), "subject not stopped");
         }

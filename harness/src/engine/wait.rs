@@ -53,7 +53,7 @@ impl CaseRun<'_> {
         let assertion = expand_assertion(assertion, &bindings)
             .map_err(|problem| Stop::Inconclusive(problem.to_string()))?;
         let within = match &assertion.operator {
-            Operator::Eventually { within, .. } => *within,
+            Operator::Eventually { within, .. } => *within + self.run.slack,
             _ => Duration::ZERO,
         };
         let window = self.window;

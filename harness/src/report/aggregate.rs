@@ -107,6 +107,7 @@ impl Aggregate {
                 file: String::new(),
                 summary: String::new(),
                 requirements: Vec::new(),
+                declined: false,
             });
         }
         // Should a case report twice, a failure stays.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::aggregate::{Aggregate, CaseView, Outcome};
 use super::error::ReportError;
+use super::profile::Profile;
 use super::requirement::{RequirementVerdict, RequirementView};
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
@@ -54,6 +55,7 @@ pub(super) struct Document<'a> {
     filtered: bool,
     seconds: f64,
     statistics: Counts,
+    profiles: Vec<Profile>,
     requirements: Vec<Requirement<'a>>,
     skipped: Vec<Skipped<'a>>,
     cases: Vec<Case<'a>>,
@@ -66,6 +68,7 @@ pub(super) struct Document<'a> {
 struct Subject<'a> {
     id: &'a str,
     implementation: &'a ImplementationInfo,
+    claims: Claimed<'a>,
     suite: Digested<'a>,
     /// Absent where the cluster itself was tested.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,19 @@ struct Subject<'a> {
     cluster_start_seconds: f64,
     #[serde(skip_serializing_if = "str::is_empty")]
     helm_version: &'a str,
+}
+
+/// What the implementation says of itself.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Claimed<'a> {
+    /// Absent where it claims all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unsupported: &'a [String],
+    /// What was added to the deadline of every `eventually`.
+    slack_seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -138,6 +154,11 @@ impl<'a> Document<'a> {
             run: run.info().map(|info| Subject {
                 id: &info.run_id,
                 implementation: &info.implementation,
+                claims: Claimed {
+                    features: info.claims.features.as_deref(),
+                    unsupported: &info.claims.unsupported,
+                    slack_seconds: seconds(info.claims.slack),
+                },
                 suite: Digested { name: Some(&info.suite), sha256: &info.suite_digest },
                 chart: (!info.chart_digest.is_empty())
                     .then(|| Digested { name: None, sha256: &info.chart_digest }),
@@ -150,6 +171,7 @@ impl<'a> Document<'a> {
             filtered: run.filtered(),
             seconds: seconds(run.elapsed()),
             statistics: summary.counts,
+            profiles: run.profiles(),
             requirements: run.requirements().map(Requirement::new).collect(),
             skipped: run.cases().filter_map(Skipped::new).collect(),
             cases: run.cases().map(Case::new).collect(),

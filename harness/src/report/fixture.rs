@@ -6,7 +6,7 @@ use super::aggregate::Aggregate;
 use crate::check::{Difference, Failure, Since, SourceExcerpt};
 use crate::cluster::{Backend, ClusterInfo};
 use crate::event::{
-    CaseId, CaseInfo, CaseResult, Event, ImplementationInfo, Level, RequirementInfo, RunInfo, Verdict,
+    CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, Level, RequirementInfo, RunInfo, Verdict,
 };
 
 /// A run whose n-th case (from 1) is `case-n`, in area `image` or `ttl` by turns, and names `IMG-0n` and `TTL-01`.
@@ -144,6 +144,7 @@ fn case(index: usize) -> CaseInfo {
         file: format!("scenarios/case-{number}.yaml"),
         summary: format!("Claim number {number}."),
         requirements: vec![format!("IMG-0{number}"), "TTL-01".to_owned()],
+        declined: false,
     }
 }
 
@@ -172,6 +173,7 @@ pub(crate) fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
             url: "https://example.com".to_owned(),
             organization: "Example".to_owned(),
         },
+        claims: Claims::default(),
         suite: "agents".to_owned(),
         suite_digest: "5u17e".to_owned(),
         chart_digest: "cha27".to_owned(),

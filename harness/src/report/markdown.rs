@@ -15,7 +15,12 @@ pub(super) fn render(run: &Aggregate) -> String {
         Conformance::NonConformant => "❌ not conformant",
         Conformance::Inconclusive => "⚠️ inconclusive",
         Conformance::NothingRun => "⚠️ nothing run",
-        Conformance::NotDecided => "✅ all selected cases passed (filtered, no verdict on conformance)",
+        Conformance::NotDecided if run.filtered() => {
+            "✅ all selected cases passed (filtered, no verdict on conformance)"
+        }
+        Conformance::NotDecided => {
+            "⚠️ all cases that ran passed (the implementation declined others, no verdict on conformance)"
+        }
     };
     let who = run.info().map_or_else(String::new, |info| {
         format!("{} {}: ", info.implementation.name, info.implementation.version)
@@ -40,6 +45,15 @@ pub(super) fn render(run: &Aggregate) -> String {
     if summary.conformance == Conformance::Conformant && proved < all {
         lines.extend([String::new(), format!("{proved} of {all} requirements are proved by this suite.")]);
     }
+    let profiles: Vec<String> = run
+        .claimed_profiles()
+        .iter()
+        .map(|profile| {
+            let verdict = profile.verdict.words();
+            format!("| {} | {verdict} | {} of {} |", profile.name, profile.met, profile.musts)
+        })
+        .collect();
+    table(&mut lines, "| profile | verdict | MUSTs met |\n| --- | --- | --- |", profiles);
     let broken: Vec<String> = run
         .requirements()
         .filter(|requirement| requirement.verdict == RequirementVerdict::Failed)

@@ -25,7 +25,8 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Conformance {
-    /// Every case of the suite that ran passed, and none was left out by a filter.
+    /// Every case of the suite that ran passed, none was left out by a filter, and the implementation
+    /// declined no MUST of `core`.
     Conformant,
     /// A case failed.
     NonConformant,
@@ -33,7 +34,7 @@ pub enum Conformance {
     Inconclusive,
     /// No case ran.
     NothingRun,
-    /// Every case that ran passed, but a filter left out others.
+    /// Every case that ran passed, but a filter left out others, or the implementation declined them.
     NotDecided,
 }
 
@@ -86,19 +87,20 @@ impl Aggregate {
                 }
             }
         }
-        let conformance = conformance(counts, self.cut_short(), self.filtered());
+        let partial = self.filtered() || !self.declined_musts().is_empty();
+        let conformance = conformance(counts, self.cut_short(), partial);
         Summary { counts, conformance, failed, exit: conformance.exit_code() }
     }
 }
 
-fn conformance(counts: Counts, cut_short: bool, filtered: bool) -> Conformance {
+fn conformance(counts: Counts, cut_short: bool, partial: bool) -> Conformance {
     if counts.failed > 0 {
         Conformance::NonConformant
     } else if counts.inconclusive > 0 || cut_short {
         Conformance::Inconclusive
     } else if counts.passed == 0 {
         Conformance::NothingRun
-    } else if filtered {
+    } else if partial {
         Conformance::NotDecided
     } else {
         Conformance::Conformant

@@ -8,6 +8,7 @@ use super::document::{Capability, JobMode, SubjectMode};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
+use crate::yaml::Node;
 
 /// One scenario with one row of its case table.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct PlannedCase {
     pub jobs: JobMode,
     /// Chart values of the controller.
     pub values: serde_json::Value,
+    /// The same, with the places where they were written.
+    pub given: Node,
     /// The values of the row, a JSON object.
     pub case: serde_json::Value,
     /// What is there before the first step.
@@ -55,6 +58,7 @@ impl PlannedCase {
             file: self.file.display().to_string(),
             summary: self.summary.clone(),
             requirements: self.requirements.clone(),
+            declined: false,
         }
     }
 
@@ -115,6 +119,12 @@ impl PlannedCase {
             _ => Duration::ZERO,
         };
         self.actions().map(declared).sum()
+    }
+
+    /// How many of its claims wait for something.
+    pub fn waits(&self) -> u32 {
+        let waits = |action: &&Action| matches!(action, Action::Assert(assertion) if matches!(assertion.operator, Operator::Eventually { .. }));
+        u32::try_from(self.actions().filter(waits).count()).unwrap_or(u32::MAX)
     }
 
     /// Whether the case acts on a cluster at all, or only renders the chart.

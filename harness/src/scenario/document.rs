@@ -489,6 +489,10 @@ pub struct SuiteSpec {
     /// The implementation under test unless the command line names another one.
     #[serde(default)]
     pub implementation: Option<Located<String>>,
+    /// How settings are named as environment variables, relative to the suite's file; needed for
+    /// implementations without a chart.
+    #[serde(default)]
+    pub settings: Option<Located<String>>,
     /// How "the controller has processed everything up to now" is recognised.
     #[serde(default)]
     pub fence: Option<FenceDocument>,

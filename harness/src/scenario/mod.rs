@@ -22,6 +22,7 @@ mod lint;
 mod reader;
 pub mod schema;
 mod set;
+pub mod settings;
 pub mod step;
 pub mod suite;
 pub mod template;

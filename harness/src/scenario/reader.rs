@@ -441,6 +441,36 @@ mod tests {
         assert_eq!(problems[0].message, "unknown name `index` in a template");
     }
 
+    #[rstest::rstest]
+    #[case("{answer: 409}", "fault: answer 409 request 1")]
+    #[case(
+        "{on: {verb: create, resource: jobs}, nth: 2, times: 3, cut: after}",
+        "fault: cut the connection after create jobs 2 and the 2 after it"
+    )]
+    #[case("{on: {verb: write}, nth: 7, kill: before}", "fault: kill the subject before write 7")]
+    #[case(
+        "{on: {resource: agentruns/status}, delay: 1500ms}",
+        "fault: delay by 1.5 s request agentruns/status 1"
+    )]
+    fn a_fault_says_what_happens_to_which_request(#[case] fault: &str, #[case] summary: &str) {
+        let (step, problems) = read(&format!("fault: {fault}"));
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(step.unwrap().summary, summary);
+    }
+
+    #[rstest::rstest]
+    #[case("fault: {}", "say exactly once what happens to the requests")]
+    #[case("fault: {answer: 409, cut: after}", "say exactly once what happens to the requests")]
+    #[case("fault: {answer: 200}", "200 refuses nothing")]
+    #[case("fault: {answer: 500, nth: 0}", "`nth` begins at 1")]
+    #[case("watches: {of: jobs, become: silent}", "how long are they silent?")]
+    #[case("watches: {of: jobs, become: closed, for: 2s}", "only silence has a duration")]
+    fn a_fault_that_makes_no_sense_is_refused(#[case] step: &str, #[case] message: &str) {
+        let (step, problems) = read(step);
+        assert!(step.is_none());
+        assert_eq!(problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>(), [message]);
+    }
+
     #[test]
     fn mistakes_of_numbered_objects_are_told_once() {
         let (step, problems) = read("create: {file: fixture.yaml, count: 3, colour: red}");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::catalogue::CatalogueDocument;
 use super::document::{ScenarioDocument, StepDocument, SuiteDocument};
+use super::settings::SettingsDocument;
 
 /// The schema of scenario files (draft 2020-12).
 pub fn scenario_schema() -> Value {
@@ -61,4 +62,9 @@ pub fn suite_schema() -> Value {
 /// The schema of requirement catalogues.
 pub fn catalogue_schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<CatalogueDocument>().into()
+}
+
+/// The schema of a suite's names of settings.
+pub fn settings_schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SettingsDocument>().into()
 }

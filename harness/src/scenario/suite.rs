@@ -10,6 +10,7 @@ use super::case::PlannedCase;
 use super::document::{Given, ScenarioDocument, StepDocument, SubjectMode, SuiteDocument};
 use super::files::Files;
 use super::reader::Reader;
+use super::settings::{self, SettingNames};
 use super::step::{Manifest, Step};
 use super::{catalogue, duration, lint};
 use crate::diagnostic::Diagnostic;
@@ -30,6 +31,7 @@ pub struct Suite {
     digest: String,
     implementation: Option<PathBuf>,
     requirements: Vec<RequirementInfo>,
+    settings: SettingNames,
     fence: Option<Fence>,
     cases: Vec<PlannedCase>,
 }
@@ -119,6 +121,11 @@ impl Suite {
         &self.requirements
     }
 
+    /// How settings are named as environment variables.
+    pub fn settings(&self) -> &SettingNames {
+        &self.settings
+    }
+
     /// How it is recognised that everything was processed.
     pub fn fence(&self) -> Option<&Fence> {
         self.fence.as_ref()
@@ -164,6 +171,10 @@ impl Loader<'_> {
             .document(self.root, &document.spec.requirements, &mut self.problems)
             .map(|(_, node)| catalogue::read(&node, &mut self.problems))
             .unwrap_or_default();
+        let settings = document.spec.settings.as_ref().and_then(|file| {
+            let (_, node) = self.files.document(self.root, file, &mut self.problems)?;
+            Some(settings::read(&node, &mut self.problems))
+        });
         let fence = document.spec.fence.and_then(|fence| {
             let manifest = self.reader(self.root, &serde_json::json!({}), |reader| {
                 reader.manifest(&fence.file, None, None)
@@ -188,6 +199,7 @@ impl Loader<'_> {
             digest,
             implementation: document.spec.implementation.map(|file| self.root.join(file.value)),
             requirements,
+            settings: settings.unwrap_or_default(),
             fence,
             cases,
         })
@@ -305,7 +317,7 @@ impl Loader<'_> {
             None => CASE_TIMEOUT,
         };
         let (values, objects, steps, expect) = self.reader(&folder, &row, |reader| {
-            let values = given_values(reader, &spec.given);
+            let values = given_values(reader, &spec.given, path);
             let objects: Vec<Manifest> =
                 spec.given.objects.iter().filter_map(|file| reader.manifest(file, None, None)).collect();
             let steps: Vec<Step> = spec.steps.iter().filter_map(|step| reader.step(step)).collect();
@@ -324,7 +336,8 @@ impl Loader<'_> {
             timeout,
             subject: spec.given.subject,
             jobs: spec.given.jobs,
-            values,
+            values: values.to_json(),
+            given: values,
             case: row,
             objects,
             steps,
@@ -333,6 +346,10 @@ impl Loader<'_> {
     }
 }
 
-fn given_values(reader: &mut Reader<'_>, given: &Given) -> serde_json::Value {
-    given.values.as_ref().map_or_else(|| serde_json::json!({}), |values| reader.expand(values).to_json())
+fn given_values(reader: &mut Reader<'_>, given: &Given, path: &Path) -> Node {
+    let nothing = || Node {
+        value: crate::yaml::Value::Map(Vec::new()),
+        location: Location::start_of(&Source::new(path, String::new())),
+    };
+    given.values.as_ref().map_or_else(nothing, |values| reader.expand(values))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kube::Client;
 use serde_json::Value;
 
+use super::error::SubjectError;
 use super::helm::Helm;
 use super::implementation::Implementation;
 use super::ports::PortPool;
@@ -21,8 +22,8 @@ pub struct SubjectContext {
     pub client: Client,
     /// Kubeconfig of the harness, for helm and for the address of the API server.
     pub kubeconfig_path: PathBuf,
-    /// The helm program.
-    pub helm: Helm,
+    /// The helm program; absent where there is no chart.
+    pub helm: Option<Helm>,
     /// Who is tested.
     pub implementation: Arc<Implementation>,
     /// Owner of child processes.
@@ -44,6 +45,18 @@ pub struct ApiRoute {
     pub server: String,
     /// The certificate that it can be trusted by, as PEM.
     pub authority: String,
+}
+
+impl SubjectContext {
+    /// Helm and the folder of the chart, which some implementations do not have.
+    pub(crate) fn chart(&self) -> Result<(&Helm, PathBuf), SubjectError> {
+        self.helm.as_ref().zip(self.implementation.chart()).ok_or(SubjectError::NoChart)
+    }
+
+    /// Whether the subject runs as processes of this host.
+    pub(super) fn runs_here(&self) -> bool {
+        !self.info.node || self.implementation.install.command().is_some()
+    }
 }
 
 impl std::fmt::Debug for SubjectContext {

@@ -43,10 +43,11 @@ impl Implementation {
     pub fn with_defect(&self, name: &str) -> Self {
         let mut defective = self.clone();
         if let Some(defects) = &self.defects {
-            let mut values = serde_json::Value::Object(std::mem::take(&mut defective.install.chart.values));
+            let own = defective.install.values_mut();
+            let mut values = serde_json::Value::Object(std::mem::take(own));
             values::merge(&mut values, &values::at_path(&defects.path, name.into()));
             if let serde_json::Value::Object(values) = values {
-                defective.install.chart.values = values;
+                *own = values;
             }
         }
         defective
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn a_defect_changes_the_programs_and_one_value() {
         let defective = implementation("[x]").defective().expect("it has defects").with_defect("off-by-one");
-        let values = serde_json::Value::Object(defective.install.chart.values.clone());
+        let values = serde_json::Value::Object(defective.install.values().clone());
         assert_eq!(values, serde_json::json!({"env": {"vars": {"KEPT": "a", "DEFECT": "off-by-one"}}}));
         let process = defective.process.expect("it runs as a process");
         assert_eq!(process.programs.get("/x").map(AsRef::as_ref), Some(Path::new("wrong")));

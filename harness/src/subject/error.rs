@@ -35,6 +35,17 @@ pub enum SubjectError {
     /// Helm failed.
     #[error(transparent)]
     Helm(#[from] HelmError),
+    /// Something was asked for that takes a chart.
+    #[error("the implementation has no chart")]
+    NoChart,
+    /// The API server refused an object of the implementation's manifests.
+    #[error("apply {object}: {message}")]
+    Refused {
+        /// Kind and name.
+        object: String,
+        /// What the API server said.
+        message: String,
+    },
     /// The chart renders nothing that could be started.
     #[error("release `{release}` in namespace `{namespace}` has no Deployment")]
     NoDeployment {
@@ -86,6 +97,9 @@ pub enum SubjectError {
         /// First word of its command, or its image.
         program: String,
     },
+    /// The program of a command is nowhere in `PATH`.
+    #[error("`{0}` was not found in PATH")]
+    NotInPath(String),
     /// A process could not be started at all.
     #[error("start container `{container}` as a process")]
     Spawn {
@@ -181,6 +195,7 @@ impl SubjectError {
             Self::Exited { .. }
             | Self::NotReady { .. }
             | Self::NoDeployment { .. }
+            | Self::Refused { .. }
             | Self::NoLeader { .. }
             | Self::NoOrderlyEnd { .. }
             | Self::NoAnswer { .. } => true,

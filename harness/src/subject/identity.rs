@@ -12,7 +12,7 @@ use kube::api::PostParams;
 use kube::config::{Cluster, Kubeconfig};
 use kube::runtime::conditions::is_created;
 use kube::runtime::wait::await_condition;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::call::request;
 use super::context::SubjectContext;
@@ -23,11 +23,11 @@ const ACCOUNT: Duration = Duration::from_secs(20);
 /// Lifetime of the token in seconds: longer than any run, as nothing renews it.
 const LIFETIME: i64 = 24 * 3600;
 
-/// Writes `folder/kubeconfig` for a `ServiceAccount` and returns its path.
+/// Writes `folder/kubeconfig` for a `ServiceAccount`, or for the harness' own user, and returns its path.
 pub(super) async fn write_kubeconfig(
     context: &SubjectContext,
     namespace: &str,
-    account: &str,
+    account: Option<&str>,
     folder: &Path,
 ) -> Result<PathBuf, SubjectError> {
     let mut cluster = cluster_of(&context.kubeconfig_path)?;
@@ -42,12 +42,16 @@ pub(super) async fn write_kubeconfig(
         cluster.certificate_authority = Some(path.display().to_string());
         cluster.certificate_authority_data = None;
     }
-    let token = token(context, namespace, account).await?;
+    let user = match account {
+        Some(account) => json!({"token": token(context, namespace, account).await?}),
+        None => administrator(&context.kubeconfig_path)?,
+    };
+    let account = account.unwrap_or("administrator");
     let document = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "cluster", "cluster": cluster}],
-        "users": [{"name": account, "user": {"token": token}}],
+        "users": [{"name": account, "user": user}],
         "contexts": [{"name": "subject", "context": {"cluster": "cluster", "user": account, "namespace": namespace}}],
         "current-context": "subject",
     });
@@ -83,6 +87,19 @@ async fn token(context: &SubjectContext, namespace: &str, account: &str) -> Resu
         within: ACCOUNT,
         last_seen: "the answer holds no token".to_owned(),
     })
+}
+
+/// The credentials of the harness, with paths that hold in any folder.
+fn administrator(path: &Path) -> Result<Value, SubjectError> {
+    let unusable = |message: String| SubjectError::Kubeconfig { path: path.to_owned(), message };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(error.to_string()))?;
+    let current = kubeconfig.current_context.as_deref().unwrap_or_default();
+    let named = kubeconfig.contexts.iter().find(|context| context.name == current);
+    let user = named.and_then(|context| context.context.as_ref()?.user.as_deref());
+    let user = kubeconfig.auth_infos.iter().find(|candidate| Some(candidate.name.as_str()) == user);
+    let user = user.and_then(|user| user.auth_info.as_ref());
+    let user = user.ok_or_else(|| unusable(format!("its current context `{current}` names no user")))?;
+    serde_json::to_value(user).map_err(|error| unusable(error.to_string()))
 }
 
 /// Address and certificate of the API server, without any credentials.

@@ -3,7 +3,12 @@
 //! Text to typed values only; nothing here starts anything. All paths in the file are relative to the
 //! file and are made absolute or working-folder-relative by [`Implementation::resolve`].
 
-use std::collections::BTreeMap;
+mod claims;
+mod health;
+mod install;
+mod process;
+mod settings;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +16,20 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+pub use self::claims::{MOST_SLACK, Slack};
+pub use self::health::{Health, Ready};
+pub use self::install::{Chart, Install, Launch, LaunchPort, Manifests};
+pub use self::process::{Build, Defects, Image, PortMapping, Process};
+pub use self::settings::{LeaderLease, NamespaceSetting, Prefix, Settings};
+use super::bundle;
+use super::mapping::Mapping;
+use super::program;
 use crate::diagnostic::Diagnostic;
 use crate::event::ImplementationInfo;
+use crate::scenario::settings::SettingNames;
 use crate::yaml::{Located, Location, Source, decode, parse_documents};
 
-/// Values of a chart.
+/// Values of a chart, or settings by the same keys.
 pub type Values = serde_json::Map<String, serde_json::Value>;
 
 /// Why an implementation file cannot be used.
@@ -80,7 +94,14 @@ pub struct Identity {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Spec {
     install: Install,
+    #[serde(default)]
     settings: Settings,
+    /// Features of the requirement catalogue that it claims, beside `core`; all unless told.
+    #[serde(default)]
+    features: Option<Vec<Located<String>>>,
+    /// Time that it needs beyond what scenarios give it.
+    #[serde(default)]
+    slack: Option<Slack>,
     #[serde(default)]
     process: Option<Process>,
     health: Health,
@@ -97,9 +118,16 @@ pub struct Implementation {
     pub identity: Identity,
     /// How it is installed.
     pub install: Install,
-    /// How its settings are named.
+    /// How its settings are named, as the file says it.
     pub settings: Settings,
-    /// How it runs on clusters without nodes; without this it needs a cluster with a node.
+    /// The same for a suite: complete once the implementation was fitted to it.
+    pub mapping: Mapping,
+    /// Features that it claims beside `core`; `None` claims all.
+    pub features: Option<Vec<Located<String>>>,
+    /// Time that it needs beyond what scenarios give it.
+    pub slack: Duration,
+    /// How it runs on clusters without nodes; without this it needs a cluster with a node. For a command
+    /// the command itself.
     pub process: Option<Process>,
     /// Where it is asked whether it is ready.
     pub health: Health,
@@ -107,168 +135,9 @@ pub struct Implementation {
     pub images: Vec<Image>,
     /// Wrong decisions that can be planted, the prey of `hallmark prove`.
     pub defects: Option<Defects>,
-    folder: PathBuf,
-}
-
-/// How it is installed.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Install {
-    /// The Helm chart.
-    pub chart: Chart,
-}
-
-/// A Helm chart and what every install of it gets.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Chart {
-    /// Folder of the chart, relative to this file.
-    pub path: Located<PathBuf>,
-    /// Name of the releases.
-    pub release: String,
-    /// Values of every install.
-    #[serde(default)]
-    pub values: Values,
-    /// Files with values of every install, weaker than `values`, relative to this file.
-    #[serde(default)]
-    pub value_files: Vec<Located<PathBuf>>,
-}
-
-/// How settings that the harness has to make are named.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Settings {
-    /// Which namespaces it watches.
-    pub namespaces: NamespaceSetting,
-    /// Where its replicas agree on a leader, if they do.
-    #[serde(default)]
-    pub leader_lease: Option<LeaderLease>,
-}
-
-/// The Lease, in the namespace of the release, that the leading replica holds.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LeaderLease {
-    /// Its name. The identity of its holder must contain the name of the pod.
-    pub name: String,
-}
-
-/// The setting that says which namespaces are watched.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NamespaceSetting {
-    /// Key path in the chart's values that takes a list of namespaces, for example `controller.namespaces`.
-    pub path: String,
-    /// Values that an install for several namespaces needs besides.
-    #[serde(default)]
-    pub shared_values: Values,
-}
-
-/// How containers of the chart run as processes of this host.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Process {
-    /// Builds the programs; run before the first start.
-    #[serde(default)]
-    pub build: Option<Build>,
-    /// For each first word of a container's command, or image without tag if it has no command: the
-    /// program on this host, relative to this file.
-    pub programs: BTreeMap<String, PathBuf>,
-    /// Ports that are moved because all processes share one host.
-    #[serde(default)]
-    pub ports: Vec<PortMapping>,
-}
-
-/// A command that builds something.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Build {
-    /// Program and arguments.
-    pub command: Located<Vec<String>>,
-    /// Where it runs, relative to this file.
-    #[serde(default = "here")]
-    pub directory: PathBuf,
-    /// Variables that are added to the environment of the harness.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-}
-
-/// How a process is told to use another port than its container does.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PortMapping {
-    /// Port that the container declares.
-    pub container_port: u16,
-    /// Environment variable that takes the port.
-    #[serde(default)]
-    pub env: Option<String>,
-    /// Arguments that are added; `{port}` stands for the port.
-    #[serde(default)]
-    pub arguments: Vec<String>,
-}
-
-/// Where the subject is asked how it does.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Health {
-    /// The answer that means "ready".
-    pub ready: Ready,
-}
-
-/// An endpoint that tells whether a container is ready; asked of each container that has its port.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ready {
-    /// Container port.
-    pub port: u16,
-    /// Path, beginning with a slash.
-    pub path: Located<String>,
-    /// Status code that means "ready"; default 200.
-    #[serde(default = "ok")]
-    pub status: u16,
-    /// Text that the body must contain, too.
-    #[serde(default)]
-    pub contains: Option<String>,
-    /// How long it may take after the start, for example `30s`; default 60 s.
-    #[serde(default = "minute", deserialize_with = "duration")]
-    #[schemars(with = "String", default)]
-    pub within: Duration,
-}
-
-/// An image that the harness makes itself and preloads into the cluster's node.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Image {
-    /// Reference with tag, exactly as the chart renders it.
-    pub reference: String,
-    /// Builds the programs, which must be linked statically: the image holds nothing else.
-    #[serde(default)]
-    pub build: Option<Build>,
-    /// Path in the image to program on this host, relative to this file.
-    pub programs: BTreeMap<PathBuf, PathBuf>,
-}
-
-/// Wrong decisions that can be planted in the implementation, to prove that the suite notices them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Defects {
-    /// Builds the programs that can be given a defect.
-    #[serde(default)]
-    pub build: Option<Build>,
-    /// These programs, in place of those of `process`, relative to this file.
-    pub programs: BTreeMap<String, PathBuf>,
-    /// Program and arguments that list the defects, one JSON object with `name`, `requirements` (a list of
-    /// ids) and `summary` per line. The program is relative to this file.
-    pub list: Located<Vec<String>>,
-    /// Key path in the chart's values that takes the name of the defect to plant.
-    pub path: String,
-    /// Families of requirements that the programs decide, for example `TTL`: each of their requirements of
-    /// level MUST needs a defect.
-    #[serde(default)]
-    pub families: Vec<String>,
-    /// Requirements of these families that somebody else decides, by id: who that is.
-    #[serde(default)]
-    pub except: BTreeMap<String, String>,
+    /// The objects of its manifests, as they are written.
+    pub objects: Arc<Vec<serde_json::Value>>,
+    file: Arc<Source>,
 }
 
 impl Implementation {
@@ -276,12 +145,20 @@ impl Implementation {
     pub fn load(path: &Path) -> Result<Self, ImplementationError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ImplementationError::Read { path: path.to_owned(), source })?;
-        let implementation = Self::parse(&Source::new(path, text)).map_err(ImplementationError::Invalid)?;
-        let chart = &implementation.install.chart;
-        implementation.require(&chart.path, "Chart.yaml", "no chart")?;
-        for file in &chart.value_files {
-            implementation.require(file, "", "no values file")?;
+        let mut implementation =
+            Self::parse(&Source::new(path, text)).map_err(ImplementationError::Invalid)?;
+        if let Some(chart) = implementation.install.chart() {
+            implementation.require(&chart.path, "Chart.yaml", "no chart")?;
+            for file in &chart.value_files {
+                implementation.require(file, "", "no values file")?;
+            }
         }
+        for file in implementation.install.manifests() {
+            implementation.require(file, "", "no file or folder")?;
+        }
+        let objects = bundle::read(&implementation).map_err(ImplementationError::Invalid)?;
+        implementation.objects = Arc::new(objects);
+        implementation.check_command()?;
         Ok(implementation)
     }
 
@@ -299,32 +176,52 @@ impl Implementation {
         };
         let Document { metadata, spec, .. } =
             decode(node).map_err(|error| Box::new(error.into_diagnostic(&start)))?;
-        check_values(&spec).map_err(Box::new)?;
+        let spec_location = node.get("spec").map_or(&start, |spec| &spec.location);
+        check_values(&spec, spec_location).map_err(Box::new)?;
+        let process = match &spec.install {
+            Install::Command(launch) => Some(launch.process()),
+            Install::Chart(_) | Install::Manifests(_) => spec.process,
+        };
         Ok(Self {
             identity: metadata,
+            mapping: Mapping::new(&SettingNames::default(), &spec.settings),
             install: spec.install,
             settings: spec.settings,
-            process: spec.process,
+            features: spec.features,
+            slack: spec.slack.map_or(Duration::ZERO, |slack| slack.within),
+            process,
             health: spec.health,
             images: spec.images,
             defects: spec.defects,
-            folder: source.path().parent().unwrap_or(Path::new("")).to_owned(),
+            objects: Arc::default(),
+            file: Arc::clone(source),
         })
     }
 
     /// A path of the file as seen from the working folder of the harness.
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.folder.join(path)
+        self.file.path().parent().unwrap_or(Path::new("")).join(path)
     }
 
-    /// Folder of the chart.
-    pub fn chart(&self) -> PathBuf {
-        self.resolve(&self.install.chart.path)
+    /// The file, as it is shown to people.
+    pub fn file(&self) -> &Path {
+        self.file.path()
     }
 
-    /// Files with values of every install.
+    /// Folder of the chart, if there is one.
+    pub fn chart(&self) -> Option<PathBuf> {
+        self.install.chart().map(|chart| self.resolve(&chart.path))
+    }
+
+    /// Files with values of every install of the chart.
     pub fn value_files(&self) -> Vec<PathBuf> {
-        self.install.chart.value_files.iter().map(|file| self.resolve(file)).collect()
+        let files = self.install.chart().map(|chart| chart.value_files.as_slice()).unwrap_or_default();
+        files.iter().map(|file| self.resolve(file)).collect()
+    }
+
+    /// Name of its releases.
+    pub fn release(&self) -> &str {
+        self.install.chart().map_or(&self.identity.name, |chart| &chart.release)
     }
 
     /// Identity for the reports.
@@ -333,8 +230,35 @@ impl Implementation {
         ImplementationInfo { name, version, url, organization }
     }
 
+    /// Whether a command can be found, and its account among what is applied before it.
+    fn check_command(&self) -> Result<(), ImplementationError> {
+        let Some(launch) = self.install.command() else { return Ok(()) };
+        let invalid = |diagnostic| ImplementationError::Invalid(Box::new(diagnostic));
+        if let Some(name) = launch.run.first().map(Path::new)
+            && program::is_bare(name)
+            && program::in_path(name).is_none()
+        {
+            let message = format!("`{}` was not found in PATH", name.display());
+            return Err(invalid(
+                Diagnostic::new(launch.run.location.clone(), message)
+                    .with_help("a program in the folder of this file begins with `./`"),
+            ));
+        }
+        if let Some(account) = &launch.account
+            && !bundle::has_account(&self.objects, account)
+        {
+            let message = format!("no file of `prepare` has the ServiceAccount `{}`", account.value);
+            return Err(invalid(Diagnostic::new(account.location.clone(), message)));
+        }
+        Ok(())
+    }
+
     fn require(&self, path: &Located<PathBuf>, inside: &str, what: &str) -> Result<(), ImplementationError> {
-        let resolved = self.resolve(path).join(inside);
+        let mut resolved = self.resolve(path);
+        if !inside.is_empty() {
+            // An empty part would add a slash, and with one a file does not exist.
+            resolved.push(inside);
+        }
         if resolved.exists() {
             return Ok(());
         }
@@ -352,12 +276,32 @@ pub fn json_schema() -> serde_json::Value {
 }
 
 /// Checks what types cannot say.
-fn check_values(spec: &Spec) -> Result<(), Diagnostic> {
+fn check_values(spec: &Spec, location: &Location) -> Result<(), Diagnostic> {
     let path = &spec.health.ready.path;
     if !path.starts_with('/') {
         return Err(complaint(&path.location, "the path of the ready endpoint must begin with `/`"));
     }
-    let builds = spec.process.iter().filter_map(|process| process.build.as_ref());
+    match &spec.install {
+        Install::Chart(_) if spec.settings.namespaces.is_none() => {
+            return Err(complaint(location, "a chart needs `settings.namespaces`, the key of its values"));
+        }
+        Install::Chart(_) => {
+            if let Some(name) = spec.settings.environment.values().next() {
+                let message = "`settings.environment` is not for charts, which name variables themselves";
+                return Err(complaint(&name.location, message));
+            }
+        }
+        Install::Command(launch) if launch.run.is_empty() => {
+            return Err(complaint(&launch.run.location, "the command must not be empty"));
+        }
+        Install::Command(_) if spec.process.is_some() => {
+            let message = "`process` is not for commands: `install.command` says how it runs";
+            return Err(complaint(location, message));
+        }
+        Install::Manifests(_) | Install::Command(_) => {}
+    }
+    let launched = spec.install.command().and_then(|launch| launch.build.as_ref());
+    let builds = spec.process.iter().filter_map(|process| process.build.as_ref()).chain(launched);
     let builds = builds.chain(spec.defects.iter().filter_map(|defects| defects.build.as_ref()));
     if let Some(defects) = spec.defects.as_ref().filter(|defects| defects.list.is_empty()) {
         return Err(complaint(&defects.list.location, "the command that lists defects must not be empty"));
@@ -378,18 +322,6 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     let duration = jiff::SignedDuration::deserialize(deserializer)?;
     Duration::try_from(duration)
         .map_err(|_negative| serde::de::Error::custom("a duration must not be negative"))
-}
-
-fn here() -> PathBuf {
-    PathBuf::from(".")
-}
-
-fn ok() -> u16 {
-    200
-}
-
-fn minute() -> Duration {
-    Duration::from_mins(1)
 }
 
 #[cfg(test)]

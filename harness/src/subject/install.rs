@@ -8,37 +8,75 @@ use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::bundle::RELEASE_LABEL;
 use super::call::request;
 use super::context::{ReleaseSpec, SubjectContext};
 use super::error::SubjectError;
 use super::helm::HelmRelease;
+use super::implementation::Install;
 use super::pod_template::{References, Sources, references};
-use super::values;
+use super::{launch, manifests, values};
 
 /// Installs the release, or upgrades it if it is there.
 pub(super) async fn install(context: &SubjectContext, release: &ReleaseSpec) -> Result<(), SubjectError> {
-    let chart = &context.implementation.install.chart;
+    if context.implementation.install.chart().is_none() {
+        return manifests::apply(context, release).await;
+    }
+    let (helm, chart) = context.chart()?;
     let release = HelmRelease {
-        chart: &context.implementation.chart(),
-        name: &chart.release,
+        chart: &chart,
+        name: context.implementation.release(),
         namespace: &release.namespace,
         value_files: &context.implementation.value_files(),
         values: &values::for_release(&context.implementation, release),
     };
-    Ok(context.helm.install(&context.kubeconfig_path, release).await?)
+    Ok(helm.install(&context.kubeconfig_path, release).await?)
 }
 
-/// The Deployments of a release, sorted by name.
+/// The Deployments of a release, sorted by name; for a command the one that it stands for.
 pub(super) async fn deployments(
     context: &SubjectContext,
     release: &ReleaseSpec,
 ) -> Result<Vec<Deployment>, SubjectError> {
-    let name = &context.implementation.install.chart.release;
+    match &context.implementation.install {
+        Install::Chart(_) => of_chart(context, release).await,
+        Install::Manifests(_) => of_manifests(context, release).await,
+        Install::Command(launch) => {
+            let implementation = &context.implementation;
+            let values = values::for_release(implementation, release);
+            let mapping = &implementation.mapping;
+            let settings = mapping.environment(&values, &release.namespace);
+            let replicas = mapping.replicas(&values).unwrap_or(1);
+            let name = implementation.release();
+            Ok(vec![launch::deployment(launch, name, &release.namespace, settings, replicas)])
+        }
+    }
+}
+
+async fn of_manifests(
+    context: &SubjectContext,
+    release: &ReleaseSpec,
+) -> Result<Vec<Deployment>, SubjectError> {
+    let namespace = &release.namespace;
+    let api: Api<Deployment> = Api::namespaced(context.client.clone(), namespace);
+    let ours = ListParams::default().labels(&format!("{RELEASE_LABEL}={namespace}"));
+    let action = format!("list the Deployments of the release in namespace `{namespace}`");
+    let mut found = request(&action, api.list(&ours)).await?.items;
+    if found.is_empty() {
+        let release = context.implementation.release().to_owned();
+        return Err(SubjectError::NoDeployment { release, namespace: namespace.clone() });
+    }
+    found.sort_by_key(ResourceExt::name_any);
+    Ok(found)
+}
+
+async fn of_chart(context: &SubjectContext, release: &ReleaseSpec) -> Result<Vec<Deployment>, SubjectError> {
+    let name = context.implementation.release();
     let namespace = &release.namespace;
     let action = format!("list the Deployments of release `{name}` in namespace `{namespace}`");
     let belongs = |deployment: &Deployment| {
         let annotations = deployment.annotations();
-        annotations.get("meta.helm.sh/release-name") == Some(name)
+        annotations.get("meta.helm.sh/release-name").map(String::as_str) == Some(name)
             && annotations.get("meta.helm.sh/release-namespace") == Some(namespace)
     };
     let managed = ListParams::default().labels("app.kubernetes.io/managed-by=Helm");
@@ -52,7 +90,7 @@ pub(super) async fn deployments(
             return Ok(found);
         }
     }
-    Err(SubjectError::NoDeployment { release: name.clone(), namespace: namespace.clone() })
+    Err(SubjectError::NoDeployment { release: name.to_owned(), namespace: namespace.clone() })
 }
 
 /// The pod template of a Deployment; the API server refuses Deployments without one.

@@ -28,6 +28,7 @@ use super::log_tail::LogTail;
 use super::pod_template::{PodIdentity, ProcessTemplate, Sources, process};
 use super::port_mapping;
 use super::ports::Port;
+use super::program::{in_path, is_bare};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand};
 use crate::record::Observation;
 
@@ -289,11 +290,23 @@ async fn spawn(
         container: container.name.clone(),
         program: template.program.clone(),
     })?;
-    let program = absolute(context.implementation.resolve(program))?;
+    let launch = context.implementation.install.command();
+    let program = match launch {
+        Some(_) if is_bare(program) => {
+            in_path(program).ok_or_else(|| SubjectError::NotInPath(program.display().to_string()))?
+        }
+        _ => absolute(context.implementation.resolve(program))?,
+    };
     let folder = tempfile::Builder::new().prefix("hallmark-subject-").tempdir().map_err(|source| {
         SubjectError::File { action: "make a folder in", path: std::env::temp_dir(), source }
     })?;
-    let kubeconfig = write_kubeconfig(context, &pod.namespace, &pod.service_account, folder.path()).await?;
+    let is_administrator = launch.is_some_and(|launch| launch.account.is_none());
+    let account = (!is_administrator).then_some(pod.service_account.as_str());
+    let kubeconfig = write_kubeconfig(context, &pod.namespace, account, folder.path()).await?;
+    let directory = match launch {
+        Some(launch) => absolute(context.implementation.resolve(&launch.directory))?,
+        None => folder.path().to_owned(),
+    };
     let mut ports = BTreeMap::new();
     for mapping in port_mapping::declared(container, &settings.ports) {
         let port = context.ports.take()?;
@@ -305,14 +318,14 @@ async fn spawn(
     let mut command = SupervisedCommand::new(&context.supervisor, program)
         .args(&template.arguments)
         .env_clear()
-        .env("PATH", PATH)
+        .env("PATH", launch.and_then(|_| std::env::var_os("PATH")).unwrap_or_else(|| PATH.into()))
         .env("HOME", folder.path());
     for (variable, value) in &template.environment {
         command = command.env(variable, value);
     }
     let supervised = command
         .env("KUBECONFIG", kubeconfig)
-        .current_dir(folder.path())
+        .current_dir(directory)
         .output(lines_to(log, &tail, open))
         .spawn()
         .await

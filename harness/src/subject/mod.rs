@@ -1,18 +1,22 @@
 //! The *subject*: the controller under test, installed, started, disturbed and asked from outside.
 //!
 //! An [`Implementation`] file says who it is and how to install it. [`Subject::start`] installs a release
-//! of its chart with [`Helm`] and runs what the chart asked for, read back from the API server:
+//! of its chart with [`Helm`], or of its manifests, and runs what that asked for, read back from the API
+//! server:
 //!
 //! ```text
-//! values ──helm──▶ Deployments ──┬─ no node: pod template ──▶ processes (own token, own environment)
-//!                                └─ node: pods of the preloaded images
-//!                                     └─▶ ready endpoint answers ──▶ Subject
+//! values ─┬─helm──────────────▶ Deployments ─┬─ no node: pod template ──▶ processes (own token, own environment)
+//!         └─mapping──manifests──▶     ▲      └─ node: pods of the preloaded images
+//!                └──────command───────┘            └─▶ ready endpoint answers ──▶ Subject
 //! ```
+//!
+//! A command has no Deployment on the cluster: one is made up for it, and it always runs as processes.
 //!
 //! Nothing here knows what the subject does or how to judge it; scenarios and checks never ask on which
 //! of the two ways it runs.
 
 mod build;
+mod bundle;
 mod call;
 mod context;
 pub mod crds;
@@ -24,15 +28,19 @@ pub mod helm;
 mod identity;
 pub mod implementation;
 mod install;
+mod launch;
 mod lease;
 mod local;
 mod log_tail;
+mod manifests;
+pub mod mapping;
 mod pod_status;
 pub mod pod_template;
 mod pod_watch;
 mod pods;
 mod port_mapping;
 mod ports;
+mod program;
 mod running;
 pub mod values;
 

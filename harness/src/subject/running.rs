@@ -15,6 +15,7 @@ use super::exits::{Exits, UnexpectedExit};
 use super::install::{deployments, install};
 use super::lease;
 use super::local::{Processes, SubjectProcess, Until};
+use super::manifests;
 use super::pods::Pods;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
@@ -54,6 +55,23 @@ impl Subject {
     ///
     /// Log lines and everything that happens to the subject go to `log`.
     pub async fn start(
+        context: &SubjectContext,
+        release: ReleaseSpec,
+        log: LogSink,
+    ) -> Result<Self, SubjectError> {
+        let namespace = release.namespace.clone();
+        let started = Self::install_and_run(context, release, log).await;
+        if started.is_err()
+            && !context.implementation.install.manifests().is_empty()
+            && let Err(error) = manifests::remove(context, &namespace).await
+        {
+            // The failure to start is what matters.
+            tracing::debug!(namespace, %error, "cluster roles not removed");
+        }
+        started
+    }
+
+    async fn install_and_run(
         context: &SubjectContext,
         release: ReleaseSpec,
         log: LogSink,
@@ -117,9 +135,9 @@ impl Subject {
     pub async fn roll_back(&self) -> Result<(), SubjectError> {
         let mut state = self.state.lock().await;
         self.stop_running(&mut state).await?;
-        let name = &self.context.implementation.install.chart.release;
-        let kubeconfig = &self.context.kubeconfig_path;
-        self.context.helm.rollback(kubeconfig, name, &state.release.namespace, None).await?;
+        let name = self.context.implementation.release();
+        let (helm, _) = self.context.chart()?;
+        helm.rollback(&self.context.kubeconfig_path, name, &state.release.namespace, None).await?;
         tell(&self.log, "the release was rolled back");
         if let Some(values) = state.earlier.pop() {
             state.release.values = values;
@@ -189,13 +207,30 @@ impl Subject {
         self.stop_running(&mut state).await
     }
 
-    /// Kills it and uninstalls the release, cluster-wide objects included.
+    /// Kills it and uninstalls the release: of a chart all of it, of manifests what is outside of its
+    /// namespace.
     pub async fn remove(self) -> Result<(), SubjectError> {
         let mut state = self.state.lock().await;
         self.kill_running(&mut state).await?;
-        let name = &self.context.implementation.install.chart.release;
         let namespace = &state.release.namespace;
-        Ok(self.context.helm.uninstall(&self.context.kubeconfig_path, name, namespace).await?)
+        match self.context.chart() {
+            Ok((helm, _)) => {
+                let name = self.context.implementation.release();
+                Ok(helm.uninstall(&self.context.kubeconfig_path, name, namespace).await?)
+            }
+            Err(_) => manifests::remove(&self.context, namespace).await,
+        }
+    }
+
+    /// Stops it for good: what manifests left outside of its namespace goes, too. What its namespace holds
+    /// goes with the namespace.
+    pub async fn retire(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.stop_running(&mut state).await?;
+        if self.context.implementation.install.manifests().is_empty() {
+            return Ok(());
+        }
+        manifests::remove(&self.context, &state.release.namespace).await
     }
 
     /// Resolves when a part of it ends although nobody asked for it; never after the subject is dropped.
@@ -244,7 +279,7 @@ impl Subject {
     /// What runs, in words for people.
     pub async fn describe(&self) -> String {
         let state = self.state.lock().await;
-        let release = &self.context.implementation.install.chart.release;
+        let release = self.context.implementation.release();
         let running = match &state.running {
             None => "not running".to_owned(),
             Some(Running::Processes(processes)) => processes.describe(),
@@ -260,12 +295,12 @@ impl Subject {
     async fn run_until(&self, state: &mut State, until: Until) -> Result<(), SubjectError> {
         self.exits.forget();
         let (context, deployments) = (&self.context, &state.deployments);
-        state.running = Some(if self.context.info.node {
-            Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
-        } else {
+        state.running = Some(if context.runs_here() {
             let start =
                 Processes::start(context, deployments, state.generation, until, &self.log, &self.exits);
             Running::Processes(start.await?)
+        } else {
+            Running::Pods(Pods::start(context, deployments, &self.log, &self.exits).await?)
         });
         Ok(())
     }

@@ -33,21 +33,28 @@ pub fn at_path(path: &str, value: Value) -> Value {
     path.rsplit('.').fold(value, |inner, key| Value::Object(Map::from_iter([(key.to_owned(), inner)])))
 }
 
-/// The values of one release; later ones win: the implementation's base values, its values for shared
-/// installs, the namespaces to watch, the release's own.
+/// The values of one release; later ones win: the suite's base values where there is no chart, the
+/// implementation's own, those for shared installs, the namespaces to watch, the release's own.
 ///
 /// The release's own come last so that a scenario about the namespace setting can say what it wants.
 pub fn for_release(implementation: &Implementation, release: &ReleaseSpec) -> Value {
-    let mut values = Value::Object(implementation.install.chart.values.clone());
-    let setting = &implementation.settings.namespaces;
-    if release.shared {
+    let mapping = &implementation.mapping;
+    let mut values = match implementation.install.chart() {
+        Some(_) => Value::Object(Map::new()),
+        None => mapping.base(),
+    };
+    merge(&mut values, &Value::Object(implementation.install.values().clone()));
+    if let Some(setting) = implementation.settings.namespaces.as_ref().filter(|_| release.shared) {
         merge(&mut values, &Value::Object(setting.shared_values.clone()));
     }
-    if !release.watched.is_empty() {
-        merge(&mut values, &at_path(&setting.path, release.watched.clone().into()));
+    if let Some(path) = mapping.namespaces().filter(|_| !release.watched.is_empty()) {
+        merge(&mut values, &at_path(path, release.watched.clone().into()));
     }
     if !release.values.is_null() {
         merge(&mut values, &release.values);
+    }
+    if implementation.install.chart().is_some() {
+        mapping.rename_variables(&mut values);
     }
     values
 }

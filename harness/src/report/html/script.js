@@ -17,7 +17,7 @@
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
     inconclusive: ["inconclusive", "inconclusive"], nothingRun: ["nothing run", "inconclusive"],
-    notDecided: ["all selected cases passed; filtered, so no verdict on conformance", "passed"],
+    notDecided: ["all cases that ran passed; others were left out, so no verdict on conformance", "passed"],
     notProved: ["not proved", "skipped"],
   };
   const word = (verdict) => (words[verdict] ? words[verdict][0] : verdict);
@@ -40,8 +40,14 @@
       make("div", {}, ...parts.flatMap((kind, place) => [place ? " · " : "", make("span", { class: kind }, `${numbers[kind]} ${kind}`)]),
         make("span", { class: "dim" }, ` of ${numbers.planned} cases in ${seconds(report.seconds)}, ${report.date}`)),
     );
+    const profileWords = { notDecided: "not decided" };
+    const profiles = report.profiles.map((it) => `${it.name} ${profileWords[it.verdict] || it.verdict} (${it.met} of ${it.musts} MUSTs)`);
+    const slack = run && run.claims.slackSeconds ? `${seconds(run.claims.slackSeconds)} added to the deadline of every wait` : "";
     const rows = run ? [
       ["Implementation", `${who} of ${run.implementation.organization}, ${run.implementation.url}`],
+      ["Profiles", profiles.join(" · ")],
+      ["Slack", slack],
+      ["Unsupported", (run.claims.unsupported || []).join(", ")],
       ["Suite", `${run.suite.name}, ${run.suite.sha256}`],
       ["Chart", run.chart && run.chart.sha256],
       ["Cluster", `${run.cluster.backend} ${run.cluster.kubernetesVersion} (${run.cluster.distribution}), started in ${seconds(run.clusterStartSeconds)}`],

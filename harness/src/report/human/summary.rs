@@ -6,9 +6,13 @@ use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, t
 use crate::event::RunInfo;
 use crate::report::aggregate::{Aggregate, Outcome};
 use crate::report::files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
+use crate::report::profile::{Profile, ProfileVerdict};
 use crate::report::requirement::RequirementVerdict;
 use crate::report::settings::{Settings, Verbosity};
 use crate::report::summary::{Conformance, Counts, Summary};
+
+/// How many skipped cases are named for one reason; the reports name all.
+const LISTED: usize = 10;
 
 /// The summary with styles; in quiet mode only the verdict.
 pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String {
@@ -29,6 +33,7 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
         "\n",
         &failed_requirements(run, width),
         &skipped(run),
+        &profiles(run),
         &counts(run, summary.counts),
         &run.info().map(about).unwrap_or_default(),
         &reports,
@@ -70,8 +75,13 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
                 if summary.counts.planned == 0 { "no case was selected" } else { "every case was skipped" };
             format!("{} {why}", paint(YELLOW, "nothing run:"))
         }
-        Conformance::NotDecided => {
+        Conformance::NotDecided if run.filtered() => {
             paint(GREEN, "all selected cases passed (filtered run: no verdict on conformance)")
+        }
+        Conformance::NotDecided => {
+            let declined: Vec<String> = run.declined_musts().into_iter().collect();
+            let why = format!("declined by the implementation: {}", declined.join(", "));
+            format!("{} no verdict on conformance; {why}", paint(YELLOW, "all cases that ran passed:"))
         }
     }
 }
@@ -107,9 +117,38 @@ fn skipped(run: &Aggregate) -> String {
     }
     let lines: Vec<String> = reasons
         .into_iter()
-        .map(|(reason, cases)| format!("{} {reason}: {}\n", paint(BOLD, "skipped"), cases.join(", ")))
+        .map(|(reason, cases)| {
+            let listed = cases.get(..LISTED).unwrap_or(&cases).join(", ");
+            let more = match cases.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{} {reason}: {listed}{more}\n", paint(BOLD, "skipped"))
+        })
         .collect();
     if lines.is_empty() { String::new() } else { format!("{}\n", lines.concat()) }
+}
+
+/// The profiles, where the implementation says something of itself.
+fn profiles(run: &Aggregate) -> String {
+    let profiles = run.claimed_profiles();
+    let Some(info) = run.info().filter(|_| !profiles.is_empty()) else { return String::new() };
+    let line = |profile: &Profile| {
+        let style = match profile.verdict {
+            ProfileVerdict::Passed => GREEN,
+            ProfileVerdict::Failed => RED,
+            ProfileVerdict::Inconclusive => YELLOW,
+            ProfileVerdict::NotDecided | ProfileVerdict::Unclaimed => DIM,
+        };
+        let Profile { name, verdict, met, musts, .. } = profile;
+        format!("  {name} {} ({met} of {musts} MUSTs)\n", paint(style, verdict.words()))
+    };
+    let lines: Vec<String> = profiles.iter().map(line).collect();
+    let slack = match info.claims.slack {
+        slack if slack.is_zero() => String::new(),
+        slack => format!(", with a slack of {} s", slack.as_secs_f64()),
+    };
+    format!("{}{slack}\n{}\n", paint(BOLD, "profiles"), lines.concat())
 }
 
 fn counts(run: &Aggregate, counts: Counts) -> String {

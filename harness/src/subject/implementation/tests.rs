@@ -23,9 +23,9 @@ fn a_minimal_file_gets_defaults_and_paths_relative_to_itself() {
     let implementation = parse(MINIMAL).unwrap();
     let ready = &implementation.health.ready;
     assert_eq!((ready.status, ready.within), (200, Duration::from_mins(1)));
-    assert_eq!(implementation.chart(), Path::new("somewhere/chart"));
+    assert_eq!(implementation.chart().unwrap(), Path::new("somewhere/chart"));
     assert!(implementation.process.is_none() && implementation.images.is_empty());
-    assert!(implementation.install.chart.values.is_empty());
+    assert!(implementation.install.values().is_empty());
 }
 
 #[test]
@@ -56,6 +56,47 @@ fn a_mistake_is_found_where_it_was_made(
     assert!(diagnostic.message.contains(message), "{diagnostic}");
     let span = diagnostic.location.span;
     assert_eq!((span.line, span.column), (line, column), "{diagnostic}");
+}
+
+#[rstest]
+#[case::command_without_settings("command: {run: [a, b]}", "settings: {}", true)]
+#[case::chart_without_namespaces("chart: {path: c, release: r}", "settings: {}", false)]
+#[case::chart_that_names_variables(
+    "chart: {path: c, release: r}",
+    "settings: {namespaces: {path: n}, environment: {a: A}}",
+    false
+)]
+#[case::empty_command("command: {run: []}", "settings: {}", false)]
+#[case::command_with_containers("command: {run: [a]}", "process: {programs: {}}", false)]
+#[case::two_kinds("{command: {run: [a]}, manifests: {files: [a]}}", "settings: {}", false)]
+#[case::no_kind("{}", "settings: {}", false)]
+fn each_kind_of_install_has_its_own_sections(#[case] install: &str, #[case] more: &str, #[case] reads: bool) {
+    let install = if install.starts_with('{') { install.to_owned() } else { format!("{{{install}}}") };
+    let text = MINIMAL
+        .replace("{chart: {path: chart, release: mine}}", &install)
+        .replace("settings: {namespaces: {path: watch.namespaces}}", more);
+    assert_eq!(parse(&text).is_ok(), reads, "{text}");
+}
+
+#[test]
+fn a_command_is_its_own_program() {
+    let launch = "command: {run: [bin/manager, --x], ports: [{port: 8080, env: PORT}]}";
+    let text = MINIMAL.replace("chart: {path: chart, release: mine}", launch);
+    let implementation = parse(&text).unwrap();
+    let process = implementation.process.unwrap();
+    assert_eq!(process.programs["bin/manager"], Path::new("bin/manager"));
+    assert_eq!((process.ports[0].container_port, process.ports[0].env.as_deref()), (8080, Some("PORT")));
+    assert_eq!(implementation.install.command().unwrap().grace, Duration::from_secs(30));
+}
+
+#[test]
+fn slack_has_a_bound() {
+    let slack =
+        |text: &str| parse(&MINIMAL.replace("  health:", &format!("  slack: {{within: {text}}}\n  health:")));
+    assert_eq!(slack("5s").unwrap().slack, Duration::from_secs(5));
+    assert_eq!(slack("10s").unwrap().slack, MOST_SLACK);
+    assert!(slack("10001ms").unwrap_err().message.contains("more than 10 s"));
+    assert_eq!(parse(MINIMAL).unwrap().slack, Duration::ZERO);
 }
 
 #[rstest]

@@ -17,6 +17,7 @@
 //! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
 //! API, and this crate knows none of its types.
 
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;

@@ -51,8 +51,9 @@ impl Strip {
         object.insert("metadata".to_owned(), self.metadata(live, keep).into());
         for (key, value) in live.as_object().into_iter().flatten() {
             let wanted = match (key.as_str(), kind.role) {
-                ("apiVersion" | "kind" | "metadata", _) | (_, Role::Namespace) => false,
-                ("status", Role::Definition) => false,
+                ("apiVersion" | "kind" | "metadata", _)
+                | (_, Role::Namespace)
+                | ("status", Role::Definition) => false,
                 ("status", _) => !is_empty(value),
                 _ => true,
             };

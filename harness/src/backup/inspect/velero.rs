@@ -110,7 +110,7 @@ fn objects(bytes: &[u8], limits: Limits) -> Result<Vec<Object>, InspectError> {
         let parts: Vec<&str> = path.trim_start_matches("./").split('/').collect();
         let resource = match parts.as_slice() {
             ["resources", resource, "cluster", name] | ["resources", resource, "namespaces", _, name]
-                if name.ends_with(".json") =>
+                if name.strip_suffix(".json").is_some() =>
             {
                 (*resource).to_owned()
             }

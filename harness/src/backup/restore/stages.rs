@@ -119,9 +119,9 @@ impl Stages<'_> {
         Err(RestoreError::NotServed { what, waited, last })
     }
 
-    async fn namespaces<'a>(
+    async fn namespaces(
         &self,
-        target: &mut Target<'a>,
+        target: &mut Target<'_>,
         report: &mut RestoreReport,
     ) -> Result<(), RestoreError> {
         for step in target.steps.iter().filter(|step| step.kind.role == Role::Namespace) {

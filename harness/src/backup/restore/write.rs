@@ -44,11 +44,14 @@ impl Written {
     }
 }
 
+/// Group and kind, namespace, name.
+type Identity = (String, Option<String>, String);
+
 /// Writes objects and remembers the uids of those that others may name as owners.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     api: &'a ObjectApi,
-    uids: Mutex<HashMap<(String, Option<String>, String), String>>,
+    uids: Mutex<HashMap<Identity, String>>,
 }
 
 impl<'a> Writer<'a> {

@@ -143,7 +143,9 @@ fn choose(collected: &Collected) -> Chosen<'_> {
         of(Role::Namespace).filter_map(|object| Some((name(object.live), deletion(object.live)?))).collect();
     let mut chosen = Chosen { objects: Vec::new(), terminating: Vec::new() };
     let custom = of(Role::Definition).chain(of(Role::Config)).chain(of(Role::Run));
-    custom.for_each(|object| chosen.place(object, &dying));
+    for object in custom {
+        chosen.place(object, &dying);
+    }
     let namespaces: BTreeSet<&str> =
         chosen.objects.iter().filter_map(|object| namespace(object.live)).collect();
     let referred: HashSet<(&str, String)> = chosen
@@ -164,13 +166,17 @@ fn choose(collected: &Collected) -> Chosen<'_> {
             })
     };
     let config_maps: Vec<_> = of(Role::ConfigMap).filter(wanted).collect();
-    config_maps.into_iter().for_each(|object| chosen.place(object, &dying));
+    for object in config_maps {
+        chosen.place(object, &dying);
+    }
     let used = of(Role::Namespace).filter(|object| {
         // One that is going is told also when it takes all its objects with it.
         namespaces.contains(name(object.live)) || dying.contains_key(name(object.live))
     });
     let used: Vec<_> = used.collect();
-    used.into_iter().for_each(|object| chosen.place(object, &dying));
+    for object in used {
+        chosen.place(object, &dying);
+    }
     chosen.terminating.sort();
     chosen
 }

@@ -34,7 +34,7 @@ pub enum VerifyError {
         /// Of the archive.
         found: String,
         /// What is wrong with the content, as far as it can be read.
-        inside: Option<Box<VerifyError>>,
+        inside: Option<Box<Self>>,
     },
     /// The frame is damaged or truncated.
     #[error("decompress the archive")]

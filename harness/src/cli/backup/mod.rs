@@ -110,7 +110,7 @@ async fn into_target(
         Err(code) => return code,
     };
     let restored = with_progress(output, console, async |events| {
-        backup::restore(client, checked, options, &events).await
+        Box::pin(backup::restore(client, checked, options, &events)).await
     });
     match restored.await {
         None => exit::INCONCLUSIVE,

@@ -64,17 +64,17 @@ pub(super) fn collected() -> Collected {
     };
     let runs = ["Succeeded", "Failed", "Running", "Pending"].map(|phase| run(&phase.to_lowercase(), phase));
     let namespace = json!({"metadata": {"name": "team", "uid": "u-team", "labels": {"a": "b"}}});
-    let list =
+    let listed =
         |kind: Kind, items: Vec<Value>| KindList { kind, resource_versions: vec!["12".to_owned()], items };
     let items = |kind: &Kind| if kind.role == Role::Run { runs.to_vec() } else { vec![agent.clone()] };
     let mut lists = vec![
-        list(Kind::definition(), defined),
-        list(Kind::namespace(), vec![namespace]),
-        list(Kind::config_map(), vec![map("prompt"), map("unrelated")]),
+        listed(Kind::definition(), defined),
+        listed(Kind::namespace(), vec![namespace]),
+        listed(Kind::config_map(), vec![map("prompt"), map("unrelated")]),
     ];
     lists.extend(kinds.into_iter().map(|kind| {
         let items = items(&kind);
-        list(kind, items)
+        listed(kind, items)
     }));
     let time = jiff::Timestamp::UNIX_EPOCH;
     Collected {

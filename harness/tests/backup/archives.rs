@@ -72,6 +72,31 @@ pub(crate) async fn a_backup_writes_nothing_and_holds_every_object_but_no_secret
     assert!(!holds(CANARY), "the value of a Secret is in the archive");
 }
 
+/// The scope of a backup.
+pub(crate) async fn only_the_named_namespaces_are_archived(bed: &Bed) {
+    bed.populate().await;
+    let of = |namespace: &str| BackupOptions {
+        namespaces: vec![namespace.to_owned()],
+        ..BackupOptions::default()
+    };
+    let path = bed.path("one-team");
+    let report = backup::take(bed.client(), &of("team-a"), &path, &bed.events).await.unwrap();
+    assert_eq!(report.manifest.listing.method, Method::Exact);
+    let checked = backup::verify(&path, Limits::default()).unwrap();
+    let namespaces: Vec<&str> =
+        checked.objects.iter().filter_map(|object| object.path.namespace.as_deref()).collect();
+    assert_eq!(namespaces, ["team-a"; 14]);
+    assert_eq!(checked.objects.len(), 7 + 1 + 14, "and the definitions and the namespace itself");
+
+    let error =
+        backup::take(bed.client(), &of("nobody"), &bed.path("nobody"), &bed.events).await.unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("nobody"), "{error}");
+    let other = BackupOptions { groups: vec!["example.dev".to_owned()], ..BackupOptions::default() };
+    let error = backup::take(bed.client(), &other, &bed.path("nothing"), &bed.events).await.unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("example.dev"), "{error}");
+    assert!(!bed.path("nobody").exists() && !bed.path("nothing").exists());
+}
+
 /// [DR-B06]
 pub(crate) async fn what_is_being_deleted_is_recorded_and_not_brought_back(bed: &Bed) {
     bed.populate().await;
@@ -146,7 +171,7 @@ pub(crate) async fn a_snapshot_shows_one_moment_while_others_write(bed: &Bed) {
         assert!(agents.len() <= runs.len() + 1, "{agents:?} and {runs:?} are of different moments");
         let revision = report.manifest.listing.revision.unwrap();
         for record in &report.manifest.kinds {
-            assert_eq!(record.resource_versions, [revision.clone()], "{:?}", record.kind);
+            assert_eq!(record.resource_versions, std::slice::from_ref(&revision), "{:?}", record.kind);
         }
     }
     done.store(true, Ordering::SeqCst);

@@ -25,7 +25,7 @@ const USER: &str = "system:serviceaccount:default:operator";
 /// What must be in no archive.
 pub(crate) const CANARY: &str = "canary-8f1d6c";
 /// Long enough for a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 pub(crate) const NAMESPACES: [&str; 2] = ["team-a", "team-b"];
 const KINDS: [(&str, &str); 7] = [

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
     let trials = trials![
         shared,
         archives::a_backup_writes_nothing_and_holds_every_object_but_no_secret_value,
+        archives::only_the_named_namespaces_are_archived,
         archives::what_is_being_deleted_is_recorded_and_not_brought_back,
         archives::an_unchanged_cluster_gives_the_same_content_digest,
         archives::a_snapshot_shows_one_moment_while_others_write,

@@ -16,6 +16,8 @@
 //! writing into a [`record`]) → [`check`] → [`report`]. The pure parts ([`yaml`], [`scenario`],
 //! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
 //! API, and this crate knows none of its types.
+//!
+//! Beside that flow stands [`backup`]: archives of an API group's objects, and restores that can be trusted.
 
 pub mod backup;
 pub mod check;

@@ -17,6 +17,7 @@ use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::disturb::{Disturbance, Fate};
 
@@ -39,7 +40,9 @@ const KINDS: [(&str, &str); 7] = [
 ];
 
 pub(crate) struct Bed {
-    cluster: LocalCluster,
+    cluster: Mutex<LocalCluster>,
+    kubeconfig: PathBuf,
+    audit_log: PathBuf,
     admin: Client,
     config: Config,
     pub(crate) folder: tempfile::TempDir,
@@ -63,15 +66,30 @@ impl Bed {
         let admin = Client::try_from(config.clone()).unwrap();
         config.default_retry = false;
         config.auth_info = AuthInfo { token: Some(operator(&admin).await.into()), ..AuthInfo::default() };
-        Self { cluster, admin, config, folder: tempfile::tempdir().unwrap(), events }
+        Self {
+            kubeconfig: cluster.kubeconfig_path().to_owned(),
+            audit_log: cluster.audit_log().unwrap(),
+            cluster: Mutex::new(cluster),
+            admin,
+            config,
+            folder: tempfile::tempdir().unwrap(),
+            events,
+        }
     }
 
     pub(crate) async fn stop(self) {
-        self.cluster.stop().await;
+        self.cluster.into_inner().stop().await;
     }
 
     pub(crate) fn kubeconfig(&self) -> &Path {
-        self.cluster.kubeconfig_path()
+        &self.kubeconfig
+    }
+
+    /// Kills the API server and starts it again.
+    pub(crate) async fn restart_apiserver(&self) {
+        let mut cluster = self.cluster.lock().await;
+        cluster.kill_apiserver().await;
+        cluster.start_apiserver().await.unwrap();
     }
 
     /// The operator's client.
@@ -329,7 +347,7 @@ impl Bed {
 
     /// The operator's requests that changed something, from the audit log: verb and path of each.
     pub(crate) fn writes(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.cluster.audit_log().unwrap()).unwrap();
+        let log = std::fs::read_to_string(&self.audit_log).unwrap();
         let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         events
             .filter(|event| event["user"]["username"] == USER && event["stage"] == "ResponseComplete")
@@ -343,7 +361,7 @@ impl Bed {
 
     /// How many requests of the operator the audit log has.
     pub(crate) fn requests(&self) -> usize {
-        let log = std::fs::read_to_string(self.cluster.audit_log().unwrap()).unwrap();
+        let log = std::fs::read_to_string(&self.audit_log).unwrap();
         log.lines().filter(|line| line.contains(USER)).count()
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn a_restore_cut_off_after_any_write_is_finished_by_the_next(be
     let all = undisturbed.writes();
     assert!(all > 40, "definitions, objects and statuses: {all}");
     // The first and the last ones, and some of each stage in between; each in both ways.
-    let chosen = (1..=all).filter(|k| *k <= 2 || *k >= all - 2 || k % 6 == 0);
+    let chosen = (1..=all).filter(|k| *k <= 2 || *k >= all - 2 || k % 8 == 0);
     for k in chosen {
         start_over(bed).await;
         let fate = if k % 2 == 0 { Fate::Stop } else { Fate::Reset };
@@ -72,6 +72,29 @@ pub(crate) async fn trouble_with_any_write_changes_nothing_in_the_end(bed: &Bed)
         assert_eq!((report.outcome, &*report.failed), (Outcome::Completed, &[][..]), "{fate:?}");
         assert_eq!(bed.content().await, before, "{fate:?}");
     }
+}
+
+/// [DR-X04]
+pub(crate) async fn a_restart_of_the_api_server_is_waited_for(bed: &Bed) {
+    bed.populate().await;
+    let before = bed.content().await;
+    let (_report, checked) = bed.backup("restarted").await;
+    start_over(bed).await;
+    let counted = counting();
+    let client = bed.disturbed(&counted);
+    // The lock must outlast the restart.
+    let options = RestoreOptions { lock_duration: Duration::from_secs(30), ..options() };
+    let restart = async {
+        bed.until("the restore is at work", async || counted.writes() >= 25).await;
+        bed.restart_apiserver().await;
+        counted.writes()
+    };
+    let restore = backup::restore(client, &checked, &options, &bed.events);
+    let (report, written) = tokio::join!(restore, restart);
+    let report = report.unwrap();
+    assert_eq!((report.outcome, &*report.failed), (Outcome::Completed, &[][..]));
+    assert!(written < counted.writes(), "the API server was killed when everything was written: {written}");
+    assert_eq!(bed.content().await, before);
 }
 
 /// [DR-R11]

@@ -85,6 +85,7 @@ fn main() -> ExitCode {
         preflights::two_restores_do_not_run_at_the_same_time,
         interruptions::a_restore_cut_off_after_any_write_is_finished_by_the_next,
         interruptions::trouble_with_any_write_changes_nothing_in_the_end,
+        interruptions::a_restart_of_the_api_server_is_waited_for,
         interruptions::a_run_whose_status_is_refused_is_named_and_the_others_are_restored,
     ];
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };

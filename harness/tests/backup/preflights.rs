@@ -3,6 +3,7 @@
 use hallmark::backup::{
     self, Checked, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
 };
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -29,7 +30,7 @@ async fn refused(bed: &Bed, checked: &Checked, options: &RestoreOptions) -> Vec<
     findings.iter().map(ToString::to_string).collect()
 }
 
-/// [DR-R06] [DR-R14] [DR-R16] [DR-R18]
+/// [DR-R06] [DR-R14] [DR-R15] [DR-R16] [DR-R18]
 pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     bed.populate().await;
     let (_report, checked) = bed.backup("obstacles").await;
@@ -42,7 +43,7 @@ pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     assert_eq!(has("is not served"), 7, "{findings:#?}");
     assert_eq!(has("agentruns.agents.proompteng.ai (v1alpha1) is not served"), 1);
     assert_eq!(has("the Secret"), 4);
-    assert_eq!(has("the Secret team-b/example-memory, which 1 objects need, is missing"), 1);
+    assert_eq!(has("the Secret team-b/example-memory, which 1 object needs, is missing"), 1);
 
     // A Secret without the key.
     bed.secrets().await;
@@ -50,7 +51,7 @@ pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     secrets.delete("example-memory", &DeleteParams::default()).await.unwrap();
     bed.secret("team-a", "example-memory", "other").await;
     let findings = refused(bed, &checked, &Bed::options()).await;
-    assert_eq!(findings, ["the Secret team-a/example-memory, which 1 objects need, has no key url"]);
+    assert_eq!(findings, ["the Secret team-a/example-memory, which 1 object needs, has no key url"]);
 
     // A quota that leaves too little room.
     secrets.delete("example-memory", &DeleteParams::default()).await.unwrap();
@@ -72,11 +73,36 @@ pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     );
     quotas.delete("small", &DeleteParams::default()).await.unwrap();
 
-    // A namespace that is being deleted, and stays so.
+    // For later, when a webhook may be in the way.
     let keep = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keep", "finalizers": ["hallmark.dev/keep"]}});
     let maps: Api<DynamicObject> =
         Api::namespaced_with(bed.admin(), "team-b", &core("ConfigMap", "configmaps"));
     maps.create(&PostParams::default(), &dynamic(keep)).await.unwrap();
+
+    // A webhook that must be asked and does not answer.
+    let hooks = Api::<ValidatingWebhookConfiguration>::all(bed.admin());
+    let hook = json!({"metadata": {"name": "silent"}, "webhooks": [{
+        "name": "silent.hallmark.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "failurePolicy": "Fail", "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"],
+        }],
+    }]});
+    hooks.create(&PostParams::default(), &serde_json::from_value(hook).unwrap()).await.unwrap();
+    bed.until("the webhook is asked", async || {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tried"}});
+        let maps: Api<DynamicObject> =
+            Api::namespaced_with(bed.admin(), "team-a", &core("ConfigMap", "configmaps"));
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        maps.create(&parameters, &dynamic(map)).await.is_err()
+    })
+    .await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.contains("silent.hallmark.dev")), "{findings:#?}");
+    hooks.delete("silent", &DeleteParams::default()).await.unwrap();
+
+    // A namespace that is being deleted, and stays so.
     let namespaces: Api<DynamicObject> = Api::all_with(bed.admin(), &core("Namespace", "namespaces"));
     namespaces.delete("team-b", &DeleteParams::default()).await.unwrap();
     let with = RestoreOptions { allow_missing_secrets: true, ..Bed::options() };
@@ -118,8 +144,32 @@ pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     );
 
     let maps: Api<ConfigMap> = Api::namespaced(bed.admin(), "default");
-    let hold: Value = json!({"metadata": {"name": "agents-restore-hold"}, "data": {"owner": "test"}});
-    maps.create(&PostParams::default(), &serde_json::from_value(hold).unwrap()).await.unwrap();
+    let hold = json!({"metadata": {"name": "agents-restore-hold"}, "data": {"owner": "test"}});
+    let hold: ConfigMap = serde_json::from_value(hold).unwrap();
+    maps.create(&PostParams::default(), &hold).await.unwrap();
+    // It is taken away while what runs refer to is restored: no run is.
+    let released = Disturbance::new({
+        let maps = maps.clone();
+        move |seen| {
+            if seen.write > 0 && seen.uri.contains("/agentproviders") {
+                tokio::task::block_in_place(|| {
+                    let release =
+                        async { maps.delete("agents-restore-hold", &DeleteParams::default()).await };
+                    // The second of them finds it gone.
+                    let _absent = tokio::runtime::Handle::current().block_on(release);
+                });
+            }
+            Fate::Pass
+        }
+    });
+    let client = bed.disturbed(&released);
+    let error = backup::restore(client, &checked, &guarded, &bed.events).await.unwrap_err();
+    assert!(matches!(error, RestoreError::HoldLost(_)), "{error:?}");
+    let content = bed.content().await;
+    assert!(content.keys().any(|place| place.starts_with("AgentProvider ")), "{:?}", content.keys());
+    assert!(!content.keys().any(|place| place.starts_with("AgentRun ")), "{:?}", content.keys());
+
+    maps.create(&PostParams::default(), &hold).await.unwrap();
     let begin = std::time::Instant::now();
     let report = restore(bed, &checked, &guarded).await.unwrap();
     assert_eq!(report.outcome, Outcome::Completed);

@@ -46,7 +46,7 @@ pub(in crate::backup) fn unpack(bytes: &[u8], limits: Limits) -> Result<Vec<Unpa
     }
     // What stands behind the end marker is read by no tar program, but by those that search for entries.
     let rest = usize::try_from(end).ok().and_then(|end| tar.get(end..)).unwrap_or_default();
-    if rest.len() < 2 * 512 || rest.iter().any(|byte| *byte != 0) {
+    if (rest.len() as u64) < 2 * BLOCK || rest.iter().any(|byte| *byte != 0) {
         return Err(VerifyError::Trailing);
     }
     Ok(entries)

@@ -51,6 +51,10 @@ pub enum RestoreError {
     Api(#[from] ApiError),
 }
 
+fn objects(number: usize) -> String {
+    if number == 1 { "1 object needs".to_owned() } else { format!("{number} objects need") }
+}
+
 fn obstacles(number: usize) -> String {
     if number == 1 { "1 thing stands".to_owned() } else { format!("{number} things stand") }
 }
@@ -91,7 +95,7 @@ pub enum Finding {
         differences: Vec<String>,
     },
     /// A Secret that objects need is not there.
-    #[error("the Secret {namespace}/{name}, which {referrers} objects need, {lack}")]
+    #[error("the Secret {namespace}/{name}, which {}, {lack}", objects(*.referrers))]
     Secret {
         /// Namespace.
         namespace: String,

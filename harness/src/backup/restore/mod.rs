@@ -102,7 +102,7 @@ pub async fn restore(
     }
     let mut report = RestoreReport::new(&checked.sha256, options.dry_run);
     describe(checked, &target, &mut report);
-    report.seconds.insert("preflight", begin.elapsed().as_secs_f64());
+    report.took("preflight", begin);
     let writes = |action: &Action| matches!(action, Action::Create | Action::WriteStatus(_));
     if options.dry_run || !target.steps.iter().any(|step| writes(&step.action)) {
         plan(&target, &mut report);

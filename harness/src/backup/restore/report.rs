@@ -1,6 +1,7 @@
 //! What a restore came to.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -62,6 +63,11 @@ impl RestoreReport {
             undecided: BTreeMap::new(),
             seconds: BTreeMap::new(),
         }
+    }
+
+    /// Notes how long a part took, to the millisecond.
+    pub(super) fn took(&mut self, part: &'static str, begin: Instant) {
+        self.seconds.insert(part, (begin.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
     }
 
     /// Sets the outcome by what is in the report.

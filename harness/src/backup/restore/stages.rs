@@ -44,7 +44,7 @@ impl Stages<'_> {
     ) -> Result<RestoreReport, RestoreError> {
         let begin = Instant::now();
         self.definitions(target, &mut report).await?;
-        report.seconds.insert("definitions", begin.elapsed().as_secs_f64());
+        report.took("definitions", begin);
         self.namespaces(target, &mut report).await?;
         let refused = self.late_dry_run(target).await?;
         if !refused.is_empty() {
@@ -54,10 +54,10 @@ impl Stages<'_> {
         }
         let begin = Instant::now();
         let written = self.objects(target, &mut report).await?;
-        report.seconds.insert("objects", begin.elapsed().as_secs_f64());
+        report.took("objects", begin);
         let begin = Instant::now();
         self.compare(&target.steps, &written, &mut report).await?;
-        report.seconds.insert("comparison", begin.elapsed().as_secs_f64());
+        report.took("comparison", begin);
         Ok(report)
     }
 
@@ -181,7 +181,10 @@ impl Stages<'_> {
         report: &mut RestoreReport,
         written: &mut HashSet<&'a str>,
     ) -> Result<(), RestoreError> {
-        const PHASE: &str = "restoring objects";
+        let phase = match wave.role {
+            Role::Run => "restoring runs",
+            _before => "restoring what runs refer to",
+        };
         let (begin, number) = (Instant::now(), wave.steps.len());
         let workers = self.options.workers.get();
         let mut unanswered = 0;
@@ -191,7 +194,7 @@ impl Stages<'_> {
             .enumerate();
         while let Some((done, (step, outcome))) = outcomes.next().await {
             if done % 50 == 0 {
-                self.events.progress(PHASE, format!("{done} of {number} in this step"));
+                self.events.progress(phase, format!("{done} of {number}"));
             }
             let object = || step.stored.path.describe();
             if !matches!(outcome, Written::Failed { refused: false, .. }) {
@@ -225,7 +228,7 @@ impl Stages<'_> {
                 }
             }
         }
-        self.events.progress_done(PHASE, begin.elapsed());
+        self.events.progress_done(phase, begin.elapsed());
         Ok(())
     }
 

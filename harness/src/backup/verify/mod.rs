@@ -40,8 +40,9 @@ impl Default for Limits {
     }
 }
 
-/// An archive that passed.
+/// An archive that passed. Only [`verify`] and [`verify_bytes`] make one.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Checked {
     /// SHA-256 of the file.
     pub sha256: String,

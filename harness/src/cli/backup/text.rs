@@ -210,7 +210,9 @@ fn table(kinds: &[KindSummary]) -> String {
 }
 
 fn phases(phases: &BTreeMap<String, usize>) -> String {
-    let words: Vec<String> = phases.iter().map(|(phase, number)| format!("{number} {phase}")).collect();
+    let word = |phase: &str| if phase == "none" { "without phase".to_owned() } else { phase.to_owned() };
+    let words: Vec<String> =
+        phases.iter().map(|(phase, number)| format!("{number} {}", word(phase))).collect();
     words.join(", ")
 }
 

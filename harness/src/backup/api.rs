@@ -30,6 +30,12 @@ const RETRY: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_times(10)
     .with_jitter();
 
+/// How long a started API server may take to be ready.
+const READY: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_secs(2))
+    .with_max_times(8);
+
 /// A request that did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {object}")]
@@ -85,6 +91,11 @@ impl ApiError {
     /// Whether the user may not do this, or a policy or quota forbids it.
     pub fn is_forbidden(&self) -> bool {
         self.status().is_some_and(Status::is_forbidden)
+    }
+
+    /// Whether the user is not known or may not do this.
+    fn is_denial(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status.code, 401 | 403))
     }
 
     /// Whether a revision is no longer kept.
@@ -289,13 +300,30 @@ impl ObjectApi {
                 Err(_elapsed) => Err(failed(Fault::Silent)),
             }
         };
-        attempt
-            .retry(RETRY)
-            .when(ApiError::is_passing)
-            .adjust(|error, planned| {
+        let retried = || {
+            attempt.retry(RETRY).when(ApiError::is_passing).adjust(|error, planned| {
                 planned.map(|planned| planned.max(error.retry_after().unwrap_or_default()))
             })
-            .await
+        };
+        match retried().await {
+            // An API server that has just started knows neither roles nor service accounts yet.
+            Err(error) if error.is_denial() => {
+                self.ready().await;
+                retried().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Waits until the API server says that it is ready, but for some seconds only: it may not tell everybody.
+    async fn ready(&self) {
+        let ask = || async {
+            let request = http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
+            let answer = tokio::time::timeout(REQUEST, self.client.request_text(request)).await;
+            answer.unwrap_or_else(|_elapsed| Err(kube::Error::Service("no answer".into())))
+        };
+        let ready = ask.retry(READY).await;
+        tracing::debug!(ready = ready.is_ok(), "asked for readiness after a denial");
     }
 }
 

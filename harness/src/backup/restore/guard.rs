@@ -13,6 +13,9 @@ use super::lock::{Held, holder, lease};
 use crate::backup::api::{ApiError, ObjectApi, Which};
 use crate::backup::kind::Kind;
 
+/// Name of the `ConfigMap` that holds the reference controller.
+pub(in crate::backup) const HOLD: &str = "agents-restore-hold";
+
 /// How long controllers may take to see a new hold.
 const SEEN: Duration = Duration::from_secs(5);
 
@@ -33,7 +36,7 @@ impl Default for LeaderGuard {
     fn default() -> Self {
         Self {
             lease: "agents-controller-leader".to_owned(),
-            hold: "agents-restore-hold".to_owned(),
+            hold: HOLD.to_owned(),
             namespace: None,
             assume_none: false,
         }

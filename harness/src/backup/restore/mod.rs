@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use kube::Client;
 
 pub use self::error::{Finding, RestoreError, Unrestored};
+pub(in crate::backup) use self::guard::HOLD;
 pub use self::guard::LeaderGuard;
 use self::judge::Action;
 use self::lock::LockSettings;

@@ -16,9 +16,11 @@ use crate::backup::object_path::ObjectPath;
 use crate::backup::phase::phase;
 use crate::backup::portable::{REWRITTEN, Strip};
 use crate::backup::references;
+use crate::backup::restore::HOLD;
 
-/// `ConfigMap`s that Kubernetes and `OpenShift` put into every namespace.
-const OF_NAMESPACES: [&str; 2] = ["kube-root-ca.crt", "openshift-service-ca.crt"];
+/// `ConfigMap`s that Kubernetes and `OpenShift` put into every namespace, and the one that holds a controller:
+/// brought back it would hold the next one, too.
+const OF_OTHERS: [&str; 3] = ["kube-root-ca.crt", "openshift-service-ca.crt", HOLD];
 
 /// Everything that was read from a cluster.
 #[derive(Debug)]
@@ -155,7 +157,7 @@ fn choose(collected: &Collected) -> Chosen<'_> {
         .flat_map(|(namespace, names)| names.into_keys().map(move |name| (namespace, name)))
         .collect();
     let wanted = |object: &ObjectOf<'_>| {
-        let of_user = !OF_NAMESPACES.contains(&name(object.live))
+        let of_user = !OF_OTHERS.contains(&name(object.live))
             && object.live.pointer("/metadata/ownerReferences").is_none()
             && text(object.live, "/metadata/labels/app.kubernetes.io~1managed-by") != "Helm";
         of_user
@@ -169,9 +171,11 @@ fn choose(collected: &Collected) -> Chosen<'_> {
     for object in config_maps {
         chosen.place(object, &dying);
     }
+    // One that is being deleted is told also when it takes all its objects with it.
+    let touched: BTreeSet<String> = chosen.terminating.iter().filter_map(namespace_of).collect();
     let used = of(Role::Namespace).filter(|object| {
-        // One that is going is told also when it takes all its objects with it.
-        namespaces.contains(name(object.live)) || dying.contains_key(name(object.live))
+        let name = name(object.live);
+        namespaces.contains(name) || (dying.contains_key(name) && touched.contains(name))
     });
     let used: Vec<_> = used.collect();
     for object in used {
@@ -193,6 +197,11 @@ impl<'a> Chosen<'a> {
             None => self.objects.push(object),
         }
     }
+}
+
+/// Namespace of an object that is being deleted.
+fn namespace_of(terminating: &Terminating) -> Option<String> {
+    terminating.path.parse::<ObjectPath>().ok()?.namespace
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
@@ -327,5 +336,73 @@ fn phase_of_job(job: &Value) -> &'static str {
         "Active"
     } else {
         "Pending"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backup::fixture;
+
+    fn paths(collected: &Collected) -> Vec<String> {
+        assemble(collected).unwrap().manifest.entries.into_iter().map(|entry| entry.path).collect()
+    }
+
+    fn list(collected: &mut Collected, role: Role) -> &mut KindList {
+        collected.lists.iter_mut().find(|list| list.kind.role == role).unwrap()
+    }
+
+    #[test]
+    fn config_maps_are_those_that_people_made() {
+        let mut collected = fixture::collected();
+        let made = |name: &str, metadata: Value| {
+            let mut map = json!({"metadata": metadata});
+            map["metadata"]["name"] = name.into();
+            map["metadata"]["namespace"] = "team".into();
+            map["metadata"]["uid"] = name.into();
+            map
+        };
+        let maps = &mut list(&mut collected, Role::ConfigMap).items;
+        maps.push(made("kube-root-ca.crt", json!({})));
+        maps.push(made(HOLD, json!({})));
+        maps.push(made("of-a-chart", json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}})));
+        maps.push(made("generated", json!({"ownerReferences": [{"kind": "Run", "name": "r", "uid": "u"}]})));
+        let mut other = made("elsewhere", json!({}));
+        other["metadata"]["namespace"] = "other".into();
+        maps.push(other);
+        let archived = |which: ConfigMaps| {
+            let collected = Collected { config_maps: which, ..fixture::collected() };
+            let all = paths(&collected).into_iter().filter(|path| path.starts_with("resources/configmaps"));
+            all.map(|path| path.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(archived(ConfigMaps::None), Vec::<String>::new());
+        assert_eq!(archived(ConfigMaps::Referenced), ["prompt.json"]);
+        collected.config_maps = ConfigMaps::All;
+        let all: Vec<String> =
+            paths(&collected).into_iter().filter(|path| path.starts_with("resources/configmaps")).collect();
+        assert_eq!(
+            all,
+            [
+                "resources/configmaps/v1/namespaces/team/prompt.json",
+                "resources/configmaps/v1/namespaces/team/unrelated.json",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_namespace_that_is_being_deleted_takes_its_objects_with_it() {
+        let mut collected = fixture::collected();
+        let since = json!("2026-01-03T00:00:00Z");
+        let namespaces = &mut list(&mut collected, Role::Namespace).items;
+        namespaces[0]["metadata"]["deletionTimestamp"] = since.clone();
+        namespaces.push(json!({"metadata": {"name": "others", "uid": "o", "deletionTimestamp": since}}));
+        let assembled = assemble(&collected).unwrap();
+        let left: Vec<_> = assembled.manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
+        assert!(left.iter().all(|path| path.contains("/cluster/")), "{left:?}");
+        let terminating = assembled.manifest.terminating;
+        assert_eq!(terminating.len(), 6, "the namespace, an Agent and four runs: {terminating:?}");
+        assert!(terminating.iter().all(|gone| !gone.path.contains("others")), "{terminating:?}");
     }
 }

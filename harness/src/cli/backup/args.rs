@@ -10,9 +10,11 @@ use jiff::SignedDuration;
 use crate::backup::{BackupOptions, ConfigMaps, Existing, LeaderGuard, RestoreOptions};
 use crate::exit;
 
+// Paragraphs are single lines: clap wraps them to the terminal.
+
 const BACKUP_HELP: &str = "\
-No write request is sent. Archived are the definitions, the objects of all kinds of the group, the ConfigMaps
-that they refer to and the labels and annotations of their namespaces; of Secrets only names and keys are listed.
+No write request is sent. Archived are the definitions, the objects of all kinds of the group, the ConfigMaps \
+that they refer to and the labels and annotations of their namespaces; of Secrets only names and keys are listed. \
 The archive is complete when its .sha256 file is there. Its path is printed on stdout.
 
 Examples:
@@ -22,22 +24,22 @@ Examples:
 ";
 
 const VERIFY_HELP: &str = "\
-Without a cluster: the digest of the file, its decompression to the end, the manifest, the set of entries, the
-digest of each, and what they say about each other. With --context or --kubeconfig also whether that cluster can
+Without a cluster: the digest of the file, its decompression to the end, the manifest, the set of entries, the \
+digest of each, and what they say about each other. With --context or --kubeconfig also whether that cluster can \
 take it, as `hallmark restore --dry-run` does.
 
 ";
 
 const INSPECT_HELP: &str = "\
-Reads archives of `hallmark backup`, which must verify, and tar.gz archives of Velero. Of those it says which
+Reads archives of `hallmark backup`, which must verify, and tar.gz archives of Velero. Of those it says which \
 finished runs a restore would execute again, because their status is not restored.
 
 ";
 
 const RESTORE_HELP: &str = "\
-The archive is verified first. Then everything is looked at before anything is written: kinds, namespaces, names
-that are taken, required Secrets, quotas, a running controller, and a dry run of every object. Definitions come
-first, then namespaces, ConfigMaps and config kinds, then the runs, each with its status at once. A controller
+The archive is verified first. Then everything is looked at before anything is written: kinds, namespaces, names \
+that are taken, required Secrets, quotas, a running controller, and a dry run of every object. Definitions come \
+first, then namespaces, ConfigMaps and config kinds, then the runs, each with its status at once. A controller \
 must be held by its ConfigMap or be stopped. After an interruption run the same command again.
 
 Examples:

@@ -19,6 +19,29 @@ pub const INCONCLUSIVE: u8 = 3;
 /// No case ran: the selection was empty or everything in it was skipped.
 pub const NOTHING_RUN: u8 = 4;
 
+/// A restore left out objects, because others have their names.
+pub const RESTORED_WITH_SKIPS: u8 = 10;
+
+/// A restore wrote something, but not everything is as it is in the archive.
+pub const PARTLY_RESTORED: u8 = 11;
+
+/// The archive is not sound, or the target cannot take it; nothing was written.
+pub const REFUSED: u8 = 12;
+
+/// Another restore runs.
+pub const LOCKED: u8 = 13;
+
+/// The table for `--help` of the commands about archives.
+pub const ARCHIVE_HELP: &str = "\
+Exit codes:
+   0  done; restore: everything is as it is in the archive
+   2  wrong usage: no such context, group or namespace, or the archive exists already
+   3  trouble of the cluster or of this machine, or an interruption: run it again
+  10  restored but for objects whose names are taken (--existing skip)
+  11  partly restored: some objects are not as they are in the archive; run it again
+  12  refused: the archive is not sound, or the target cannot take it; nothing was written
+  13  another restore runs";
+
 /// The table for `--help`.
 pub const HELP: &str = "\
 Exit codes:

@@ -16,7 +16,10 @@
 //! [`fault`], writing into a [`record`]) → [`check`] → [`report`]. The pure parts ([`yaml`], [`scenario`],
 //! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
 //! API, and this crate knows none of its types.
+//!
+//! Beside that flow stands [`backup`]: archives of an API group's objects, and restores that can be trusted.
 
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;

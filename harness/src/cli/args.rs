@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -20,6 +21,7 @@ Examples:
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark lint scenarios
+  hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
 ";
 
@@ -62,6 +64,14 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Keep a cluster for several runs
     Cluster(ClusterArgs),
+    /// Save the objects of an API group in an archive
+    Backup(BackupArgs),
+    /// Prove that an archive is whole, and that a cluster can take it
+    Verify(VerifyArgs),
+    /// Tell what an archive holds and what a restore would do
+    Inspect(InspectArgs),
+    /// Make the objects of an archive anew
+    Restore(RestoreArgs),
 }
 
 /// How much is said, and in which colours.

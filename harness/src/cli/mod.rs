@@ -3,6 +3,7 @@
 //! stdout is for data (`list`, `schema`), stderr for people. While a run lasts only its reporters print.
 
 mod args;
+mod backup;
 mod cluster;
 mod console;
 mod coverage;
@@ -74,6 +75,10 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
         Command::Explore(args) => block_on(console, explore::explore(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
+        Command::Backup(args) => block_on(console, backup::backup(args, &cli.output, console)),
+        Command::Verify(args) => block_on(console, backup::verify(args, &cli.output, console)),
+        Command::Restore(args) => block_on(console, backup::restore(args, &cli.output, console)),
+        Command::Inspect(args) => backup::inspect(&args, console),
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),

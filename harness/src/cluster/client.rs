@@ -17,7 +17,11 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A client for the current context of the kubeconfig at `path`.
 pub(super) async fn connect(path: &Path) -> Result<Client, ClusterError> {
-    let kubeconfig = Kubeconfig::read_from(path)?;
+    of(Kubeconfig::read_from(path)?).await
+}
+
+/// A client for the current context of a kubeconfig.
+pub(super) async fn of(kubeconfig: Kubeconfig) -> Result<Client, ClusterError> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     // A retried write would be seen twice by nobody but its answer would be wrong; a 429 or 503 must
     // be visible to the one who asked.

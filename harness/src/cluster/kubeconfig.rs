@@ -63,6 +63,18 @@ pub async fn attach(context: Option<&str>) -> Result<AttachedCluster, ClusterErr
     Ok(AttachedCluster { info, path, _dir: dir })
 }
 
+/// A client for a context of the kubeconfig at `file`, by default its current one; without a file for the
+/// named context of the user's kubeconfig.
+pub async fn client(file: Option<&Path>, context: Option<&str>) -> Result<Client, ClusterError> {
+    let kubeconfig = match (file, context) {
+        (Some(file), None) => Kubeconfig::read_from(file)?,
+        (Some(file), Some(context)) => minimal(&Kubeconfig::read_from(file)?, context)?,
+        (None, Some(context)) => minimal(&Kubeconfig::read()?, context)?,
+        (None, None) => return Err(ClusterError::NoContext { known: names(&Kubeconfig::read()?) }),
+    };
+    client::of(kubeconfig).await
+}
+
 /// Whether there is a node; false also if the user may not know.
 async fn has_node(client: &Client) -> bool {
     let nodes: Api<Node> = Api::all(client.clone());

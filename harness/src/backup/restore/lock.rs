@@ -1,0 +1,196 @@
+//! One restore at a time: a Lease that is taken by a create, which only one can win.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::error::RestoreError;
+use crate::backup::api::{ApiError, ObjectApi};
+use crate::backup::kind::{Kind, Role};
+
+/// Name of the Lease.
+pub(super) const NAME: &str = "hallmark-restore";
+
+/// The kind of the lock.
+pub(super) fn lease() -> Kind {
+    Kind { namespaced: true, ..Kind::built_in("coordination.k8s.io", "Lease", "leases", Role::Config) }
+}
+
+/// A held lock.
+#[derive(Debug)]
+pub(super) struct Lock<'a> {
+    api: &'a ObjectApi,
+    live: Value,
+    duration: Duration,
+}
+
+/// Where the lock is and how long it outlives a holder that was killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LockSettings<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) duration: Duration,
+}
+
+/// Refuses if another restore holds the lock now. Reads only.
+pub(super) async fn check(api: &ObjectApi, settings: LockSettings<'_>) -> Result<(), RestoreError> {
+    match api.get(&lease(), Some(settings.namespace), NAME).await? {
+        Some(live) => held(&live, settings).map_or(Ok(()), Err),
+        None => Ok(()),
+    }
+}
+
+/// Takes the lock, also from a holder that has not renewed it in time.
+pub(super) async fn acquire<'a>(
+    api: &'a ObjectApi,
+    settings: LockSettings<'_>,
+) -> Result<Lock<'a>, RestoreError> {
+    let holder = format!("hallmark-{}-{}", std::process::id(), Timestamp::now().as_nanosecond());
+    let LockSettings { namespace, duration } = settings;
+    let wanted = json!({
+        "apiVersion": lease().api_version(), "kind": "Lease",
+        "metadata": {"name": NAME, "namespace": namespace},
+        "spec": {
+            "holderIdentity": holder, "leaseDurationSeconds": duration.as_secs().max(1),
+            "acquireTime": now(), "renewTime": now(),
+        },
+    });
+    let live = match api.create(&lease(), &wanted, false).await {
+        Err(error) if error.is_already_exists() => take_over(api, settings, &wanted).await?,
+        created => created?,
+    };
+    Ok(Lock { api, live, duration })
+}
+
+async fn take_over(
+    api: &ObjectApi,
+    settings: LockSettings<'_>,
+    wanted: &Value,
+) -> Result<Value, RestoreError> {
+    let Some(mut live) = api.get(&lease(), Some(settings.namespace), NAME).await? else {
+        // Released in between; somebody else may be quicker now.
+        return Ok(api.create(&lease(), wanted, false).await?);
+    };
+    // A create whose answer was lost: the lock is ours.
+    if live.pointer("/spec/holderIdentity") == wanted.pointer("/spec/holderIdentity") {
+        return Ok(live);
+    }
+    if let Some(error) = held(&live, settings) {
+        return Err(error);
+    }
+    if let Some(spec) = live.get_mut("spec") {
+        *spec = wanted.get("spec").cloned().unwrap_or_default();
+    }
+    match api.replace(&lease(), &live, false).await {
+        // Another one took it over first.
+        Err(error) if error.is_conflict() => {
+            check(api, settings).await?;
+            Err(error.into())
+        }
+        replaced => Ok(replaced?),
+    }
+}
+
+/// The error that names the holder of the lock, unless its time is over.
+fn held(live: &Value, settings: LockSettings<'_>) -> Option<RestoreError> {
+    let Held { holder, age, duration } = holder(live)?;
+    let lease = format!("{}/{NAME}", settings.namespace);
+    Some(RestoreError::Locked { holder, lease, age, duration })
+}
+
+/// Who holds a Lease.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) holder: String,
+    /// Since it was renewed.
+    pub(super) age: Duration,
+    pub(super) duration: Duration,
+}
+
+/// Who holds the Lease by the clock of this machine; `None` if nobody does or its time is over.
+pub(super) fn holder(lease: &Value) -> Option<Held> {
+    let text = |field: &str| lease.get("spec")?.get(field)?.as_str();
+    let holder = text("holderIdentity").filter(|holder| !holder.is_empty())?.to_owned();
+    let renewed: Timestamp = text("renewTime")?.parse().ok()?;
+    let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or_default();
+    // A clock that is ahead must not make a held lock look free.
+    let age = Duration::try_from(Timestamp::now().duration_since(renewed)).unwrap_or_default();
+    let duration = Duration::from_secs(seconds);
+    (age <= duration).then_some(Held { holder, age, duration })
+}
+
+fn now() -> String {
+    format!("{:.6}", Timestamp::now())
+}
+
+impl Lock<'_> {
+    /// Renews the lock for ever; comes back when it was lost.
+    pub(super) async fn keep(&mut self, settings: LockSettings<'_>) -> RestoreError {
+        let mut pause = tokio::time::interval(self.duration / 3);
+        let mut renewed = Instant::now();
+        loop {
+            pause.tick().await;
+            match tokio::time::timeout(self.duration / 3, self.renew()).await {
+                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Err(error)) if error.is_conflict() || error.is_not_found() => break,
+                _trouble if renewed.elapsed() > self.duration => break,
+                _trouble => {}
+            }
+        }
+        RestoreError::LockLost { lease: format!("{}/{NAME}", settings.namespace) }
+    }
+
+    async fn renew(&mut self) -> Result<(), ApiError> {
+        let mut renewed = self.live.clone();
+        if let Some(time) = renewed.pointer_mut("/spec/renewTime") {
+            *time = now().into();
+        }
+        match self.api.replace(&lease(), &renewed, false).await {
+            Err(error) if error.is_conflict() => {
+                // The answer to the last renewal may have been lost.
+                let (namespace, holder) = ("/metadata/namespace", "/spec/holderIdentity");
+                let namespace = self.live.pointer(namespace).and_then(Value::as_str);
+                match self.api.get(&lease(), namespace, NAME).await? {
+                    Some(live) if live.pointer(holder) == self.live.pointer(holder) => self.live = live,
+                    _other => return Err(error),
+                }
+            }
+            replaced => self.live = replaced?,
+        }
+        Ok(())
+    }
+
+    /// Gives the lock back. Whoever cannot loses it by time.
+    pub(super) async fn release(self) {
+        let uid = self.live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        if let Err(error) = self.api.delete(&lease(), &self.live, uid).await {
+            tracing::debug!(%error, "the lock ends by time");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease_of(holder: &str, ago: i64) -> Value {
+        let renewed = Timestamp::now() - jiff::SignedDuration::from_secs(ago);
+        json!({"spec": {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed.to_string()}})
+    }
+
+    #[test]
+    fn a_lease_is_held_until_its_time_is_over() {
+        assert_eq!(holder(&lease_of("a", 3)).unwrap().holder, "a");
+        assert_eq!(holder(&lease_of("a", -3)).unwrap().holder, "a", "a clock that is ahead");
+        assert_eq!(holder(&lease_of("a", 30)), None);
+        assert_eq!(holder(&lease_of("", 3)), None);
+        assert_eq!(holder(&json!({})), None);
+    }
+
+    #[test]
+    fn times_are_written_as_kubernetes_reads_micro_times() {
+        let text = now();
+        assert!(text.ends_with('Z') && text.split('.').next_back().unwrap().len() == 7, "{text}");
+    }
+}

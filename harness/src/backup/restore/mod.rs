@@ -1,0 +1,149 @@
+//! From a verified archive to a cluster.
+//!
+//! Nothing is written before everything was looked at, and only one restore writes at a time. Doing it again
+//! is always safe: what is there is unchanged, what an interrupted restore left without status gets it, and
+//! everything else that has a name of the archive is a conflict.
+
+mod error;
+mod guard;
+mod judge;
+mod lock;
+mod order;
+mod preflight;
+mod report;
+mod stages;
+mod target;
+mod write;
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+
+pub use self::error::{Finding, RestoreError, Unrestored};
+pub(in crate::backup) use self::guard::HOLD;
+pub use self::guard::LeaderGuard;
+use self::judge::Action;
+use self::lock::LockSettings;
+pub use self::report::{Outcome, RestoreReport};
+use self::stages::Stages;
+use self::target::Target;
+use super::api::ObjectApi;
+use super::kind::Role;
+use super::phase::is_terminal;
+use super::verify::Checked;
+use crate::event::EventSink;
+
+/// How to restore.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// What happens to archived objects whose names are taken by others.
+    pub existing: Existing,
+    /// How many objects are written at the same time.
+    pub workers: NonZeroUsize,
+    /// Look at everything, write nothing.
+    pub dry_run: bool,
+    /// Restore definitions that the target lacks; else they must be there.
+    pub definitions: bool,
+    /// Restore although Secrets are missing that objects refer to.
+    pub allow_missing_secrets: bool,
+    /// How a running controller is found and held.
+    pub guard: LeaderGuard,
+    /// Namespace of the lock: the same for all restores into a cluster.
+    pub lock_namespace: String,
+    /// How long the lock outlives a restore that was killed.
+    pub lock_duration: Duration,
+    /// How long the API server may take to serve a definition.
+    pub established: Duration,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            existing: Existing::default(),
+            workers: NonZeroUsize::MIN.saturating_add(7),
+            dry_run: false,
+            definitions: true,
+            allow_missing_secrets: false,
+            guard: LeaderGuard::default(),
+            lock_namespace: "default".to_owned(),
+            lock_duration: Duration::from_secs(15),
+            established: Duration::from_mins(1),
+        }
+    }
+}
+
+/// What happens to archived objects whose names are taken by others. Equal objects are neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// Nothing is restored at all.
+    #[default]
+    Refuse,
+    /// They are left out; the live objects stay.
+    Skip,
+}
+
+/// Restores an archive. That it was verified is in its type.
+pub async fn restore(
+    client: Client,
+    checked: &Checked,
+    options: &RestoreOptions,
+    events: &EventSink,
+) -> Result<RestoreReport, RestoreError> {
+    let begin = Instant::now();
+    let api = ObjectApi::new(client);
+    let settings = LockSettings { namespace: &options.lock_namespace, duration: options.lock_duration };
+    lock::check(&api, settings).await?;
+    events.progress("looking at the target", "");
+    let mut target = target::look(&api, checked, options.definitions).await?;
+    events.progress_done("looking at the target", begin.elapsed());
+    preflight::check(&api, checked, options, &mut target, events).await?;
+    if !target.findings.is_empty() {
+        return Err(RestoreError::Refused(target.findings));
+    }
+    let mut report = RestoreReport::new(&checked.sha256, options.dry_run);
+    describe(checked, &target, &mut report);
+    report.took("preflight", begin);
+    let writes = |action: &Action| matches!(action, Action::Create | Action::WriteStatus(_));
+    if options.dry_run || !target.steps.iter().any(|step| writes(&step.action)) {
+        plan(&target, &mut report);
+        return Ok(report.judged());
+    }
+    let mut lock = lock::acquire(&api, settings).await?;
+    let stages = Stages { api: &api, options, events };
+    let outcome = tokio::select! {
+        lost = lock.keep(settings) => return Err(lost),
+        outcome = stages.run(&mut target, report) => outcome,
+    };
+    lock.release().await;
+    outcome.map(RestoreReport::judged)
+}
+
+/// What is known before anything is written.
+fn describe(checked: &Checked, target: &Target<'_>, report: &mut RestoreReport) {
+    report.warnings.extend(checked.warnings.iter().map(ToString::to_string));
+    for step in &target.steps {
+        if let Action::Keep { differences } = &step.action {
+            let object = step.stored.path.describe();
+            report
+                .warnings
+                .push(format!("{object} stays as it is; it differs in {}", differences.join(", ")));
+        }
+        let phase = step.stored.entry.phase.as_deref().unwrap_or("none");
+        if step.kind.role == Role::Run && !is_terminal(phase) {
+            *report.undecided.entry(phase.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// Counts what would be done.
+fn plan(target: &Target<'_>, report: &mut RestoreReport) {
+    for step in &target.steps {
+        match step.action {
+            Action::Create => report.created += 1,
+            Action::WriteStatus(_) => report.completed += 1,
+            Action::Unchanged | Action::Keep { .. } => report.unchanged += 1,
+            Action::Conflict { .. } | Action::Terminating => report.skipped.push(step.stored.path.describe()),
+        }
+    }
+}

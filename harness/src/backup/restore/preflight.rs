@@ -1,0 +1,208 @@
+//! What stands in the way of a restore, found without a write.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use super::error::{Finding, RestoreError};
+use super::judge::Action;
+use super::target::{Step, Target};
+use super::{Existing, RestoreOptions, guard};
+use crate::backup::api::{ApiError, ObjectApi, Which};
+use crate::backup::kind::{Kind, Role};
+use crate::backup::verify::Checked;
+use crate::event::EventSink;
+
+/// Where objects are tried whose namespace does not exist yet: the schema is the same everywhere.
+const ANYWHERE: &str = "default";
+
+/// Adds everything that stands in the way to the findings of the target.
+pub(super) async fn check(
+    api: &ObjectApi,
+    checked: &Checked,
+    options: &RestoreOptions,
+    target: &mut Target<'_>,
+    events: &EventSink,
+) -> Result<(), RestoreError> {
+    target.findings.extend(guard::unheld(api, &options.guard).await?);
+    target.findings.extend(conflicts(&target.steps, options.existing));
+    if !options.allow_missing_secrets {
+        target.findings.extend(secrets(api, checked).await?);
+    }
+    let quotas = quotas(api, target).await?;
+    target.findings.extend(quotas);
+    let served =
+        |step: &Step<'_>| step.kind.role < Role::Config || target.served.contains(&step.kind.resource());
+    let refused = dry_run(api, options, target, served, events).await?;
+    target.findings.extend(refused);
+    Ok(())
+}
+
+/// Objects of the target that are others than those of the archive.
+fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
+    let finding = |step: &Step<'_>| {
+        let object = step.stored.path.describe();
+        match &step.action {
+            Action::Terminating => Some(Finding::Terminating { object }),
+            Action::Conflict { differences } if existing == Existing::Refuse => {
+                Some(Finding::Conflict { object, differences: differences.clone() })
+            }
+            _ => None,
+        }
+    };
+    steps.iter().filter_map(finding).collect()
+}
+
+/// Secrets that objects of the archive need and the target lacks.
+async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Vec<Finding>, ApiError> {
+    let kind = Kind { namespaced: true, ..Kind::built_in("", "Secret", "secrets", Role::Config) };
+    let mut found = Vec::new();
+    for needed in &checked.manifest.required_secrets {
+        let lack = match api.get(&kind, Some(&needed.namespace), &needed.name).await {
+            Ok(None) => Some("is missing".to_owned()),
+            Ok(Some(secret)) => {
+                let has = |key: &&String| secret.pointer("/data").is_some_and(|data| data.get(key).is_some());
+                let missing: Vec<&str> =
+                    needed.keys.iter().filter(|key| !has(key)).map(String::as_str).collect();
+                (!missing.is_empty()).then(|| format!("has no key {}", missing.join(", ")))
+            }
+            // Who may not read Secrets cannot be told that one is missing.
+            Err(error) if error.is_forbidden() => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(lack) = lack {
+            found.push(Finding::Secret {
+                namespace: needed.namespace.clone(),
+                name: needed.name.clone(),
+                referrers: needed.referrers,
+                lack,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Object counts that quotas do not allow. What else they limit is found by the dry run.
+async fn quotas(api: &ObjectApi, target: &Target<'_>) -> Result<Vec<Finding>, ApiError> {
+    let kind =
+        Kind { namespaced: true, ..Kind::built_in("", "ResourceQuota", "resourcequotas", Role::Config) };
+    let mut wanted: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for step in target.steps.iter().filter(|step| step.action == Action::Create) {
+        if let Some(namespace) = step.stored.path.namespace.as_deref()
+            && target.namespaces.contains(namespace)
+        {
+            *wanted.entry((namespace, step.kind.resource())).or_default() += 1;
+        }
+    }
+    let mut found = Vec::new();
+    for namespace in &target.namespaces {
+        let quotas = match api.list(&kind, Which { namespace: Some(namespace), ..Which::default() }).await {
+            Ok(listed) => listed.items,
+            Err(error) if error.is_forbidden() => continue,
+            Err(error) => return Err(error),
+        };
+        for ((_namespace, resource), wanted) in wanted.iter().filter(|((of, _), _)| of == namespace) {
+            found.extend(quotas.iter().filter_map(|quota| short(quota, namespace, resource, *wanted)));
+        }
+    }
+    Ok(found)
+}
+
+/// The finding if a quota leaves too little room for more objects of a resource.
+fn short(quota: &Value, namespace: &str, resource: &str, wanted: usize) -> Option<Finding> {
+    let number = |group: &str| {
+        let counts = quota.get("status")?.get(group)?;
+        let count = counts.get(format!("count/{resource}")).or_else(|| counts.get(resource))?;
+        count.as_str().map_or_else(|| count.as_i64(), |text| text.parse().ok())
+    };
+    let room = number("hard")? - number("used").unwrap_or_default();
+    let name = quota.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    (i64::try_from(wanted).ok()? > room).then(|| Finding::Quota {
+        quota: format!("{namespace}/{name}"),
+        resource: resource.to_owned(),
+        room,
+        wanted,
+    })
+}
+
+/// Lets the API server judge those of the objects to be created that `wanted` chooses; it must serve them.
+pub(super) async fn dry_run(
+    api: &ObjectApi,
+    options: &RestoreOptions,
+    target: &Target<'_>,
+    wanted: impl Fn(&Step<'_>) -> bool,
+    events: &EventSink,
+) -> Result<Vec<Finding>, RestoreError> {
+    const PHASE: &str = "trying every object";
+    let begin = std::time::Instant::now();
+    let tried: Vec<&Step<'_>> = target
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Create)
+        .filter(|step| wanted(step))
+        .collect();
+    let number = tried.len();
+    let mut answers = futures::stream::iter(tried.into_iter().map(|step| attempt(api, step, target)))
+        .buffer_unordered(options.workers.get());
+    let (mut found, mut done) = (Vec::new(), 0);
+    while let Some(answer) = answers.next().await {
+        done += 1;
+        if done % 100 == 0 {
+            events.progress(PHASE, format!("{done} of {number}"));
+        }
+        found.extend(answer?);
+    }
+    found.sort_by_key(ToString::to_string);
+    events.progress_done(PHASE, begin.elapsed());
+    Ok(found)
+}
+
+async fn attempt(
+    api: &ObjectApi,
+    step: &Step<'_>,
+    target: &Target<'_>,
+) -> Result<Option<Finding>, RestoreError> {
+    let mut object = step.stored.value.clone();
+    let mut elsewhere = false;
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+        // Their uids are known only when the owners are there.
+        metadata.shift_remove("ownerReferences");
+        if let Some(namespace) = metadata.get_mut("namespace")
+            && !namespace.as_str().is_some_and(|namespace| target.namespaces.contains(namespace))
+        {
+            elsewhere = true;
+            *namespace = ANYWHERE.into();
+        }
+    }
+    match api.create(step.kind, &object, true).await {
+        Ok(_accepted) => Ok(None),
+        // It would be accepted but for its name, which somebody took in this moment or has elsewhere.
+        Err(error) if error.is_already_exists() => Ok(None),
+        // Policies and quotas of another namespace say nothing.
+        Err(error) if error.is_forbidden() && elsewhere => Ok(None),
+        Err(error) if error.is_refusal() => {
+            Ok(Some(Finding::Invalid { object: step.stored.path.describe(), reason: error.reason() }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::short;
+
+    #[test]
+    fn a_quota_without_room_is_found() {
+        let quota = json!({
+            "metadata": {"name": "q"},
+            "status": {"hard": {"count/runs.example.dev": "5"}, "used": {"count/runs.example.dev": "3"}},
+        });
+        assert_eq!(short(&quota, "n", "runs.example.dev", 2), None);
+        let text = short(&quota, "n", "runs.example.dev", 3).unwrap().to_string();
+        assert!(text.contains("n/q") && text.contains("room for 2"), "{text}");
+        assert_eq!(short(&quota, "n", "agents.example.dev", 9), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! What the target has under the names of the archive.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::error::{Finding, RestoreError};
+use super::judge::{Action, judge};
+use crate::backup::api::{ObjectApi, Which};
+use crate::backup::kind::{Kind, Role};
+use crate::backup::verify::{Checked, Stored};
+
+/// One object of the archive and what is to be done about it.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    pub(super) kind: &'a Kind,
+    pub(super) stored: &'a Stored,
+    pub(super) action: Action,
+    /// uid of what has its name.
+    pub(super) uid: Option<String>,
+}
+
+/// All objects, in the order of the archive's paths, and what is known about the target.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) steps: Vec<Step<'a>>,
+    /// Resources whose definition is served or at least there.
+    pub(super) served: BTreeSet<String>,
+    /// Namespaces that exist.
+    pub(super) namespaces: BTreeSet<&'a str>,
+    /// What stands in the way.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Looks at everything that has a name of the archive. Reads only.
+pub(super) async fn look<'a>(
+    api: &ObjectApi,
+    checked: &'a Checked,
+    definitions: bool,
+) -> Result<Target<'a>, RestoreError> {
+    let mut target = Target {
+        steps: Vec::new(),
+        served: BTreeSet::new(),
+        namespaces: BTreeSet::new(),
+        findings: Vec::new(),
+    };
+    let mut by_resource: BTreeMap<&str, Vec<&Stored>> = BTreeMap::new();
+    for object in &checked.objects {
+        by_resource.entry(&object.path.resource).or_default().push(object);
+    }
+    let mut kinds: Vec<&Kind> = checked.manifest.kinds.iter().map(|record| &record.kind).collect();
+    kinds.sort_by_key(|kind| kind.role);
+    for kind in kinds {
+        let Some(objects) = by_resource.remove(kind.resource().as_str()) else { continue };
+        if kind.role == Role::Definition && !definitions {
+            for object in &objects {
+                if let Some(live) = api.get(kind, None, &object.path.name).await? {
+                    target.definition(&live);
+                }
+            }
+            continue;
+        }
+        if kind.role >= Role::Config && !target.serves(api, kind, checked, definitions).await? {
+            target.add(kind, &objects, &HashMap::new());
+            continue;
+        }
+        let live = live(api, kind, &objects).await?;
+        target.add(kind, &objects, &live);
+        for (place, object) in &live {
+            if kind.role == Role::Definition {
+                target.definition(object);
+            }
+            let named = objects.iter().find(|stored| key(stored) == *place);
+            if let (Role::Namespace, Some(stored)) = (kind.role, named) {
+                target.namespaces.insert(&stored.path.name);
+            }
+        }
+    }
+    Ok(target)
+}
+
+/// Namespace and name.
+pub(super) type Key = (Option<String>, String);
+
+/// Namespace and name of an archived object.
+pub(super) fn key(stored: &Stored) -> Key {
+    (stored.path.namespace.clone(), stored.path.name.clone())
+}
+
+/// The live objects with names of the archive. Custom kinds are listed, for there may be many of them; of
+/// other kinds only the named objects are anybody's business here.
+pub(super) async fn live(
+    api: &ObjectApi,
+    kind: &Kind,
+    objects: &[&Stored],
+) -> Result<HashMap<Key, Value>, RestoreError> {
+    let mut live = HashMap::new();
+    if kind.role < Role::Config {
+        for object in objects {
+            let place = object.path.namespace.as_deref();
+            if let Some(found) = api.get(kind, place, &object.path.name).await? {
+                live.insert(key(object), found);
+            }
+        }
+        return Ok(live);
+    }
+    let wanted: BTreeSet<Key> = objects.iter().map(|object| key(object)).collect();
+    for item in api.list(kind, Which::default()).await?.items {
+        let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let key = (text("/metadata/namespace"), text("/metadata/name").unwrap_or_default());
+        if wanted.contains(&key) {
+            live.insert(key, item);
+        }
+    }
+    Ok(live)
+}
+
+impl<'a> Target<'a> {
+    fn add(&mut self, kind: &'a Kind, objects: &[&'a Stored], live: &HashMap<Key, Value>) {
+        for stored in objects {
+            let live = live.get(&key(stored));
+            let uid = live.and_then(|live| live.pointer("/metadata/uid")?.as_str()).map(str::to_owned);
+            self.steps.push(Step { kind, stored, action: judge(kind, stored, live), uid });
+        }
+    }
+
+    /// Remembers a definition that the target has.
+    fn definition(&mut self, live: &Value) {
+        let name = live.pointer("/metadata/name").and_then(Value::as_str);
+        self.served.extend(name.map(str::to_owned));
+    }
+
+    /// Whether objects of a custom kind can be looked for; what stands in the way is noted.
+    async fn serves(
+        &mut self,
+        api: &ObjectApi,
+        kind: &Kind,
+        checked: &Checked,
+        definitions: bool,
+    ) -> Result<bool, RestoreError> {
+        let resource = kind.resource();
+        if !self.served.contains(&resource) {
+            let archived = checked.manifest.definitions.iter().any(|record| record.name == resource);
+            if !(definitions && archived) {
+                self.findings.push(Finding::MissingKind { resource, version: kind.version.clone() });
+            }
+            return Ok(false);
+        }
+        let live = api.get(&Kind::definition(), None, &resource).await?.unwrap_or_default();
+        if let Some(reason) = unfit(kind, &live) {
+            self.findings.push(Finding::OtherKind { resource, reason });
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// Why objects of the archive do not fit a definition of the target.
+fn unfit(kind: &Kind, live: &Value) -> Option<String> {
+    let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let scope = if kind.namespaced { "Namespaced" } else { "Cluster" };
+    let versions = live.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+    let served = versions.filter(|version| version.get("served") == Some(&Value::Bool(true)));
+    let mut names = served.filter_map(|version| version.get("name")?.as_str());
+    if !names.any(|name| name == kind.version) {
+        return Some(format!("version {} of the archive is not served", kind.version));
+    }
+    if text("/spec/names/kind") != kind.kind || text("/spec/scope") != scope {
+        let (kind, scope) = (text("/spec/names/kind"), text("/spec/scope"));
+        return Some(format!("the target has kind {kind} with scope {scope}"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backup::fixture;
+
+    #[test]
+    fn a_definition_fits_if_it_serves_the_version_with_the_same_scope() {
+        let mut live = fixture::definition("Run", "runs");
+        let kind = Kind::of_definition(&live, &[]).unwrap();
+        assert_eq!(unfit(&kind, &live), None);
+        live["spec"]["scope"] = json!("Cluster");
+        assert!(unfit(&kind, &live).unwrap().contains("scope Cluster"));
+        live["spec"]["versions"][0]["served"] = json!(false);
+        assert!(unfit(&kind, &live).unwrap().contains("v1"));
+    }
+}

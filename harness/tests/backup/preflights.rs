@@ -1,0 +1,277 @@
+//! What keeps a restore from beginning.
+
+use hallmark::backup::{
+    self, Checked, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
+};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, core, counting, dynamic};
+use crate::disturb::{Disturbance, Fate};
+
+async fn restore(
+    bed: &Bed,
+    checked: &Checked,
+    options: &RestoreOptions,
+) -> Result<RestoreReport, RestoreError> {
+    backup::restore(bed.client(), checked, options, &bed.events).await
+}
+
+/// What stands in the way; nothing must have changed.
+async fn refused(bed: &Bed, checked: &Checked, options: &RestoreOptions) -> Vec<String> {
+    let versions = bed.versions().await;
+    let error = restore(bed, checked, options).await.unwrap_err();
+    assert_eq!(bed.versions().await, versions);
+    let RestoreError::Refused(findings) = error else { panic!("{error:?}") };
+    findings.iter().map(ToString::to_string).collect()
+}
+
+/// [DR-R06] [DR-R14] [DR-R15] [DR-R16] [DR-R18]
+pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
+    bed.populate().await;
+    let (_report, checked) = bed.backup("obstacles").await;
+    bed.clear_namespaces().await;
+
+    // Nothing is there: neither kinds, which are not to be restored, nor Secrets.
+    let without = RestoreOptions { definitions: false, ..Bed::options() };
+    let findings = refused(bed, &checked, &without).await;
+    let has = |text: &str| findings.iter().filter(|finding| finding.contains(text)).count();
+    assert_eq!(has("is not served"), 7, "{findings:#?}");
+    assert_eq!(has("agentruns.agents.proompteng.ai (v1alpha1) is not served"), 1);
+    assert_eq!(has("the Secret"), 4);
+    assert_eq!(has("the Secret team-b/example-memory, which 1 object needs, is missing"), 1);
+
+    // A Secret without the key.
+    bed.secrets().await;
+    let secrets: Api<DynamicObject> = Api::namespaced_with(bed.admin(), "team-a", &core("Secret", "secrets"));
+    secrets.delete("example-memory", &DeleteParams::default()).await.unwrap();
+    bed.secret("team-a", "example-memory", "other").await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(findings, ["the Secret team-a/example-memory, which 1 object needs, has no key url"]);
+
+    // A quota that leaves too little room.
+    secrets.delete("example-memory", &DeleteParams::default()).await.unwrap();
+    bed.secret("team-a", "example-memory", "url").await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(bed.admin(), "team-a");
+    let quota = json!({"metadata": {"name": "small"}, "spec": {"hard": {"count/agentruns.agents.proompteng.ai": "6"}}});
+    quotas.create(&PostParams::default(), &serde_json::from_value(quota).unwrap()).await.unwrap();
+    bed.until("the quota counts", async || {
+        let status = quotas.get("small").await.unwrap().status;
+        status.is_some_and(|status| status.hard.is_some())
+    })
+    .await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(
+        findings,
+        [
+            "the ResourceQuota team-a/small leaves room for 6 of agentruns.agents.proompteng.ai, and 7 are to be created"
+        ]
+    );
+    quotas.delete("small", &DeleteParams::default()).await.unwrap();
+
+    // For later, when a webhook may be in the way.
+    let keep = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keep", "finalizers": ["hallmark.dev/keep"]}});
+    let maps: Api<DynamicObject> =
+        Api::namespaced_with(bed.admin(), "team-b", &core("ConfigMap", "configmaps"));
+    maps.create(&PostParams::default(), &dynamic(keep)).await.unwrap();
+
+    // A webhook that must be asked and does not answer.
+    let hooks = Api::<ValidatingWebhookConfiguration>::all(bed.admin());
+    let hook = json!({"metadata": {"name": "silent"}, "webhooks": [{
+        "name": "silent.hallmark.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "failurePolicy": "Fail", "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"],
+        }],
+    }]});
+    hooks.create(&PostParams::default(), &serde_json::from_value(hook).unwrap()).await.unwrap();
+    bed.until("the webhook is asked", async || {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tried"}});
+        let maps: Api<DynamicObject> =
+            Api::namespaced_with(bed.admin(), "team-a", &core("ConfigMap", "configmaps"));
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        maps.create(&parameters, &dynamic(map)).await.is_err()
+    })
+    .await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.contains("silent.hallmark.dev")), "{findings:#?}");
+    hooks.delete("silent", &DeleteParams::default()).await.unwrap();
+
+    // A namespace that is being deleted, and stays so.
+    let namespaces: Api<DynamicObject> = Api::all_with(bed.admin(), &core("Namespace", "namespaces"));
+    namespaces.delete("team-b", &DeleteParams::default()).await.unwrap();
+    let with = RestoreOptions { allow_missing_secrets: true, ..Bed::options() };
+    bed.until("only what has a finalizer is left", async || {
+        let secrets: Api<DynamicObject> =
+            Api::namespaced_with(bed.admin(), "team-b", &core("Secret", "secrets"));
+        secrets.list(&kube::api::ListParams::default()).await.unwrap().items.is_empty()
+    })
+    .await;
+    let error = restore(bed, &checked, &with).await.unwrap_err();
+    let RestoreError::Refused(findings) = error else { panic!("{error:?}") };
+    let dying = Finding::Terminating { object: "namespaces team-b".to_owned() };
+    assert!(findings.contains(&dying), "{findings:#?}");
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    maps.patch("keep", &PatchParams::default(), &free).await.unwrap();
+}
+
+/// [DR-R02]
+pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
+    bed.populate().await;
+    let (_report, checked) = bed.backup("led").await;
+    bed.clear().await;
+    bed.secrets().await;
+    let guarded = RestoreOptions { guard: LeaderGuard::default(), ..Bed::options() };
+    let leases: Api<Lease> = Api::namespaced(bed.admin(), "default");
+    let lease = json!({
+        "metadata": {"name": "agents-controller-leader"},
+        "spec": {
+            "holderIdentity": "agents-0", "leaseDurationSeconds": 3600,
+            "renewTime": format!("{:.6}", jiff::Timestamp::now()),
+        },
+    });
+    leases.create(&PostParams::default(), &serde_json::from_value(lease).unwrap()).await.unwrap();
+    let findings = refused(bed, &checked, &guarded).await;
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(
+        findings[0].contains("agents-0 leads") && findings[0].contains("agents-restore-hold"),
+        "{findings:?}"
+    );
+
+    let maps: Api<ConfigMap> = Api::namespaced(bed.admin(), "default");
+    let hold = json!({"metadata": {"name": "agents-restore-hold"}, "data": {"owner": "test"}});
+    let hold: ConfigMap = serde_json::from_value(hold).unwrap();
+    maps.create(&PostParams::default(), &hold).await.unwrap();
+    // It is taken away while what runs refer to is restored: no run is.
+    let released = Disturbance::new({
+        let maps = maps.clone();
+        move |seen| {
+            if seen.write > 0 && seen.uri.contains("/agentproviders") {
+                tokio::task::block_in_place(|| {
+                    let release =
+                        async { maps.delete("agents-restore-hold", &DeleteParams::default()).await };
+                    // The second of them finds it gone.
+                    let _absent = tokio::runtime::Handle::current().block_on(release);
+                });
+            }
+            Fate::Pass
+        }
+    });
+    let client = bed.disturbed(&released);
+    let error = backup::restore(client, &checked, &guarded, &bed.events).await.unwrap_err();
+    assert!(matches!(error, RestoreError::HoldLost(_)), "{error:?}");
+    let content = bed.content().await;
+    assert!(content.keys().any(|place| place.starts_with("AgentProvider ")), "{:?}", content.keys());
+    assert!(!content.keys().any(|place| place.starts_with("AgentRun ")), "{:?}", content.keys());
+
+    maps.create(&PostParams::default(), &hold).await.unwrap();
+    let begin = std::time::Instant::now();
+    let report = restore(bed, &checked, &guarded).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Completed);
+    assert!(begin.elapsed().as_secs() >= 3, "a new hold is given time to be seen");
+    maps.delete("agents-restore-hold", &DeleteParams::default()).await.unwrap();
+    leases.delete("agents-controller-leader", &DeleteParams::default()).await.unwrap();
+}
+
+/// [DR-R07] [DR-R08] [DR-R09]
+pub(crate) async fn stricter_definitions_refuse_before_anything_is_written(bed: &Bed) {
+    bed.populate().await;
+    let (_report, checked) = bed.backup("strict").await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(bed.admin());
+    let of_runs = "agentruns.agents.proompteng.ai";
+    let definition = serde_json::to_value(definitions.get(of_runs).await.unwrap()).unwrap();
+    let with_schema = |change: &dyn Fn(&mut Value)| {
+        let mut definition = definition.clone();
+        definition["metadata"] = json!({"name": of_runs});
+        definition.as_object_mut().unwrap().remove("status");
+        change(&mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]);
+        definition
+    };
+    let replace = async |definition: Value| {
+        bed.clear().await;
+        bed.secrets().await;
+        hallmark::cluster::kinds::serve(&bed.admin(), &[definition]).await.unwrap();
+    };
+
+    // A new required field.
+    replace(with_schema(&|spec| spec["required"].as_array_mut().unwrap().push(json!("summary")))).await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(findings.len(), 14, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.contains("agentruns")), "{findings:#?}");
+
+    // A field that the target does not know and would drop.
+    replace(with_schema(&|spec| drop(spec["properties"].as_object_mut().unwrap().remove("parameters"))))
+        .await;
+    let findings = refused(bed, &checked, &Bed::options()).await;
+    assert_eq!(findings.len(), 14, "{findings:#?}");
+    assert!(findings[0].contains("spec.parameters"), "{findings:#?}");
+
+    // A field that the target fills in: nothing refuses, so the comparison must notice.
+    replace(with_schema(&|spec| {
+        spec["properties"]["added"] = json!({"type": "string", "default": "by the target"});
+    }))
+    .await;
+    let report = restore(bed, &checked, &Bed::options()).await.unwrap();
+    assert_eq!(report.outcome, Outcome::PartiallyFailed);
+    assert_eq!(report.failed.len(), 14);
+    assert!(report.failed[0].reason.contains("spec.added"), "{:?}", report.failed[0]);
+
+    // A version that objects of the target may be stored in, and the archive does not know.
+    let mut two = with_schema(&|_spec| {});
+    let mut later = two["spec"]["versions"][0].clone();
+    later["name"] = json!("v1beta1");
+    later["storage"] = json!(false);
+    two["spec"]["versions"].as_array_mut().unwrap().push(later);
+    replace(two).await;
+    let report = restore(bed, &checked, &Bed::options()).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Completed);
+    assert!(
+        report.warnings.iter().any(|warning| warning.contains("stays as it is")),
+        "{:?}",
+        report.warnings
+    );
+    let live = definitions.get(of_runs).await.unwrap();
+    assert_eq!(live.spec.versions.len(), 2, "the definition of the target stays");
+}
+
+/// [DR-X08]
+pub(crate) async fn two_restores_do_not_run_at_the_same_time(bed: &Bed) {
+    bed.populate().await;
+    let before = bed.content().await;
+    let (_report, checked) = bed.backup("twice").await;
+    bed.clear().await;
+    bed.secrets().await;
+    // The first one is cut off while it holds the lock.
+    let slow = Disturbance::new(|seen| if seen.write == 12 { Fate::Stop } else { Fate::Pass });
+    let client = bed.disturbed(&slow);
+    let long = RestoreOptions { lock_duration: std::time::Duration::from_secs(3), ..Bed::options() };
+    let first = backup::restore(client, &checked, &long, &bed.events);
+    let counted = counting();
+    let second = async {
+        bed.until("the first restore is at work", async || slow.writes() >= 12).await;
+        let client = bed.disturbed(&counted);
+        backup::restore(client, &checked, &long, &bed.events).await.unwrap_err()
+    };
+    let error = tokio::select! {
+        first = first => panic!("{first:?}"),
+        error = second => error,
+    };
+    assert!(matches!(error, RestoreError::Locked { .. }), "{error:?}");
+    assert_eq!(counted.writes(), 0);
+    // Nobody renews the lock any more.
+    let begin = std::time::Instant::now();
+    let report = loop {
+        match restore(bed, &checked, &Bed::options()).await {
+            Err(RestoreError::Locked { .. }) => assert!(begin.elapsed().as_secs() < 20),
+            outcome => break outcome.unwrap(),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    };
+    assert_eq!(report.outcome, Outcome::Completed);
+    assert_eq!(bed.content().await, before);
+}

@@ -19,6 +19,7 @@ use super::plan::PlacedCase;
 use super::play::Players;
 use super::played;
 use super::pulse::Pulse;
+use super::recovery::Archives;
 use super::renderings::Renderings;
 use crate::check::{Failure, bindings, trail};
 use crate::event::{EventSink, Verdict};
@@ -78,6 +79,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) sentinel: Option<BoundObject>,
     /// Whoever plays Jobs in the background.
     pub(super) players: Players,
+    /// What the case has backed up.
+    pub(super) archives: Archives,
 }
 
 impl<'a> CaseRun<'a> {
@@ -109,6 +112,7 @@ impl<'a> CaseRun<'a> {
             fences: 0,
             sentinel: None,
             players: Players::default(),
+            archives: Archives::default(),
         }
     }
 
@@ -236,6 +240,11 @@ impl<'a> CaseRun<'a> {
                 self.disturb(at, async |subject| subject.restart(Some(values.clone())).await).await
             }
             Action::Rollback => self.disturb(at, async |subject| subject.roll_back().await).await,
+            Action::Backup { alias, equals } => self.back_up(alias, equals.as_deref(), at).await,
+            Action::Damage { archive, how, at } => self.damage(archive, *how, *at),
+            Action::Verify { archive, fails } => self.verify(archive, fails.as_ref(), at),
+            Action::Lose => self.lose(at).await,
+            Action::Restore(restore) => self.restore(restore, at).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
             Action::Assert(assertion) => self.assert(assertion).await,

@@ -30,6 +30,7 @@ mod played;
 mod prepare;
 mod prove;
 mod pulse;
+mod recovery;
 mod renderings;
 mod replay;
 mod run;

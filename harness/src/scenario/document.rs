@@ -5,6 +5,7 @@
 
 mod claim;
 mod fault;
+mod recovery;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
 pub use self::fault::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
+pub use self::recovery::{BackupDocument, Damage, DamageDocument, RestoreDocument, VerifyDocument};
 use crate::yaml::{Located, Node};
 
 /// The version of every document of the harness.
@@ -181,6 +183,17 @@ pub enum StepDocument {
     Upgrade(UpgradeDocument),
     /// Takes the controller's release back to its revision before the last upgrade.
     Rollback {},
+    /// Takes an archive of the scenario's namespace.
+    Backup(BackupDocument),
+    /// Damages an archive.
+    Damage(DamageDocument),
+    /// Verifies an archive without a cluster.
+    Verify(VerifyDocument),
+    /// Kills the controller, and loses every object of the namespace that an archive may hold or that belongs to
+    /// one, as if the cluster were lost. The controller stays down until `restart`.
+    Lose {},
+    /// Restores an archive into the scenario's namespace.
+    Restore(RestoreDocument),
     /// Renders the chart without installing it.
     Render(RenderDocument),
     /// Waits until the controller has processed an object that was created now.

@@ -149,6 +149,7 @@ pub(super) fn case(
         && case.expect.len() == spec.expect.len();
     let mut known: BTreeSet<&str> = case.objects.iter().map(|manifest| manifest.alias.as_str()).collect();
     let mut rendered: BTreeSet<&str> = BTreeSet::new();
+    let mut archives: BTreeSet<&str> = BTreeSet::new();
     for step in case.steps.iter().chain(&case.expect) {
         step_fits(step, case, tests_cluster, problems);
         for target in step.action.targets().into_iter().filter(|_| complete) {
@@ -170,6 +171,18 @@ pub(super) fn case(
                 ));
             }
         }
+        if let Some(archive) =
+            step.action.uses_archive().filter(|archive| complete && !archives.contains(archive))
+        {
+            problems.push(
+                Diagnostic::new(
+                    step.location.clone(),
+                    format!("no step before this one makes the archive `{archive}`"),
+                )
+                .with_help("an archive is the `as` of a backup step"),
+            );
+        }
+        archives.extend(step.action.makes_archive());
         known.extend(step.action.manifests().into_iter().map(|manifest| manifest.alias.as_str()));
         if let Action::Render(render) = &step.action {
             rendered.insert(&render.alias);
@@ -218,7 +231,9 @@ fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mu
 
 fn claims_something(action: &Action) -> bool {
     match action {
-        Action::Assert(_) | Action::Http(_) => true,
+        Action::Assert(_) | Action::Http(_) | Action::Verify { .. } => true,
+        Action::Backup { equals, .. } => equals.is_some(),
+        Action::Restore(restore) => restore.unchanged || restore.fails.is_some(),
         Action::Create { refused, .. } | Action::Patch { refused, .. } => refused.is_some(),
         Action::Render(render) => render.fails.is_some(),
         _ => false,

@@ -2,6 +2,7 @@
 
 mod claims;
 mod faults;
+mod recovery;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -151,6 +152,11 @@ impl Reader<'_> {
                 "upgrade the subject's release".to_owned(),
             ),
             StepDocument::Rollback {} => (Action::Rollback, "roll the subject's release back".to_owned()),
+            StepDocument::Backup(backup) => Self::backup(backup),
+            StepDocument::Damage(damage) => self.damage(damage)?,
+            StepDocument::Verify(verify) => self.verify(verify),
+            StepDocument::Lose {} => (Action::Lose, "lose every object".to_owned()),
+            StepDocument::Restore(restore) => self.restore(restore),
             StepDocument::Render(render) => {
                 let render = self.render(render);
                 let summary = format!("render the chart as {}", render.alias);

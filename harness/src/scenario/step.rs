@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::assertion::{Assertion, Claim, Target};
-use super::document::{Outcome, Propagation};
+use super::document::{Damage, Outcome, Propagation};
 use super::fault::{Fault, WatchFault};
 use crate::yaml::{Location, Node};
 
@@ -95,6 +95,33 @@ pub enum Action {
     },
     /// Rolls the subject's release back to the revision before and waits until it is ready.
     Rollback,
+    /// Takes an archive of the case's namespace.
+    Backup {
+        /// The name of the archive.
+        alias: String,
+        /// The archive whose content it has.
+        equals: Option<String>,
+    },
+    /// Damages an archive.
+    Damage {
+        /// Which.
+        archive: String,
+        /// What happens to it.
+        how: Damage,
+        /// Where, as a share of its length.
+        at: f64,
+    },
+    /// Verifies an archive, or proves that it is refused.
+    Verify {
+        /// Which.
+        archive: String,
+        /// The pattern of the refusal that is expected.
+        fails: Option<Regex>,
+    },
+    /// Kills the subject and deletes what a lost cluster would lose.
+    Lose,
+    /// Restores an archive into the case's namespace, or proves that this is refused.
+    Restore(Restore),
     /// Renders the chart.
     Render(Render),
     /// Waits until the subject has processed a sentinel.
@@ -108,7 +135,12 @@ impl Action {
     pub fn needs_dedicated_subject(&self) -> bool {
         let disturbs = matches!(
             self,
-            Self::Restart { .. } | Self::Kill | Self::KillLeader | Self::Upgrade { .. } | Self::Rollback
+            Self::Restart { .. }
+                | Self::Kill
+                | Self::KillLeader
+                | Self::Upgrade { .. }
+                | Self::Rollback
+                | Self::Lose
         );
         disturbs || self.needs_fault_proxy()
     }
@@ -121,6 +153,24 @@ impl Action {
     /// Whether the step is an assertion, which never opens a new window for `eventually`.
     pub fn is_assertion(&self) -> bool {
         matches!(self, Self::Assert(_))
+    }
+
+    /// The archive that the step makes.
+    pub fn makes_archive(&self) -> Option<&str> {
+        match self {
+            Self::Backup { alias, .. } => Some(alias),
+            _ => None,
+        }
+    }
+
+    /// The archive that the step takes from an earlier one.
+    pub fn uses_archive(&self) -> Option<&str> {
+        match self {
+            Self::Backup { equals, .. } => equals.as_deref(),
+            Self::Damage { archive, .. } | Self::Verify { archive, .. } => Some(archive),
+            Self::Restore(restore) => Some(&restore.archive),
+            _ => None,
+        }
     }
 
     /// Every object that the step sends.
@@ -202,6 +252,19 @@ pub struct Http {
     pub replicas: Option<usize>,
     /// How long to ask again.
     pub within: Duration,
+}
+
+/// A restore into the case's namespace.
+#[derive(Debug, Clone)]
+pub struct Restore {
+    /// The archive.
+    pub archive: String,
+    /// Whether objects whose names are taken are left out.
+    pub skip_existing: bool,
+    /// Whether it has to find everything there already.
+    pub unchanged: bool,
+    /// The pattern of the refusal that is expected.
+    pub fails: Option<Regex>,
 }
 
 /// A rendering of the chart.

@@ -34,6 +34,7 @@ mod objects;
 mod pass;
 mod references;
 mod retention;
+mod slim;
 mod status;
 mod submit;
 mod supervisor;

@@ -11,7 +11,7 @@ use super::super::status::{phase, reason};
 use super::super::text::non_blank;
 
 /// Annotation that protects a run.
-const RETAIN: &str = "agents.proompteng.ai/retain";
+pub const RETAIN: &str = "agents.proompteng.ai/retain";
 
 /// When retention may delete `run`, `None` for never. `default_seconds` holds for runs that say nothing.
 ///

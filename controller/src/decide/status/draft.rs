@@ -133,7 +133,7 @@ impl<'a> Draft<'a> {
     pub fn accepted(&mut self, submission: Submission) -> &mut Self {
         self.status.spec_hash = Some(submission.spec_hash);
         self.status.system_prompt_hash = submission.system_prompt_hash;
-        self.status.contract = submission.contract;
+        self.status.contract = submission.contract.map(Box::new);
         if let Some(message) = submission.vcs_skipped {
             self.condition(reason::VCS_SKIPPED, true, reason::VCS_PROVIDERS_DISABLED, &message);
         }
@@ -197,8 +197,8 @@ impl<'a> Draft<'a> {
 
     /// The run cannot start.
     pub fn refused(&mut self, refusal: &Refusal) -> &mut Self {
-        if refusal.contract.is_some() {
-            self.status.contract.clone_from(&refusal.contract);
+        if let Some(contract) = &refusal.contract {
+            self.status.contract = Some(Box::new(contract.clone()));
         }
         self.failed(refusal.failure, refusal.reason, &refusal.message, None)
     }

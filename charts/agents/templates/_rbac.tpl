@@ -22,12 +22,20 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
-- apiGroups: ["", "events.k8s.io"]
+- apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["create", "patch"]
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* The rights for the object that announces a restore. With its name they allow only lists and watches of that one. */}}
+{{- define "agents.holdRules" -}}
+- apiGroups: [""]
+  resources: ["configmaps"]
+  resourceNames: [{{ include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD_CONFIGMAP") | default "agents-restore-hold" | quote }}]
+  verbs: ["get", "list", "watch"]
 {{- end -}}
 
 {{/* The rights for one Lease. A create cannot be bound to a name: its object has none yet when it is checked. */}}

@@ -8,6 +8,7 @@ mod env;
 mod later;
 mod leader_election;
 mod limits;
+mod restore;
 mod settings;
 mod workload;
 
@@ -15,5 +16,6 @@ pub use env::{EnvReader, Problem};
 pub use later::Later;
 pub use leader_election::LeaderElection;
 pub use limits::{Bounds, Concurrency, Limits};
+pub use restore::{InFlightPolicy, Restore};
 pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};
 pub use workload::RunnerDefaults;

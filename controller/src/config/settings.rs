@@ -11,6 +11,7 @@ use super::env::{EnvReader, Problem};
 use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
 use super::limits::Limits;
+use super::restore::Restore;
 use super::workload::RunnerDefaults;
 
 /// Settings of the process.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub retention_seconds: i64,
     /// Most runs of one namespace that retention deletes within a minute.
     pub retention_max_deletes: usize,
+    /// What a restore means.
+    pub restore: Restore,
     /// How long a Job may be missing before its run fails.
     pub job_missing_grace: Duration,
     /// Whether a changed spec ends an accepted run.
@@ -132,6 +135,7 @@ impl Settings {
                 0,
             ),
             retention_max_deletes: retention_max_deletes(&mut env),
+            restore: Restore::read(&mut env),
             job_missing_grace: env.seconds("JANGAR_AGENTS_CONTROLLER_JOB_MISSING_GRACE_SECONDS", 10, 0),
             immutability_enforced: env.switch("JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED", true),
             artifacts_max: artifacts_max(&mut env),

@@ -179,6 +179,14 @@ registry! {
     ReadyWithoutCrds = "ready-without-crds" ["HL-01"],
     /// A moment is always good for a backup.
     BackupAlwaysReady = "backup-always-ready" ["HL-03"],
+    /// Nothing is held back by a restore hold.
+    HoldIgnored = "hold-ignored" ["DR-H03"],
+    /// Retention goes on as soon as a hold has ended.
+    NoGraceAfterHold = "no-grace-after-hold" ["DR-C12"],
+    /// A restored run is treated as if its Job had just vanished.
+    RestoredRunsLookOrdinary = "restored-runs-look-ordinary" ["DR-C04"],
+    /// A run that has lost its status is executed again.
+    LostStatusLooksNew = "lost-status-looks-new" ["DR-C02"],
     /// Liveness depends on the CRDs.
     LivenessNeedsCrds = "liveness-needs-crds" ["HL-05"],
 }

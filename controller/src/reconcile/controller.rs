@@ -59,6 +59,7 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
         Arc::clone(&shared.settings),
         Arc::clone(&shared.metrics),
         runs.clone(),
+        shared.grace,
     ));
     let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.clone());
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());

@@ -35,6 +35,8 @@ pub struct Facts {
     pub role: Role,
     /// CRDs that are missing; nothing while that is not known.
     pub missing_crds: Option<Vec<String>>,
+    /// Why nothing may be written, if a restore forbids it.
+    pub held: Option<String>,
     /// What the caches hold; nothing without caches.
     pub count: Option<Count>,
     /// Passes and writes that are under way.
@@ -120,8 +122,7 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
         leader(facts.role),
         Check::count("writes-settled", unsettled, "writes", "WritesPending"),
         Check::count("status-current", count.map(|count| count.outdated), "runs", "StatusBehind"),
-        // There is nothing yet that could set a hold.
-        Check::pass("restore-hold"),
+        hold(facts.held.as_deref()),
         Check::count("runs-in-flight", count.map(|count| count.in_flight), "runs", "RunsInFlight"),
         later("last-backup-age"),
         later("last-backup-verified"),
@@ -169,6 +170,14 @@ fn leader(role: Role) -> Check {
         Role::Off => {
             Check::new(name, Status::Fail).because("ControllerOff", "no controller runs in this process")
         }
+    }
+}
+
+fn hold(held: Option<&str>) -> Check {
+    let name = "restore-hold";
+    match held {
+        None => Check::pass(name),
+        Some(held) => Check::new(name, Status::Fail).because("RestoreHold", held),
     }
 }
 
@@ -238,7 +247,13 @@ mod tests {
     use super::*;
 
     fn facts() -> Facts {
-        Facts { role: Role::Leader, missing_crds: Some(Vec::new()), count: Some(Count::default()), busy: 0 }
+        Facts {
+            role: Role::Leader,
+            missing_crds: Some(Vec::new()),
+            held: None,
+            count: Some(Count::default()),
+            busy: 0,
+        }
     }
 
     /// The facts with a change to what the caches hold.
@@ -272,6 +287,7 @@ mod tests {
     #[case("status-current", counting(|count| count.outdated = 1), Status::Warn)]
     #[case("runs-in-flight", counting(|count| count.in_flight = 9), Status::Warn)]
     #[case("restore-hold", facts(), Status::Pass)]
+    #[case("restore-hold", Facts { held: Some("why".to_owned()), ..facts() }, Status::Fail)]
     #[case("last-backup-age", facts(), Status::Unknown)]
     fn each_check_answers_as_documented(#[case] name: &str, #[case] facts: Facts, #[case] expected: Status) {
         assert_eq!(status(&facts, name), expected);

@@ -90,11 +90,11 @@ async fn livez(State(site): State<Site>) -> (StatusCode, &'static str) {
 
 async fn readyz(State(site): State<Site>) -> (StatusCode, String) {
     let obstacles = site.health.obstacles();
-    if obstacles.is_empty() {
-        (StatusCode::OK, "ok".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n"))
-    }
+    let code = if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let warnings = site.health.warnings().into_iter().map(|warning| format!("warning: {warning}"));
+    let verdict = if obstacles.is_empty() { vec!["ok".to_owned()] } else { obstacles };
+    let lines: Vec<String> = verdict.into_iter().chain(warnings).collect();
+    (code, lines.join("\n"))
 }
 
 async fn report(State(site): State<Site>) -> (StatusCode, Json<Value>) {
@@ -136,6 +136,7 @@ fn backupz(site: &Site, query: &str, wanted: impl Fn(&Check) -> bool) -> Respons
     let facts = Facts {
         role: site.health.role(),
         missing_crds: site.health.missing_crds(),
+        held: site.health.held(),
         count,
         busy: site.metrics.busy(),
     };
@@ -169,13 +170,16 @@ mod tests {
     use rstest::rstest;
     use tower::ServiceExt as _;
 
+    use crate::decide::hold::Hold;
     use crate::leader::Leadership;
 
     use super::*;
 
     fn site(enabled: bool) -> Site {
+        let health = Health::new(enabled, Leadership::sole(), Duration::from_mins(1));
+        health.hold(Hold::Released);
         Site {
-            health: Arc::new(Health::new(enabled, Leadership::sole(), Duration::from_mins(1))),
+            health: Arc::new(health),
             census: Arc::default(),
             metrics: Arc::default(),
             metrics_path: Some("/numbers".to_owned()),

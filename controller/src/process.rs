@@ -63,6 +63,7 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
     let site = Site {
         health: Arc::new(Health::new(settings.enabled, leadership.clone(), patience)),
         census: Arc::default(),
+        backups: settings.backup.clone(),
         metrics,
         metrics_path: settings.metrics_path.clone(),
     };

@@ -30,12 +30,21 @@
 {{- end }}
 {{- end -}}
 
-{{/* The rights for the object that announces a restore. With its name they allow only lists and watches of that one. */}}
+{{/*
+The rights for the object that announces a restore, and for the Lease of a backup system. With a name they allow only lists and watches of
+that one object.
+*/}}
 {{- define "agents.holdRules" -}}
 - apiGroups: [""]
   resources: ["configmaps"]
   resourceNames: [{{ include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD_CONFIGMAP") | default "agents-restore-hold" | quote }}]
   verbs: ["get", "list", "watch"]
+{{- with include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENTS_CONTROLLER_BACKUP_HEARTBEAT_LEASE") }}
+- apiGroups: ["coordination.k8s.io"]
+  resources: ["leases"]
+  resourceNames: [{{ quote . }}]
+  verbs: ["get"]
+{{- end }}
 {{- end -}}
 
 {{/* The rights for one Lease. A create cannot be bound to a name: its object has none yet when it is checked. */}}

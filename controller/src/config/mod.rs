@@ -4,6 +4,7 @@
 //! safe to survive become a default and a warning; a policy that cannot be read stops the start, because
 //! it must not silently become "no policy". All problems are reported together.
 
+mod backup;
 mod env;
 mod later;
 mod leader_election;

@@ -127,7 +127,8 @@ impl Releases {
         let end = |from: Timestamp| from.saturating_add(length).unwrap_or(Timestamp::MAX);
         let length = |from: Option<Timestamp>| from.map_or(Timestamp::MIN, end);
         // A hold that ended with an earlier process is known by what was restored under it.
-        Grace { all: length(self.last), restored: length(self.last.or(self.first)) }
+        let unseen = self.first.filter(|_| self.last.is_none());
+        Grace { all: length(self.last), restored: length(unseen) }
     }
 }
 
@@ -136,7 +137,7 @@ impl Releases {
 pub struct Grace {
     /// For all runs.
     pub all: Timestamp,
-    /// For runs that came through a restore.
+    /// For runs that came through a restore under a hold that this process has not seen.
     pub restored: Timestamp,
 }
 
@@ -200,8 +201,8 @@ mod tests {
     /// [DR-C12]
     #[rstest]
     #[case::ordinary_start(&[(0, Announcement::Unknown), (1, Announcement::Absent)], None, Some(601))]
-    #[case::released(&[(1, Announcement::Absent), (5, notice(None)), (9, Announcement::Absent)], Some(609), Some(609))]
-    #[case::started_under_hold(&[(5, notice(None)), (9, Announcement::Absent)], Some(609), Some(609))]
+    #[case::released(&[(1, Announcement::Absent), (5, notice(None)), (9, Announcement::Absent)], Some(609), None)]
+    #[case::started_under_hold(&[(5, notice(None)), (9, Announcement::Absent)], Some(609), None)]
     #[case::outage(&[(1, Announcement::Absent), (5, Announcement::Unreadable), (9, Announcement::Absent)], None, Some(601))]
     #[case::held(&[(5, notice(None))], None, None)]
     fn retention_waits_after_a_hold_and_for_restored_runs_after_a_start(

@@ -6,6 +6,7 @@
 pub mod config_maps;
 pub mod contract;
 pub mod events;
+pub mod heartbeat;
 pub mod hold;
 pub mod image;
 pub mod job;

@@ -26,6 +26,7 @@ mod default_memory;
 mod error;
 mod events;
 mod follow;
+mod heartbeat;
 mod hold;
 mod jobs;
 mod kinds;

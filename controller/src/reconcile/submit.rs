@@ -31,6 +31,9 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     if let Some(lost) = restored::lost(run) {
         return settle_lost(run, &lost, context).await;
     }
+    if restored::is_restored(run) && Defect::RestoredRunsNeverStart.is_planted() {
+        return Ok(Action::await_change());
+    }
     let part = jobs::first(run);
     // A Job that is already there was created right before a crash. It is followed, whatever the limits
     // and references say by now.

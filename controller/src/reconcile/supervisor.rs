@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::api::Memory;
 use crate::config::{Namespaces, Settings};
+use crate::decide::heartbeat::{Heartbeat, News};
 use crate::decide::hold::{Grace, Hold, Notice, Releases};
 use crate::leader::{Election, Leadership, Term};
 use crate::metrics::Metrics;
@@ -24,7 +25,7 @@ use super::admission::Admission;
 use super::context::Shared;
 use super::events::{Events, events};
 use super::wakes::Wakes;
-use super::{controller, crds, hold};
+use super::{controller, crds, heartbeat, hold};
 
 /// How often missing CRDs are looked for.
 const POLL_MISSING: Duration = Duration::from_secs(1);
@@ -76,8 +77,9 @@ impl Supervisor {
         let look = worked.run_until_cancelled(self.follow_crds(&served));
         let tell = worked.run_until_cancelled(self.follow_leadership());
         let hold = worked.run_until_cancelled(self.follow_hold(&releases));
+        let heartbeat = worked.run_until_cancelled(self.follow_heartbeat());
         let publish = worked.run_until_cancelled(publisher.run());
-        tokio::join!(work, elect, look, tell, hold, publish);
+        tokio::join!(work, elect, look, tell, hold, heartbeat, publish);
     }
 
     /// Looks for the CRDs again and again. Trouble with discovery says nothing about them.
@@ -114,6 +116,19 @@ impl Supervisor {
                 Hold::Released => info!("there is no restore hold"),
                 other => warn!("{}, nothing is written", other.description(Timestamp::now())),
             }
+        })
+        .await;
+    }
+
+    /// Looks at the Lease of the backup system, if there is one.
+    async fn follow_heartbeat(&self) {
+        let Some(objectives) = &self.settings.backup else { return };
+        let namespace = &self.settings.restore.hold_namespace;
+        heartbeat::follow(&self.client, namespace, &objectives.lease, |heartbeat| {
+            if let Heartbeat::Read(News { backup_at: Some(at), .. }) = &heartbeat {
+                self.metrics.last_backup(*at);
+            }
+            self.health.heartbeat(heartbeat);
         })
         .await;
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::decide::heartbeat::Heartbeat;
 use crate::decide::hold::Hold;
 use crate::defects::Defect;
 use crate::leader::Leadership;
@@ -29,6 +30,7 @@ struct State {
     last_checked_at: Option<Timestamp>,
     last_contact: Option<Instant>,
     hold: Hold,
+    heartbeat: Heartbeat,
 }
 
 /// What this replica does.
@@ -82,6 +84,16 @@ impl Health {
     /// Whether a restore forbids all work.
     pub fn hold(&self, hold: Hold) {
         self.change(|state| state.hold = hold);
+    }
+
+    /// What is known of the backup system.
+    pub fn heartbeat(&self, heartbeat: Heartbeat) {
+        self.change(|state| state.heartbeat = heartbeat);
+    }
+
+    /// What was heard of the backup system last.
+    pub fn last_heartbeat(&self) -> Heartbeat {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).heartbeat.clone()
     }
 
     /// Why nothing may be written, unless it may.

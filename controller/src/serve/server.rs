@@ -15,11 +15,12 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::heartbeat::Objectives;
 use crate::defects::Defect;
 use crate::metrics::Metrics;
 
 use super::backupz::{self, Check, Facts, Status};
-use super::census::Census;
+use super::census::{Census, Count};
 use super::health::Health;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,6 +50,8 @@ pub struct Site {
     pub health: Arc<Health>,
     /// The caches.
     pub census: Arc<Census>,
+    /// What is expected of backups, if anything.
+    pub backups: Option<Objectives>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Path of the metrics, unless they are switched off.
@@ -105,7 +108,12 @@ async fn report(State(site): State<Site>) -> (StatusCode, Json<Value>) {
 
 async fn metrics(State(site): State<Site>) -> Response {
     // Counting on demand costs nothing while nobody asks.
-    let count = site.census.count(Timestamp::now()).unwrap_or_default();
+    let now = Timestamp::now();
+    let count = site.census.count(now);
+    for check in backupz::checks(&facts(&site, count.clone()), now) {
+        site.metrics.backup_ready(check.name, check.status != Status::Fail);
+    }
+    let count = count.unwrap_or_default();
     site.metrics.runs(&count.phases, &count.blocked);
     match site.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -133,17 +141,13 @@ fn backupz(site: &Site, query: &str, wanted: impl Fn(&Check) -> bool) -> Respons
     let now = Timestamp::now();
     let count = site.census.count(now);
     let revisions = count.as_ref().map(|count| count.revisions.clone()).unwrap_or_default();
-    let facts = Facts {
-        role: site.health.role(),
-        missing_crds: site.health.missing_crds(),
-        held: site.health.held(),
-        count,
-        busy: site.metrics.busy(),
-    };
+    let facts = facts(site, count);
     let excluded = parameter(query, "exclude").unwrap_or_default().replace("%2C", ",").replace("%2c", ",");
     let is_excluded = |check: &Check| excluded.split(',').any(|name| name.trim() == check.name);
-    let checks: Vec<Check> =
-        backupz::checks(&facts).into_iter().filter(|check| wanted(check) && !is_excluded(check)).collect();
+    let checks: Vec<Check> = backupz::checks(&facts, now)
+        .into_iter()
+        .filter(|check| wanted(check) && !is_excluded(check))
+        .collect();
     let status = match backupz::overall(&checks) {
         Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
@@ -153,6 +157,17 @@ fn backupz(site: &Site, query: &str, wanted: impl Fn(&Check) -> bool) -> Respons
     }
     let body = backupz::body(&checks, &revisions, now).to_string();
     (status, [(CONTENT_TYPE, HEALTH_JSON)], body).into_response()
+}
+
+fn facts(site: &Site, count: Option<Count>) -> Facts {
+    Facts {
+        role: site.health.role(),
+        missing_crds: site.health.missing_crds(),
+        held: site.health.held(),
+        count,
+        busy: site.metrics.busy(),
+        backups: site.backups.clone().map(|objectives| (objectives, site.health.last_heartbeat())),
+    }
 }
 
 /// The value of a parameter of the query; empty when it has none.
@@ -181,6 +196,7 @@ mod tests {
         Site {
             health: Arc::new(health),
             census: Arc::default(),
+            backups: None,
             metrics: Arc::default(),
             metrics_path: Some("/numbers".to_owned()),
         }

@@ -151,11 +151,11 @@ impl Supervisor {
         events: &Events,
         stop: &CancellationToken,
     ) {
-        let (term, hold) = (self.leadership.subscribe(), self.hold.subscribe());
-        let mut conditions = Conditions { served, term, hold };
+        let mut conditions =
+            Conditions { served, term: self.leadership.subscribe(), hold: self.hold.subscribe() };
         // No session is under way while this waits, so whoever reads that there is a hold may rely on it.
-        let held = |active| self.metrics.restore_hold(active);
-        while let Some(began) = stop.run_until_cancelled(conditions.allow(held)).await {
+        let tell = |is_held| self.metrics.restore_hold(is_held);
+        while let Some(began) = stop.run_until_cancelled(conditions.allow(tell)).await {
             info!("all CRDs are served and this replica leads, starting");
             let grace = self.grace_of_retention(releases);
             self.session(conditions.forbid(began), grace, events, stop).await;

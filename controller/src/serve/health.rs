@@ -149,20 +149,18 @@ impl Health {
                 obstacles.extend(missing.iter().map(|name| format!("CRD {name} is missing")));
             }
         }
-        // While work is forbidden nobody can have started, and that is how it should be.
-        match (&state.hold, role) {
-            (Hold::Unknown, _) => {
-                obstacles.push("it is not known yet whether there is a restore hold".to_owned());
-            }
-            (hold, _) if hold.is_active() => {
-                if hold.is_expired(Timestamp::now()) {
-                    obstacles.push("restore-hold-expired: the hold goes on until it is released".to_owned());
-                }
-            }
-            (_, Role::Leader) if !state.started => {
+        if state.hold == Hold::Unknown {
+            obstacles.push("it is not known yet whether there is a restore hold".to_owned());
+        }
+        if state.hold.is_expired(Timestamp::now()) {
+            obstacles.push("restore-hold-expired: the hold goes on until it is released".to_owned());
+        }
+        match role {
+            // While work is forbidden nobody can have started, and that is how it should be.
+            Role::Leader if !state.started && !state.hold.is_active() => {
                 obstacles.push("the controller has not started".to_owned());
             }
-            (_, Role::Lost) => {
+            Role::Lost => {
                 obstacles.push("the Lease of the leader election cannot be read".to_owned());
             }
             _ => {}

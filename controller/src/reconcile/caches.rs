@@ -22,8 +22,8 @@ use super::backoff::WatchBackoff;
 use super::context::Filled;
 use super::slim::slim;
 
-/// Objects per page of a list.
-pub(super) const PAGE: u32 = 500;
+/// Objects per page of a list. A page is in memory as a whole, several times over while it is read.
+pub(super) const PAGE: u32 = 100;
 /// The same for kinds whose objects hold texts of more than 100 KiB.
 const PAGE_OF_TEXTS: u32 = 50;
 

@@ -55,9 +55,10 @@ impl Cli {
         match self.command {
             Command::Run => {
                 let mut runtime = tokio::runtime::Builder::new_multi_thread();
-                // Two threads are plenty for a process that waits for the API server, and keep it small.
+                // One thread is plenty for a process that waits for the API server, and keeps it small: each
+                // has a heap of its own, and what one has used for a list is of no use to the others.
                 let runtime =
-                    runtime.worker_threads(2).enable_all().build().context("start the event loop")?;
+                    runtime.worker_threads(1).enable_all().build().context("start the event loop")?;
                 Ok(runtime.block_on(process::run())?)
             }
             Command::Crds { out, check: false } => Ok(crds::write(&out)?),

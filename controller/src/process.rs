@@ -7,12 +7,14 @@ use kube::Config;
 use kube::client::ClientBuilder;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{EnvReader, Settings, SettingsError};
+use crate::decide::hold::Hold;
 use crate::leader::{Election, Leadership, WriteGate, identity};
 use crate::metrics::{CountRequests, Metrics};
 use crate::reconcile::Supervisor;
@@ -61,6 +63,7 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
     let site = Site {
         health: Arc::new(Health::new(settings.enabled, leadership.clone(), patience)),
         census: Arc::default(),
+        backups: settings.backup.clone(),
         metrics,
         metrics_path: settings.metrics_path.clone(),
     };
@@ -99,7 +102,9 @@ async fn work(
     config.default_retry = false;
     let count = CountRequests::new(Arc::clone(&site.metrics));
     let ungated = || ClientBuilder::try_from(config.clone()).map_err(ProcessError::Client);
-    let client = ungated()?.with_layer(&count).with_layer(&WriteGate::new(leadership.clone())).build();
+    let hold = watch::Sender::new(Hold::default());
+    let gate = WriteGate::new(leadership.clone(), hold.subscribe());
+    let client = ungated()?.with_layer(&count).with_layer(&gate).build();
     let election = match &settings.leader_election {
         None => None,
         Some(election) => {
@@ -118,6 +123,7 @@ async fn work(
         census: site.census,
         metrics: site.metrics,
         leadership,
+        hold,
     };
     Box::pin(supervisor.run(election, stop)).await;
     Ok(())

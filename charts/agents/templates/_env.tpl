@@ -70,6 +70,7 @@ Argument: dict root, namespaces (list).
 {{- $workload := $c.defaultWorkload -}}
 {{- $auth := empty $c.authSecret.name | ternary dict $c.authSecret -}}
 {{- $lease := $c.leaderElection -}}
+{{- $backup := empty $c.backup.heartbeatLease | ternary dict $c.backup -}}
 {{- $grpc := empty $v.grpc.enabled | ternary dict $v.grpc -}}
 {{- $runs := eq .component (include "agents.env.runningComponent" .root) -}}
 {{- $namespaces := include "agents.env.namespaces" (dict "root" .root "namespaces" $c.namespaces) -}}
@@ -108,6 +109,9 @@ JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD: {{ include "agents.env.text" $c.restoreHo
 JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD_CONFIGMAP: {{ include "agents.env.text" $c.restoreHold.configMapName }}
 JANGAR_AGENTS_CONTROLLER_RESTORE_INFLIGHT_POLICY: {{ include "agents.env.text" $c.restoreHold.inflightPolicy }}
 JANGAR_AGENTS_CONTROLLER_RETENTION_GRACE_AFTER_HOLD_SECONDS: {{ include "agents.env.text" $c.restoreHold.retentionGraceSeconds }}
+JANGAR_AGENTS_CONTROLLER_BACKUP_HEARTBEAT_LEASE: {{ include "agents.env.text" $backup.heartbeatLease }}
+JANGAR_AGENTS_CONTROLLER_BACKUP_RPO_SECONDS: {{ include "agents.env.text" $backup.rpoSeconds }}
+JANGAR_AGENTS_CONTROLLER_BACKUP_DRILL_SECONDS: {{ include "agents.env.text" $backup.drillSeconds }}
 JANGAR_AGENTS_CONTROLLER_LABELS_REQUIRED: {{ include "agents.env.text" $policy.labels.required }}
 JANGAR_AGENTS_CONTROLLER_LABELS_ALLOWED: {{ include "agents.env.text" $policy.labels.allowed }}
 JANGAR_AGENTS_CONTROLLER_LABELS_DENIED: {{ include "agents.env.text" $policy.labels.denied }}

@@ -22,11 +22,28 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
-- apiGroups: ["", "events.k8s.io"]
+- apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["create", "patch"]
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The rights for the object that announces a restore, and for the Lease of a backup system. With a name they allow only lists and watches of
+that one object.
+*/}}
+{{- define "agents.holdRules" -}}
+- apiGroups: [""]
+  resources: ["configmaps"]
+  resourceNames: [{{ include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD_CONFIGMAP") | default "agents-restore-hold" | quote }}]
+  verbs: ["get", "list", "watch"]
+{{- with include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENTS_CONTROLLER_BACKUP_HEARTBEAT_LEASE") }}
+- apiGroups: ["coordination.k8s.io"]
+  resources: ["leases"]
+  resourceNames: [{{ quote . }}]
+  verbs: ["get"]
 {{- end }}
 {{- end -}}
 

@@ -12,6 +12,7 @@ use super::implementation_spec::ImplementationSpecSpec;
 use super::schema;
 use super::shared::{NameRef, SystemPromptRef};
 
+// What is large and often absent is boxed: thousands of runs that have ended stay in memory without it.
 /// Which agent does which work on which runtime.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
@@ -71,7 +72,7 @@ pub struct AgentRunSpec {
     pub system_prompt: Option<String>,
     /// System prompt in a Secret or `ConfigMap`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system_prompt_ref: Option<SystemPromptRef>,
+    pub system_prompt_ref: Option<Box<SystemPromptRef>>,
     /// Seconds the finished run is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -84,7 +85,7 @@ pub struct AgentRunSpec {
     pub workflow: Option<Workflow>,
     /// Image, resources and volumes of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workload: Option<Workload>,
+    pub workload: Option<Box<Workload>>,
 }
 
 /// The work, written inline.
@@ -92,7 +93,7 @@ pub struct AgentRunSpec {
 pub struct ImplementationRef {
     /// The fields of an `ImplementationSpec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inline: Option<ImplementationSpecSpec>,
+    pub inline: Option<Box<ImplementationSpecSpec>>,
 }
 
 /// What executes a run, and its settings.

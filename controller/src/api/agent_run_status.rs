@@ -49,17 +49,17 @@ pub struct AgentRunStatus {
     pub system_prompt_hash: Option<String>,
     /// Required and missing parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contract: Option<ContractStatus>,
+    pub contract: Option<Box<ContractStatus>>,
     /// Repository and branches of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vcs: Option<VcsStatus>,
+    pub vcs: Option<Box<VcsStatus>>,
     /// What the run left behind; written by the runner's side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50))]
     pub artifacts: Option<Vec<Artifact>>,
     /// Progress of a workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<WorkflowStatus>,
+    pub workflow: Option<Box<WorkflowStatus>>,
 }
 
 /// Required and missing parameters.

@@ -4,10 +4,12 @@
 //! safe to survive become a default and a warning; a policy that cannot be read stops the start, because
 //! it must not silently become "no policy". All problems are reported together.
 
+mod backup;
 mod env;
 mod later;
 mod leader_election;
 mod limits;
+mod restore;
 mod settings;
 mod workload;
 
@@ -15,5 +17,6 @@ pub use env::{EnvReader, Problem};
 pub use later::Later;
 pub use leader_election::LeaderElection;
 pub use limits::{Bounds, Concurrency, Limits};
+pub use restore::{InFlightPolicy, Restore};
 pub use settings::{AuthSecret, Namespaces, Policy, Settings, SettingsError};
 pub use workload::RunnerDefaults;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::decide::heartbeat::Objectives;
 use crate::defects::{self, Defect};
 
+use super::backup;
 use super::env::{EnvReader, Problem};
 use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
 use super::limits::Limits;
+use super::restore::Restore;
 use super::workload::RunnerDefaults;
 
 /// Settings of the process.
@@ -42,6 +45,10 @@ pub struct Settings {
     pub retention_seconds: i64,
     /// Most runs of one namespace that retention deletes within a minute.
     pub retention_max_deletes: usize,
+    /// What is expected of backups, if anything.
+    pub backup: Option<Objectives>,
+    /// What a restore means.
+    pub restore: Restore,
     /// How long a Job may be missing before its run fails.
     pub job_missing_grace: Duration,
     /// Whether a changed spec ends an accepted run.
@@ -132,6 +139,8 @@ impl Settings {
                 0,
             ),
             retention_max_deletes: retention_max_deletes(&mut env),
+            backup: backup::read(&mut env),
+            restore: Restore::read(&mut env),
             job_missing_grace: env.seconds("JANGAR_AGENTS_CONTROLLER_JOB_MISSING_GRACE_SECONDS", 10, 0),
             immutability_enforced: env.switch("JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED", true),
             artifacts_max: artifacts_max(&mut env),

@@ -6,6 +6,8 @@
 pub mod config_maps;
 pub mod contract;
 pub mod events;
+pub mod heartbeat;
+pub mod hold;
 pub mod image;
 pub mod job;
 pub mod kinds;
@@ -17,6 +19,7 @@ pub mod number;
 pub mod outcome;
 pub mod ownership;
 pub mod pattern;
+pub mod restored;
 pub mod retention;
 pub mod run_files;
 pub mod spec_hash;

@@ -9,6 +9,8 @@ use super::number;
 use crate::config::Problem;
 use crate::defects::Defect;
 
+/// The key of a run's own value in its `runtime.config`.
+pub const KEY: &str = "ttlSecondsAfterFinished";
 /// Shortest TTL a Job gets, in seconds.
 pub const MINIMUM: i64 = 30;
 /// Longest TTL a Job gets, in seconds: seven days.
@@ -99,7 +101,7 @@ impl Ttl {
 pub fn for_run(runtime_config: Option<&Value>, default: &TtlDefault) -> Ttl {
     let inherited = Ttl { seconds: default.seconds(), remark: Remark::None };
     let runtime_config = runtime_config.filter(|_| !Defect::OwnTtlIgnored.is_planted());
-    match runtime_config.and_then(|config| config.get("ttlSecondsAfterFinished")) {
+    match runtime_config.and_then(|config| config.get(KEY)) {
         None => inherited,
         Some(value) => {
             number::from_json(value).map_or(Ttl { remark: Remark::Unusable, ..inherited }, Ttl::from_number)

@@ -72,7 +72,7 @@ registry! {
     /// A TTL that a crash prevented is never made up for.
     TtlNotHealed = "ttl-not-healed" ["TTL-18"],
     /// A terminal run fails when its Job goes away.
-    TerminalRunFollowsItsJob = "terminal-run-follows-its-job" ["TTL-19"],
+    TerminalRunFollowsItsJob = "terminal-run-follows-its-job" ["TTL-19", "DR-C01"],
     /// Expired runs stay.
     NothingExpires = "nothing-expires" ["RET-01"],
     /// Expired runs go only when something else happens.
@@ -120,11 +120,11 @@ registry! {
     /// A missing Agent is awaited instead of told.
     MissingAgentIsAwaited = "missing-agent-is-awaited" ["LC-11"],
     /// A terminal run that is edited starts again.
-    EditedRunStartsAgain = "edited-run-starts-again" ["LC-12"],
+    EditedRunStartsAgain = "edited-run-starts-again" ["LC-12", "DR-C14"],
     /// Runs that were running before the start of the process count as lost.
     RestartLosesRuns = "restart-loses-runs" ["LC-13"],
     /// A run whose Job has vanished waits for ever.
-    VanishedJobIsAwaited = "vanished-job-is-awaited" ["LC-14"],
+    VanishedJobIsAwaited = "vanished-job-is-awaited" ["LC-14", "DR-C05"],
     /// A run of which no Job can be made ends the process.
     MalformedObjectIsFatal = "malformed-object-is-fatal" ["LC-15"],
     /// Every pass writes the status, changed or not.
@@ -146,9 +146,9 @@ registry! {
     /// Resources do not reach the container.
     ResourcesDropped = "resources-dropped" ["JOB-09"],
     /// A Job of the right name and label is taken for the run's own.
-    ForeignJobAdopted = "foreign-job-adopted" ["JOB-10"],
+    ForeignJobAdopted = "foreign-job-adopted" ["JOB-10", "DR-C08", "DR-C11"],
     /// Limits of runs in flight are off by one.
-    LimitsOffByOne = "limits-off-by-one" ["LIM-01"],
+    LimitsOffByOne = "limits-off-by-one" ["LIM-01", "DR-C19"],
     /// Nobody is woken when a slot becomes free.
     NobodyIsWoken = "nobody-is-woken" ["LIM-02"],
     /// The queue has no end.
@@ -176,9 +176,29 @@ registry! {
     /// A message quotes the content of a Secret.
     MessageQuotesSecret = "message-quotes-secret" ["SEC-06"],
     /// Readiness does not look at the CRDs.
-    ReadyWithoutCrds = "ready-without-crds" ["HL-01"],
+    ReadyWithoutCrds = "ready-without-crds" ["HL-01", "DR-H02"],
     /// A moment is always good for a backup.
     BackupAlwaysReady = "backup-always-ready" ["HL-03"],
+    /// A run of which nobody knows when it ended is infinitely old.
+    UnknownEndIsLongAgo = "unknown-end-is-long-ago" ["DR-C13"],
+    /// A changed spec of an accepted run goes unnoticed.
+    ChangedSpecPasses = "changed-spec-passes" ["DR-C15"],
+    /// A run can only be deleted together with a Job.
+    DeletionNeedsJob = "deletion-needs-job" ["DR-C10"],
+    /// A restored run that had not started never does.
+    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06"],
+    /// What is not known of backups counts against them.
+    UnknownBackupsFail = "unknown-backups-fail" ["DR-H06"],
+    /// Nothing is held back by a restore hold.
+    HoldIgnored = "hold-ignored" ["DR-H03"],
+    /// Retention goes on as soon as a hold has ended.
+    NoGraceAfterHold = "no-grace-after-hold" ["DR-C12"],
+    /// Backups never are too old.
+    OldBackupsPass = "old-backups-pass" ["DR-H05"],
+    /// A restored run is treated as if its Job had just vanished.
+    RestoredRunsLookOrdinary = "restored-runs-look-ordinary" ["DR-C04", "DR-C21"],
+    /// A run that has lost its status is executed again.
+    LostStatusLooksNew = "lost-status-looks-new" ["DR-C02"],
     /// Liveness depends on the CRDs.
-    LivenessNeedsCrds = "liveness-needs-crds" ["HL-05"],
+    LivenessNeedsCrds = "liveness-needs-crds" ["HL-05", "DR-H01"],
 }

@@ -1,29 +1,40 @@
-//! Refusing writes while this replica does not lead, as a layer of the Kubernetes client.
+//! Refusing writes while this replica does not lead, or a restore forbids them, as a layer of the
+//! Kubernetes client.
 
 use std::task::{Context, Poll};
 
 use futures::future::{self, Either, Ready};
 use http::{Method, Request};
 use thiserror::Error;
+use tokio::sync::watch;
 use tower::{BoxError, Layer, Service};
+
+use crate::decide::hold::Hold;
 
 use super::Leadership;
 
-/// A write was refused, because another replica may lead.
+/// A write was refused.
 #[derive(Debug, Error)]
-#[error("write while this replica leads")]
-struct NotLeading;
+enum Refused {
+    /// Another replica may lead.
+    #[error("write while this replica leads")]
+    NotLeading,
+    /// A restore forbids it.
+    #[error("write without a restore hold")]
+    Held,
+}
 
-/// Layer that lets writes pass only while this replica leads.
+/// Layer that lets writes pass only while this replica leads and no restore forbids them.
 #[derive(Debug, Clone)]
 pub struct WriteGate {
     leadership: Leadership,
+    hold: watch::Receiver<Hold>,
 }
 
 impl WriteGate {
-    /// A gate that is open while this replica leads.
-    pub fn new(leadership: Leadership) -> Self {
-        Self { leadership }
+    /// A gate that is open while this replica leads and nothing holds it.
+    pub fn new(leadership: Leadership, hold: watch::Receiver<Hold>) -> Self {
+        Self { leadership, hold }
     }
 }
 
@@ -31,7 +42,7 @@ impl<S> Layer<S> for WriteGate {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        Gated { inner, leadership: self.leadership.clone() }
+        Gated { inner, leadership: self.leadership.clone(), hold: self.hold.clone() }
     }
 }
 
@@ -40,6 +51,7 @@ impl<S> Layer<S> for WriteGate {
 pub struct Gated<S> {
     inner: S,
     leadership: Leadership,
+    hold: watch::Receiver<Hold>,
 }
 
 impl<S, B> Service<Request<B>> for Gated<S>
@@ -56,10 +68,16 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        if reads || self.leadership.may_write() {
-            Either::Left(self.inner.call(request))
+        let refused = if reads {
+            None
+        } else if self.hold.borrow().is_active() {
+            Some(Refused::Held)
         } else {
-            Either::Right(future::ready(Err(NotLeading.into())))
+            (!self.leadership.may_write()).then_some(Refused::NotLeading)
+        };
+        match refused {
+            None => Either::Left(self.inner.call(request)),
+            Some(refused) => Either::Right(future::ready(Err(refused.into()))),
         }
     }
 }
@@ -71,7 +89,27 @@ mod tests {
     use rstest::rstest;
     use tower::ServiceExt as _;
 
+    use crate::decide::hold::Notice;
+
     use super::*;
+
+    fn hold(hold: Hold) -> watch::Receiver<Hold> {
+        watch::channel(hold).1
+    }
+
+    /// [DR-H03]
+    #[rstest]
+    #[case::held("POST", Hold::Announced(Notice::default()), false)]
+    #[case::not_known("PATCH", Hold::Unknown, false)]
+    #[case::reads_harm_nobody("GET", Hold::Switched, true)]
+    #[case::released("DELETE", Hold::Released, true)]
+    #[tokio::test]
+    async fn writes_pass_only_without_a_hold(#[case] method: &str, #[case] held: Hold, #[case] passes: bool) {
+        let inner = tower::service_fn(async |_: Request<()>| Ok::<_, BoxError>("answer"));
+        let service = WriteGate::new(Leadership::sole(), hold(held)).layer(inner);
+        let request = Request::builder().method(method).uri("/x").body(()).unwrap();
+        assert_eq!(service.oneshot(request).await.is_ok(), passes);
+    }
 
     /// [LC-19] The end comes by time alone, without anybody noticing it first.
     #[rstest]
@@ -92,7 +130,7 @@ mod tests {
             leadership.extend(Instant::now() + Duration::from_secs(seconds));
         }
         let inner = tower::service_fn(async |_: Request<()>| Ok::<_, BoxError>("answer"));
-        let service = WriteGate::new(leadership).layer(inner);
+        let service = WriteGate::new(leadership, hold(Hold::Released)).layer(inner);
         let request = Request::builder().method(method).uri("/x").body(()).unwrap();
         assert_eq!(service.oneshot(request).await.is_ok(), passes);
     }
@@ -100,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn the_only_replica_always_writes() {
         let inner = tower::service_fn(async |_: Request<()>| Ok::<_, BoxError>("answer"));
-        let service = WriteGate::new(Leadership::sole()).layer(inner);
+        let service = WriteGate::new(Leadership::sole(), hold(Hold::Released)).layer(inner);
         let request = Request::builder().method("POST").uri("/x").body(()).unwrap();
         assert!(service.oneshot(request).await.is_ok());
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -39,6 +40,8 @@ pub struct Metrics {
     leader: Gauge,
     crds_ready: Gauge,
     restore_hold: Gauge,
+    backup_ready: Gauges<1>,
+    last_backup: Gauge,
     api_requests: Counters<2>,
     active: Gauge,
     writes: Gauge,
@@ -93,6 +96,8 @@ impl Default for Metrics {
             leader: Gauge::default(),
             crds_ready: Gauge::default(),
             restore_hold: Gauge::default(),
+            backup_ready: Gauges::default(),
+            last_backup: Gauge::default(),
             api_requests: Counters::default(),
             active: Gauge::default(),
             writes: Gauge::default(),
@@ -160,6 +165,16 @@ impl Metrics {
         registry.register("leader", "Whether this replica does the work", self.leader.clone());
         registry.register("crds_ready", "Whether all required CRDs are served", self.crds_ready.clone());
         registry.register("restore_hold", "Whether a restore holds the work", self.restore_hold.clone());
+        registry.register(
+            "backup_ready",
+            "Whether a backup may be taken as far as this check can tell",
+            self.backup_ready.clone(),
+        );
+        registry.register(
+            "last_backup_timestamp_seconds",
+            "Time of the last verified backup; 0 while none is known",
+            self.last_backup.clone(),
+        );
         registry.register(
             "api_requests",
             "Requests to the API server, by verb and code; code 0 is no answer",
@@ -284,6 +299,16 @@ impl Metrics {
         self.restore_hold.set(i64::from(active));
     }
 
+    /// Whether this check of `/backupz` lets a backup be taken.
+    pub fn backup_ready(&self, check: &'static str, ready: bool) {
+        self.backup_ready.get_or_create(&one("check", check)).set(i64::from(ready));
+    }
+
+    /// A verified backup was taken at this time.
+    pub fn last_backup(&self, at: Timestamp) {
+        self.last_backup.set(at.as_second());
+    }
+
     /// The API server answered a request, or did not (code 0).
     pub fn requested(&self, verb: &'static str, code: u16) {
         self.api_requests.get_or_create(&two("verb", verb, "code", code.to_string())).inc();
@@ -336,6 +361,9 @@ mod tests {
         metrics.configuration_warnings(1);
         metrics.leading(true);
         metrics.crds_ready(true);
+        metrics.restore_hold(true);
+        metrics.backup_ready("leader", false);
+        metrics.last_backup(Timestamp::from_second(7).unwrap());
         metrics.requested("patch", 409);
         let text = metrics.render().unwrap();
         for line in [
@@ -357,7 +385,9 @@ mod tests {
             "agents_configuration_warnings 1",
             "agents_leader 1",
             "agents_crds_ready 1",
-            "agents_restore_hold 0",
+            "agents_restore_hold 1",
+            "agents_backup_ready{check=\"leader\"} 0",
+            "agents_last_backup_timestamp_seconds 7",
             "agents_api_requests_total{verb=\"patch\",code=\"409\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -20,10 +20,10 @@ use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
 
 use super::backoff::WatchBackoff;
 use super::context::Filled;
+use super::slim::slim;
 
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Objects per page of a list.
-pub(super) const PAGE: u32 = 500;
+/// Objects per page of a list. A page is in memory as a whole, several times over while it is read.
+pub(super) const PAGE: u32 = 100;
 /// The same for kinds whose objects hold texts of more than 100 KiB.
 const PAGE_OF_TEXTS: u32 = 50;
 
@@ -155,14 +155,6 @@ pub(super) fn announce<K>(event: &watcher::Result<Event<K>>, filled: &watch::Sen
     }
 }
 
-/// Drops what no decision looks at and what may be larger than the rest of the object.
-pub(super) fn slim(metadata: &mut ObjectMeta) {
-    metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
-        annotations.remove(LAST_APPLIED);
-    }
-}
-
 fn readable<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Default,
@@ -240,17 +232,5 @@ mod tests {
         let told = told(readable(event));
         assert_eq!(told.as_ref().map(|(what, _)| *what), expected);
         assert!(told.is_none_or(|(_, name)| name == "a"));
-    }
-
-    #[test]
-    fn metadata_is_cached_without_its_bulk() {
-        let mut metadata: ObjectMeta = serde_json::from_value(json!({
-            "name": "a", "managedFields": [{"manager": "m"}],
-            "annotations": {LAST_APPLIED: "{}", "kept": "yes"},
-        }))
-        .unwrap();
-        slim(&mut metadata);
-        assert_eq!(metadata.managed_fields, None);
-        assert_eq!(metadata.annotations.unwrap().into_keys().collect::<Vec<_>>(), ["kept"]);
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{AgentRun, JobView};
 use crate::config::Settings;
+use crate::decide::hold::Grace;
 use crate::decide::limits::Answer;
 use crate::metrics::Metrics;
 
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub permits: Arc<Semaphore>,
     /// Decides who may start.
     pub admission: Arc<Admission>,
+    /// Before when retention deletes what.
+    pub grace: Grace,
     /// Told when no new work may begin.
     pub stop: CancellationToken,
 }
@@ -87,7 +90,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(shared: Shared, jobs: Store<JobView>, jobs_filled: Filled, references: Caches) -> Self {
-        let Shared { client, settings, metrics, events, permits, admission, stop } = shared;
+        let Shared { client, settings, metrics, events, permits, admission, grace: _, stop } = shared;
         Self {
             client,
             settings,

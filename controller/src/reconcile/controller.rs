@@ -11,17 +11,17 @@ use kube::runtime::{Controller, WatchStreamExt};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use crate::api::{AgentRun, AgentRunSpec, JobView};
+use crate::api::{AgentRun, JobView};
 use crate::decide::metadata::RUN_LABEL;
-use crate::decide::stage::Stage;
 use crate::serve::View;
 
 use super::backoff::WatchBackoff;
-use super::caches::{self, PAGE, announce, api, slim, watched};
+use super::caches::{self, PAGE, announce, api, watched};
 use super::context::{Context, Shared};
 use super::kinds;
 use super::pass::reconcile;
 use super::retention::Retention;
+use super::slim::{slim_job, slim_run};
 use super::wakes::Wakes;
 
 /// Passes of one controller at the same time.
@@ -59,6 +59,7 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
         Arc::clone(&shared.settings),
         Arc::clone(&shared.metrics),
         runs.clone(),
+        shared.grace,
     ));
     let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.clone());
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());
@@ -123,105 +124,11 @@ fn relisted(
     }
 }
 
-/// Drops what no decision looks at. Of a terminal run that is all but its runtime settings and what says
-/// how and when it ended; there may be ten thousand of them.
-fn slim_run(run: &mut AgentRun) {
-    slim(&mut run.metadata);
-    if Stage::of(run) != Stage::Terminal {
-        return;
-    }
-    // Only the admission of new runs looks at labels.
-    run.metadata.labels = None;
-    run.spec = AgentRunSpec {
-        agent_ref: std::mem::take(&mut run.spec.agent_ref),
-        runtime: std::mem::take(&mut run.spec.runtime),
-        ttl_seconds_after_finished: run.spec.ttl_seconds_after_finished,
-        ..AgentRunSpec::default()
-    };
-    if let Some(status) = &mut run.status {
-        status.conditions.retain(|condition| condition.status == "True");
-        status.conditions.shrink_to_fit();
-        for condition in &mut status.conditions {
-            condition.message = String::new();
-        }
-        (status.contract, status.vcs, status.artifacts) = (None, None, None);
-        (status.spec_hash, status.system_prompt_hash) = (None, None);
-    }
-}
-
-/// Drops what no decision looks at: a Job is found by its owner.
-fn slim_job(job: &mut JobView) {
-    slim(&mut job.metadata);
-    job.metadata.labels = None;
-    job.metadata.annotations = None;
-}
-
 /// A pass never fails towards the runtime; what is left concerns the watches.
 fn log_trouble(error: Option<controller::Error<Infallible, watcher::Error>>) {
     match error {
         Some(controller::Error::QueueError(error)) => warn!("watch failed: {error}"),
         Some(controller::Error::ObjectNotFound(object)) => debug!(%object, "run is gone"),
         _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::decide::retention::expiry;
-
-    fn run(status: &Value) -> AgentRun {
-        let condition = |type_: &str, status: &str| {
-            json!({
-                "type": type_, "status": status, "reason": "Reason", "message": "text",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            })
-        };
-        let mut status = status.clone();
-        status["conditions"] = json!([
-            condition("Accepted", "True"),
-            condition("Succeeded", "True"),
-            condition("Failed", "False")
-        ]);
-        status["specHash"] = "abc".into();
-        serde_json::from_value(json!({
-            "metadata": {
-                "name": "run", "labels": {"team": "a"},
-                "annotations": {"agents.proompteng.ai/retain": "false"},
-            },
-            "spec": {
-                "agentRef": {"name": "agent"}, "systemPrompt": "long", "ttlSecondsAfterFinished": 7,
-                "runtime": {"type": "job", "config": {"ttlSecondsAfterFinished": 60}},
-            },
-            "status": status,
-        }))
-        .unwrap()
-    }
-
-    /// What is decided about a run that has ended does not depend on what the cache leaves out.
-    #[rstest]
-    #[case(json!({"phase": "Succeeded", "finishedAt": "2026-01-02T00:00:00Z"}))]
-    #[case(json!({"phase": "Succeeded"}))]
-    #[case(json!({"phase": "Cancelled", "updatedAt": "2026-01-02T00:00:00Z"}))]
-    fn a_slim_run_is_kept_as_long_as_a_whole_one(#[case] status: Value) {
-        let whole = run(&status);
-        let mut slim = whole.clone();
-        slim_run(&mut slim);
-        assert_eq!(Stage::of(&slim), Stage::Terminal);
-        assert_eq!(expiry(&slim, 3600), expiry(&whole, 3600));
-        assert_eq!(slim.spec.runtime, whole.spec.runtime);
-        let (spec, status) = (&slim.spec, slim.status.as_ref().unwrap());
-        assert!(spec.system_prompt.is_none() && status.spec_hash.is_none() && slim.metadata.labels.is_none());
-    }
-
-    #[test]
-    fn a_run_on_its_way_keeps_what_is_compared() {
-        let whole = run(&json!({"phase": "Running"}));
-        let mut slim = whole.clone();
-        slim_run(&mut slim);
-        assert_eq!((slim.spec, slim.status), (whole.spec, whole.status));
     }
 }

@@ -116,7 +116,7 @@ impl Error {
     /// Whether the pass only acted on an outdated copy, so that the next one will do better.
     pub fn is_outdated(&self) -> bool {
         match self {
-            // The finalizer is changed by a JSON patch whose failed tests are reported as 422.
+            // The finalizer is removed by a JSON patch whose failed tests are reported as 422.
             Self::Finalizer { source, .. } => {
                 api_code(source).is_some_and(|code| matches!(code, 404 | 409 | 422))
             }

@@ -7,8 +7,10 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::api::{AgentRun, JobView};
+use crate::config::InFlightPolicy;
 use crate::decide::names::Part;
 use crate::decide::outcome::Outcome;
+use crate::decide::restored::is_restored;
 use crate::decide::status::{Draft, Failure, phase, reason};
 use crate::decide::{spec_hash, text, validate};
 use crate::defects::{self, Defect};
@@ -16,7 +18,7 @@ use crate::defects::{self, Defect};
 use super::context::Context;
 use super::error::Error;
 use super::status::write;
-use super::{jobs, ttl, workflow};
+use super::{jobs, submit, ttl, workflow};
 
 /// How often a Job is looked at that the watch does not deliver, for example without its label.
 pub(super) const UNWATCHED_POLL: Duration = Duration::from_secs(2);
@@ -100,6 +102,12 @@ async fn without_job(
     if Defect::VanishedJobIsAwaited.is_planted() {
         return Ok(Action::await_change());
     }
+    if is_restored(run) {
+        return match context.settings.restore.in_flight {
+            InFlightPolicy::Retry => Box::pin(submit::again(run, context)).await,
+            InFlightPolicy::Fail => lost_in_restore(run, draft, context).await,
+        };
+    }
     if Defect::PhaseGoesBack.is_planted() {
         draft.pending_again();
         write(run, draft, context).await?;
@@ -112,9 +120,24 @@ async fn without_job(
     Ok(Action::await_change())
 }
 
+/// Ends a restored run whose Job was lost with the cluster it ran in.
+pub(super) async fn lost_in_restore(
+    run: &AgentRun,
+    mut draft: Draft<'_>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let message = "the run was in flight when it was backed up, and its Job was lost; it is not executed \
+                   again, as what it did may still be there";
+    draft.failed(Failure::Failed, reason::RUNTIME_LOST_IN_RESTORE, message, None);
+    write(run, draft, context).await?;
+    context.not_missing(&run.uid().unwrap_or_default());
+    Ok(Action::await_change())
+}
+
 fn is_edited(run: &AgentRun) -> bool {
     let stored = run.status.as_ref().and_then(|status| text::given(status.spec_hash.as_ref()));
     stored.is_some_and(|stored| stored != spec_hash::compute(&run.spec))
+        && !Defect::ChangedSpecPasses.is_planted()
 }
 
 /// The recorded name of the Job, else the one it must have. Its namespace always is the run's own.

@@ -95,7 +95,9 @@ pub(super) async fn delete(
         // The cache may not have seen a Job that was created a moment ago.
         None => read(run, name, context).await?.filter(|job| is_owned(run, job)).map(Arc::new),
     };
-    let Some(job) = job else { return Ok(()) };
+    let Some(job) = job else {
+        return if Defect::DeletionNeedsJob.is_planted() { Err(Error::Stopping) } else { Ok(()) };
+    };
     let params = DeleteParams {
         propagation_policy: Some(propagation),
         preconditions: Some(Preconditions { uid: job.uid(), resource_version: None }),

@@ -26,6 +26,8 @@ mod default_memory;
 mod error;
 mod events;
 mod follow;
+mod heartbeat;
+mod hold;
 mod jobs;
 mod kinds;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod objects;
 mod pass;
 mod references;
 mod retention;
+mod slim;
 mod status;
 mod submit;
 mod supervisor;

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, Event, finalizer};
+use kube::{Api, ResourceExt};
+use serde_json::json;
 use tokio::time::timeout;
 use tracing::{Instrument as _, info_span, warn};
 
 use crate::api::AgentRun;
 use crate::decide::metadata::FINALIZER;
+use crate::decide::restored;
 use crate::decide::stage::Stage;
 use crate::defects::Defect;
 
@@ -98,6 +101,11 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
     }
     let name = run.name_any();
     let api = context.api::<AgentRun>(&run);
+    let is_marked = run.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    if !is_marked && run.metadata.deletion_timestamp.is_none() {
+        mark(&run, &api, context).await?;
+        return Ok(Action::await_change());
+    }
     let passed = finalizer(&api, FINALIZER, run, |event| async {
         match event {
             Event::Apply(run) => apply(&run, context).await,
@@ -112,6 +120,26 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
         // An object from the API server has a name, and the finalizer's path is a constant.
         finalizer::Error::UnnamedObject | finalizer::Error::InvalidFinalizer => Ok(Action::await_change()),
     })
+}
+
+/// Adds the finalizer, and with the same write what tells after a restore that this run may have been
+/// executed. It only lands on the version that was read, so that finalizers of others stay.
+async fn mark(run: &AgentRun, api: &Api<AgentRun>, context: &Context) -> Result<(), Error> {
+    let finalizers: Vec<&str> = run.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
+    let patch = json!({"metadata": {
+        "uid": run.uid(),
+        "resourceVersion": run.resource_version(),
+        "finalizers": finalizers,
+        "annotations": restored::annotations(run),
+    }});
+    let (name, params) = (run.name_any(), PatchParams::default());
+    match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
+        Ok(marked) => {
+            context.wrote(&marked);
+            Ok(())
+        }
+        Err(source) => Err(Error::Finalizer { run: name, source }),
+    }
 }
 
 async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {

@@ -18,6 +18,8 @@ use tracing::{debug, info, warn};
 
 use crate::api::AgentRun;
 use crate::config::Settings;
+use crate::decide::hold::Grace;
+use crate::decide::restored::is_restored;
 use crate::decide::retention::{Due, Queue, expiry};
 use crate::defects::Defect;
 use crate::metrics::Metrics;
@@ -38,6 +40,7 @@ pub(super) struct Retention {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     runs: Store<AgentRun>,
+    grace: Grace,
     queue: Mutex<Queue>,
     changed: Notify,
     backoff: Backoff,
@@ -50,9 +53,11 @@ impl Retention {
         settings: Arc<Settings>,
         metrics: Arc<Metrics>,
         runs: Store<AgentRun>,
+        grace: Grace,
     ) -> Self {
         let queue = Mutex::new(Queue::new(settings.retention_max_deletes));
-        Self { client, settings, metrics, runs, queue, changed: Notify::new(), backoff: Backoff::default() }
+        let (changed, backoff) = (Notify::new(), Backoff::default());
+        Self { client, settings, metrics, runs, grace, queue, changed, backoff }
     }
 
     /// Takes in what the watch of runs has delivered; the cache must show it already.
@@ -60,7 +65,7 @@ impl Retention {
         let Ok(event) = event else { return };
         match event {
             Event::Apply(run) | Event::InitApply(run) => {
-                let expiry = expiry(run, self.settings.retention_seconds);
+                let expiry = self.expiry(run);
                 self.change(|queue| queue.set(due(run), expiry));
             }
             Event::Delete(run) => self.change(|queue| queue.remove(&run.uid().unwrap_or_default())),
@@ -74,6 +79,7 @@ impl Retention {
         if filled.wait_for(|filled| *filled).await.is_err() {
             return;
         }
+        self.until_grace_is_over().await;
         loop {
             let now = Timestamp::now();
             let due = self.lock(|queue| queue.take_due(now));
@@ -94,10 +100,27 @@ impl Retention {
         }
     }
 
+    /// After a hold nothing is deleted for a while, so that somebody can look at what was restored.
+    async fn until_grace_is_over(&self) {
+        loop {
+            let now = Timestamp::now();
+            if self.grace.all <= now || Defect::NoGraceAfterHold.is_planted() {
+                return;
+            }
+            self.metrics.retention_backlog(self.lock(|queue| queue.backlog(now)));
+            sleep(until(self.grace.all, now)).await;
+        }
+    }
+
+    fn expiry(&self, run: &AgentRun) -> Option<Timestamp> {
+        let at = expiry(run, self.settings.retention_seconds)?;
+        Some(if is_restored(run) { at.max(self.grace.restored) } else { at })
+    }
+
     async fn delete(&self, due: Due) {
         let Some(run) = self.cached(&due) else { return };
         // The cached copy may be newer than the decision, so the rules are looked at again.
-        match expiry(&run, self.settings.retention_seconds) {
+        match self.expiry(&run) {
             Some(at) if at <= Timestamp::now() => {}
             changed => return self.change(|queue| queue.set(due, changed)),
         }

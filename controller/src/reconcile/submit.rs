@@ -10,6 +10,7 @@ use tracing::debug;
 use crate::api::{AgentRun, JobView};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
+use crate::decide::restored::{self, Lost};
 use crate::decide::spec_hash;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
@@ -27,6 +28,12 @@ pub(super) const CONFLICT_POLL: Duration = Duration::from_secs(2);
 
 /// Starts the run, ends it, or says what it waits for.
 pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    if let Some(lost) = restored::lost(run) {
+        return settle_lost(run, &lost, context).await;
+    }
+    if restored::is_restored(run) && Defect::RestoredRunsNeverStart.is_planted() {
+        return Ok(Action::await_change());
+    }
     let part = jobs::first(run);
     // A Job that is already there was created right before a crash. It is followed, whatever the limits
     // and references say by now.
@@ -49,6 +56,34 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
             refuse(run, &refusal, context).await
         }
     }
+}
+
+/// Executes a run again whose Job was lost in a restore. It holds its slot already.
+pub(super) async fn again(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    match prepare(run, Extent::Whole, context).await? {
+        Ok(prepared) => start(run, jobs::first(run), &prepared, context).await,
+        Err(refusal) => refuse(run, &refusal, context).await,
+    }
+}
+
+/// Tells that a run has lost its status, or ends it if somebody has decided so.
+async fn settle_lost(run: &AgentRun, lost: &Lost, context: &Context) -> Result<Action, Error> {
+    context.admission.park(run);
+    let mut draft = Draft::of(run, Timestamp::now());
+    match lost {
+        Lost::Undecided => {
+            let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
+            if told != Some(reason::STATUS_LOST_IN_RESTORE) {
+                context.metrics.blocked(reason::STATUS_LOST_IN_RESTORE);
+            }
+            draft.status_lost();
+        }
+        Lost::Done(mark) => {
+            draft.done_before(mark);
+        }
+    }
+    write(run, draft, context).await?;
+    Ok(Action::await_change())
 }
 
 async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Context) -> Result<Action, Error> {

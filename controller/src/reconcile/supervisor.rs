@@ -1,9 +1,10 @@
 //! Runs the controllers while the CRDs are served and this replica leads, and tells [`Health`] how it stands.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, watch};
@@ -14,6 +15,8 @@ use tracing::{debug, info, warn};
 
 use crate::api::Memory;
 use crate::config::{Namespaces, Settings};
+use crate::decide::heartbeat::{Heartbeat, News};
+use crate::decide::hold::{Grace, Hold, Notice, Releases};
 use crate::leader::{Election, Leadership, Term};
 use crate::metrics::Metrics;
 use crate::serve::{Census, Health};
@@ -22,7 +25,7 @@ use super::admission::Admission;
 use super::context::Shared;
 use super::events::{Events, events};
 use super::wakes::Wakes;
-use super::{controller, crds};
+use super::{controller, crds, heartbeat, hold};
 
 /// How often missing CRDs are looked for.
 const POLL_MISSING: Duration = Duration::from_secs(1);
@@ -49,6 +52,8 @@ pub struct Supervisor {
     pub metrics: Arc<Metrics>,
     /// Whether this replica leads.
     pub leadership: Leadership,
+    /// Whether a restore forbids all work; the client writes nothing while it does.
+    pub hold: watch::Sender<Hold>,
 }
 
 impl Supervisor {
@@ -56,10 +61,11 @@ impl Supervisor {
     /// was given back.
     pub async fn run(self, election: Option<Election>, stop: CancellationToken) {
         let served = watch::Sender::new(false);
+        let releases = Mutex::new(Releases::default());
         let worked = CancellationToken::new();
         let (events, publisher) = events(self.client.clone(), &self.metrics);
         let work = async {
-            self.sessions(served.subscribe(), &events, &stop).await;
+            self.sessions(served.subscribe(), &releases, &events, &stop).await;
             // Nobody else may act before the last pass has ended.
             worked.cancel();
         };
@@ -70,8 +76,10 @@ impl Supervisor {
         };
         let look = worked.run_until_cancelled(self.follow_crds(&served));
         let tell = worked.run_until_cancelled(self.follow_leadership());
+        let hold = worked.run_until_cancelled(self.follow_hold(&releases));
+        let heartbeat = worked.run_until_cancelled(self.follow_heartbeat());
         let publish = worked.run_until_cancelled(publisher.run());
-        tokio::join!(work, elect, look, tell, publish);
+        tokio::join!(work, elect, look, tell, hold, heartbeat, publish);
     }
 
     /// Looks for the CRDs again and again. Trouble with discovery says nothing about them.
@@ -91,6 +99,40 @@ impl Supervisor {
         }
     }
 
+    /// Looks for the object that announces a restore.
+    async fn follow_hold(&self, releases: &Mutex<Releases>) {
+        let restore = &self.settings.restore;
+        hold::follow(&self.client, restore, |announcement| {
+            let now = Hold::of(restore.hold, &announcement);
+            let before = self.hold.send_replace(now.clone());
+            let mut releases = releases.lock().unwrap_or_else(PoisonError::into_inner);
+            releases.note(&before, &now, Timestamp::now());
+            self.health.hold(now.clone());
+            match now {
+                same if same == before => {}
+                Hold::Announced(Notice { owner, reason, since, expires }) => {
+                    warn!(owner, reason, ?since, ?expires, "a restore was announced, nothing is written");
+                }
+                Hold::Released => info!("there is no restore hold"),
+                other => warn!("{}, nothing is written", other.description(Timestamp::now())),
+            }
+        })
+        .await;
+    }
+
+    /// Looks at the Lease of the backup system, if there is one.
+    async fn follow_heartbeat(&self) {
+        let Some(objectives) = &self.settings.backup else { return };
+        let namespace = &self.settings.restore.hold_namespace;
+        heartbeat::follow(&self.client, namespace, &objectives.lease, |heartbeat| {
+            if let Heartbeat::Read(News { backup_at: Some(at), .. }) = &heartbeat {
+                self.metrics.last_backup(*at);
+            }
+            self.health.heartbeat(heartbeat);
+        })
+        .await;
+    }
+
     async fn follow_leadership(&self) {
         let mut term = self.leadership.subscribe();
         loop {
@@ -102,18 +144,40 @@ impl Supervisor {
         }
     }
 
-    async fn sessions(&self, mut served: watch::Receiver<bool>, events: &Events, stop: &CancellationToken) {
-        let mut term = self.leadership.subscribe();
-        while let Some(began) = stop.run_until_cancelled(may_begin(&mut served, &mut term)).await {
+    async fn sessions(
+        &self,
+        served: watch::Receiver<bool>,
+        releases: &Mutex<Releases>,
+        events: &Events,
+        stop: &CancellationToken,
+    ) {
+        let mut conditions =
+            Conditions { served, term: self.leadership.subscribe(), hold: self.hold.subscribe() };
+        // No session is under way while this waits, so whoever reads that there is a hold may rely on it.
+        let tell = |is_held| self.metrics.restore_hold(is_held);
+        while let Some(began) = stop.run_until_cancelled(conditions.allow(tell)).await {
             info!("all CRDs are served and this replica leads, starting");
-            self.session(must_end(&mut served, &mut term, began), events, stop).await;
+            let grace = self.grace_of_retention(releases);
+            self.session(conditions.forbid(began), grace, events, stop).await;
         }
+    }
+
+    /// When retention may delete what, in a session that begins now.
+    fn grace_of_retention(&self, releases: &Mutex<Releases>) -> Grace {
+        let length = self.settings.restore.retention_grace;
+        let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+        let grace = releases.lock().unwrap_or_else(PoisonError::into_inner).grace(length);
+        if grace.all > Timestamp::now() {
+            info!(until = %grace.all, "a restore hold has ended, retention deletes nothing for a while");
+        }
+        grace
     }
 
     /// Works until that is over or `stop` is cancelled.
     async fn session(
         &self,
         over: impl Future<Output = &'static str>,
+        grace: Grace,
         events: &Events,
         stop: &CancellationToken,
     ) {
@@ -130,7 +194,7 @@ impl Supervisor {
         tokio::select! {
             // The work ends by itself once the session is cancelled, and is cut off only when it does not.
             biased;
-            () = self.work(events, &session) => {}
+            () = self.work(grace, events, &session) => {}
             () = end => warn!("passes did not end in time and are cut off"),
         }
         self.health.stopped();
@@ -144,7 +208,7 @@ impl Supervisor {
     }
 
     /// Runs one controller per namespace until the session is cancelled.
-    async fn work(&self, events: &Events, session: &CancellationToken) {
+    async fn work(&self, grace: Grace, events: &Events, session: &CancellationToken) {
         let namespaces: Vec<Option<String>> = match &self.settings.namespaces {
             Namespaces::All => vec![None],
             Namespaces::Named(names) => names.iter().cloned().map(Some).collect(),
@@ -152,7 +216,7 @@ impl Supervisor {
         let first = namespaces.first().cloned().flatten();
         let wakes: Vec<(_, Arc<Wakes>)> =
             namespaces.into_iter().map(|namespace| (namespace, Arc::default())).collect();
-        let shared = self.shared(events, &wakes, session);
+        let shared = self.shared(grace, events, &wakes, session);
         let admission = &shared.admission;
         let mut views = Vec::new();
         // Tasks of their own let the runtime spread namespaces over its threads; dropping them ends them.
@@ -186,6 +250,7 @@ impl Supervisor {
 
     fn shared(
         &self,
+        grace: Grace,
         events: &Events,
         wakes: &[(Option<String>, Arc<Wakes>)],
         session: &CancellationToken,
@@ -199,47 +264,60 @@ impl Supervisor {
             events: events.clone(),
             permits: Arc::new(Semaphore::new(PASSES as usize)),
             admission: Arc::new(admission),
+            grace,
             stop: session.clone(),
         }
     }
 }
 
-/// Waits until a session can begin, and returns its term.
-async fn may_begin(served: &mut watch::Receiver<bool>, term: &mut watch::Receiver<Option<Term>>) -> Term {
-    loop {
-        let (complete, leads) = (*served.borrow_and_update(), *term.borrow_and_update());
-        if let Some(began) = leads.filter(|_| complete) {
-            return began;
-        }
-        either_changed(served, term).await;
-    }
+/// What has to hold while there is a session.
+struct Conditions {
+    served: watch::Receiver<bool>,
+    term: watch::Receiver<Option<Term>>,
+    hold: watch::Receiver<Hold>,
 }
 
-/// Waits until a session of this term has to end, and returns why.
-async fn must_end(
-    served: &mut watch::Receiver<bool>,
-    term: &mut watch::Receiver<Option<Term>>,
-    began: Term,
-) -> &'static str {
-    loop {
-        if *term.borrow_and_update() != Some(began) {
-            return "this replica does not lead any more";
+impl Conditions {
+    /// Waits until a session can begin, and returns its term. Until then `held` is told whether a restore
+    /// forbids the work.
+    async fn allow(&mut self, held: impl Fn(bool)) -> Term {
+        loop {
+            let (complete, leads) = (*self.served.borrow_and_update(), *self.term.borrow_and_update());
+            let is_held = self.hold.borrow_and_update().is_active();
+            held(is_held);
+            if let Some(began) = leads.filter(|_| complete && !is_held) {
+                return began;
+            }
+            self.changed().await;
         }
-        if !*served.borrow_and_update() {
-            return "a CRD is not served any more";
-        }
-        either_changed(served, term).await;
     }
-}
 
-async fn either_changed(served: &mut watch::Receiver<bool>, term: &mut watch::Receiver<Option<Term>>) {
-    let known = tokio::select! {
-        changed = served.changed() => changed,
-        changed = term.changed() => changed,
-    };
-    if known.is_err() {
-        // Nobody can change anything any more; the caller is cancelled from outside.
-        std::future::pending::<()>().await;
+    /// Waits until a session of this term has to end, and returns why.
+    async fn forbid(&mut self, began: Term) -> &'static str {
+        loop {
+            if *self.term.borrow_and_update() != Some(began) {
+                return "this replica does not lead any more";
+            }
+            if !*self.served.borrow_and_update() {
+                return "a CRD is not served any more";
+            }
+            if self.hold.borrow_and_update().is_active() {
+                return "there is a restore hold";
+            }
+            self.changed().await;
+        }
+    }
+
+    async fn changed(&mut self) {
+        let known = tokio::select! {
+            changed = self.served.changed() => changed,
+            changed = self.term.changed() => changed,
+            changed = self.hold.changed() => changed,
+        };
+        if known.is_err() {
+            // Nobody can change anything any more; the caller is cancelled from outside.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -264,23 +342,36 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(20);
 
-    /// [HL-01] [LC-19]
+    /// [HL-01] [LC-19] [DR-H03]
     #[tokio::test]
-    async fn work_needs_both_the_crds_and_the_lead_of_one_term() {
+    async fn work_needs_the_crds_the_lead_of_one_term_and_no_hold() {
         let (serve, lead) = (watch::Sender::new(false), watch::Sender::new(None));
-        let (mut served, mut term) = (serve.subscribe(), lead.subscribe());
+        let hold = watch::Sender::new(Hold::default());
+        let mut conditions =
+            Conditions { served: serve.subscribe(), term: lead.subscribe(), hold: hold.subscribe() };
+        let told = Mutex::new(None);
+        let tell = |held| *told.lock().unwrap() = Some(held);
         lead.send_replace(Some(1));
-        assert!(timeout(SOON, may_begin(&mut served, &mut term)).await.is_err());
+        hold.send_replace(Hold::Released);
+        assert!(timeout(SOON, conditions.allow(tell)).await.is_err());
+        hold.send_replace(Hold::Unreadable);
         serve.send_replace(true);
-        assert_eq!(timeout(SOON, may_begin(&mut served, &mut term)).await, Ok(1));
-        assert!(timeout(SOON, must_end(&mut served, &mut term, 1)).await.is_err());
+        assert!(timeout(SOON, conditions.allow(tell)).await.is_err());
+        assert_eq!(*told.lock().unwrap(), Some(true));
+        hold.send_replace(Hold::Released);
+        assert_eq!(timeout(SOON, conditions.allow(tell)).await, Ok(1));
+        assert_eq!(*told.lock().unwrap(), Some(false));
+        assert!(timeout(SOON, conditions.forbid(1)).await.is_err());
+        hold.send_replace(Hold::Announced(Notice::default()));
+        assert_eq!(timeout(SOON, conditions.forbid(1)).await, Ok("there is a restore hold"));
+        hold.send_replace(Hold::Released);
         // The lead was lost and won again before anybody looked.
         lead.send_replace(None);
         lead.send_replace(Some(2));
-        let why = timeout(SOON, must_end(&mut served, &mut term, 1)).await;
+        let why = timeout(SOON, conditions.forbid(1)).await;
         assert_eq!(why, Ok("this replica does not lead any more"));
         serve.send_replace(false);
-        let why = timeout(SOON, must_end(&mut served, &mut term, 2)).await;
+        let why = timeout(SOON, conditions.forbid(2)).await;
         assert_eq!(why, Ok("a CRD is not served any more"));
     }
 }

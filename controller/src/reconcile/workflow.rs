@@ -8,8 +8,10 @@ use kube::api::PropagationPolicy;
 use kube::runtime::controller::Action;
 
 use crate::api::{AgentRun, JobView};
+use crate::config::InFlightPolicy;
 use crate::decide::names::Part;
 use crate::decide::outcome::Outcome;
+use crate::decide::restored::is_restored;
 use crate::decide::status::{AttemptFailure, Draft, Failure, reason};
 use crate::decide::validate::Extent;
 use crate::decide::workflow::{Progress, possible_attempts, progress, recorded, retry_at};
@@ -17,7 +19,7 @@ use crate::decide::workflow::{Progress, possible_attempts, progress, recorded, r
 use super::admission::until;
 use super::context::Context;
 use super::error::Error;
-use super::follow::{SAFETY_NET, UNWATCHED_POLL};
+use super::follow::{SAFETY_NET, UNWATCHED_POLL, lost_in_restore};
 use super::objects::{self, Submitted};
 use super::references::prepare;
 use super::status::write;
@@ -144,6 +146,12 @@ impl Attempt<'_> {
         let grace = self.context.settings.job_missing_grace;
         if let Some(left) = grace.checked_sub(missing).filter(|left| !left.is_zero()) {
             return Ok(Action::requeue(left));
+        }
+        if is_restored(self.run) {
+            return match self.context.settings.restore.in_flight {
+                InFlightPolicy::Retry => Box::pin(self.start(draft)).await,
+                InFlightPolicy::Fail => lost_in_restore(self.run, draft, self.context).await,
+            };
         }
         let failure = AttemptFailure {
             reason: reason::WORKFLOW_JOB_MISSING,

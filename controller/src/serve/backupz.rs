@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::decide::heartbeat::{Heartbeat, News, Objectives};
 use crate::defects::Defect;
 
 use super::census::Count;
@@ -35,10 +36,14 @@ pub struct Facts {
     pub role: Role,
     /// CRDs that are missing; nothing while that is not known.
     pub missing_crds: Option<Vec<String>>,
+    /// Why nothing may be written, if a restore forbids it.
+    pub held: Option<String>,
     /// What the caches hold; nothing without caches.
     pub count: Option<Count>,
     /// Passes and writes that are under way.
     pub busy: usize,
+    /// What is expected of backups and what was heard of them, if a backup system is configured.
+    pub backups: Option<(Objectives, Heartbeat)>,
 }
 
 /// How a check went, from best to worst.
@@ -108,11 +113,17 @@ impl Check {
 }
 
 /// All checks in their order.
-pub fn checks(facts: &Facts) -> Vec<Check> {
+pub fn checks(facts: &Facts, now: Timestamp) -> Vec<Check> {
     let count = facts.count.as_ref();
     let unsettled = count.map(|count| facts.busy + count.untouched);
-    let later = |name| {
-        Check::new(name, Status::Unknown).because("NotConfigured", "no backup system is configured here")
+    let of_backups = |name, look: &dyn Fn(&Objectives, &News) -> Check| match &facts.backups {
+        None => {
+            Check::new(name, Status::Unknown).because("NotConfigured", "no backup system is configured here")
+        }
+        Some((_, Heartbeat::Unknown)) => {
+            Check::new(name, Status::Unknown).because("HeartbeatUnknown", "its Lease cannot be read")
+        }
+        Some((objectives, Heartbeat::Read(news))) => look(objectives, news),
     };
     vec![
         crds(facts),
@@ -120,13 +131,67 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
         leader(facts.role),
         Check::count("writes-settled", unsettled, "writes", "WritesPending"),
         Check::count("status-current", count.map(|count| count.outdated), "runs", "StatusBehind"),
-        // There is nothing yet that could set a hold.
-        Check::pass("restore-hold"),
+        hold(facts.held.as_deref()),
         Check::count("runs-in-flight", count.map(|count| count.in_flight), "runs", "RunsInFlight"),
-        later("last-backup-age"),
-        later("last-backup-verified"),
-        later("last-restore-drill-age"),
+        of_backups("last-backup-age", &|objectives, news| backup_age(objectives, news, now)),
+        of_backups("last-backup-verified", &|_, news| backup_verified(news)),
+        of_backups("last-restore-drill-age", &|objectives, news| drill_age(objectives, news, now)),
     ]
+}
+
+fn backup_age(objectives: &Objectives, news: &News, now: Timestamp) -> Check {
+    let name = "last-backup-age";
+    let Some(at) = news.backup_at else {
+        // Nothing is known that is too old, and the first backup must not wait for itself.
+        return Check::new(name, Status::Warn).because("NoBackup", "there was no verified backup yet");
+    };
+    let (age, most) = (age(at, now), whole_seconds(objectives.recovery_point.as_secs()));
+    let output = format!("the last verified backup is {age} s old, {most} s are allowed");
+    let check = if age > most && !Defect::OldBackupsPass.is_planted() {
+        Check::new(name, Status::Fail).because("BackupTooOld", output)
+    } else if age > most / 5 * 4 {
+        Check::new(name, Status::Warn).because("BackupAging", output)
+    } else {
+        Check::pass(name)
+    };
+    Check { observed: Some((age, "s")), ..check }
+}
+
+fn backup_verified(news: &News) -> Check {
+    let name = "last-backup-verified";
+    if news.verification_failed {
+        Check::new(name, Status::Fail).because("VerificationFailed", "the last verification has failed")
+    } else if news.backup_at.is_none() {
+        Check::new(name, Status::Warn).because("NeverVerified", "no backup was verified yet")
+    } else {
+        Check::pass(name)
+    }
+}
+
+/// A drill that is due is a matter for people; it never stands in the way of a backup.
+fn drill_age(objectives: &Objectives, news: &News, now: Timestamp) -> Check {
+    let name = "last-restore-drill-age";
+    let Some(at) = news.drill_at else {
+        return Check::new(name, Status::Warn).because("NoDrill", "no restore drill is known");
+    };
+    let (age, most) = (age(at, now), whole_seconds(objectives.drill.as_secs()));
+    let check = if age > most {
+        Check::new(name, Status::Warn)
+            .because("DrillTooOld", format!("the last restore drill was {age} s ago"))
+    } else {
+        Check::pass(name)
+    };
+    Check { observed: Some((age, "s")), ..check }
+}
+
+/// Whole seconds since then; a clock that is ahead gives none.
+fn age(at: Timestamp, now: Timestamp) -> usize {
+    let age: SignedDuration = now.duration_since(at);
+    usize::try_from(age.as_secs()).unwrap_or_default()
+}
+
+fn whole_seconds(seconds: u64) -> usize {
+    usize::try_from(seconds).unwrap_or(usize::MAX)
 }
 
 fn crds(facts: &Facts) -> Check {
@@ -172,13 +237,25 @@ fn leader(role: Role) -> Check {
     }
 }
 
+fn hold(held: Option<&str>) -> Check {
+    let name = "restore-hold";
+    match held {
+        None => Check::pass(name),
+        Some(held) => Check::new(name, Status::Fail).because("RestoreHold", held),
+    }
+}
+
 /// The worst of all, except that what is not known is a warning at most.
 pub fn overall(checks: &[Check]) -> Status {
     if Defect::BackupAlwaysReady.is_planted() {
         return Status::Pass;
     }
     let worst = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
-    if worst == Status::Unknown { Status::Warn } else { worst }
+    match worst {
+        Status::Unknown if Defect::UnknownBackupsFail.is_planted() => Status::Fail,
+        Status::Unknown => Status::Warn,
+        known => known,
+    }
 }
 
 /// The answer as JSON, after the draft of `application/health+json`.
@@ -233,12 +310,39 @@ pub fn text(checks: &[Check]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rstest::rstest;
 
     use super::*;
 
+    const NOW: i64 = 1_800_000_000;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(NOW).unwrap()
+    }
+
+    /// The facts with a backup and a drill of this age, where 100 and 50 seconds are allowed.
+    fn backed_up(backup: Option<i64>, drill: Option<i64>, verification_failed: bool) -> Facts {
+        let ago = |age: Option<i64>| age.map(|age| Timestamp::from_second(NOW - age).unwrap());
+        let objectives = Objectives {
+            lease: "l".to_owned(),
+            recovery_point: Duration::from_secs(100),
+            drill: Duration::from_secs(50),
+        };
+        let news = News { backup_at: ago(backup), verification_failed, drill_at: ago(drill) };
+        Facts { backups: Some((objectives, Heartbeat::Read(news))), ..facts() }
+    }
+
     fn facts() -> Facts {
-        Facts { role: Role::Leader, missing_crds: Some(Vec::new()), count: Some(Count::default()), busy: 0 }
+        Facts {
+            role: Role::Leader,
+            missing_crds: Some(Vec::new()),
+            held: None,
+            count: Some(Count::default()),
+            busy: 0,
+            backups: None,
+        }
     }
 
     /// The facts with a change to what the caches hold.
@@ -249,7 +353,7 @@ mod tests {
     }
 
     fn status(facts: &Facts, name: &str) -> Status {
-        checks(facts).into_iter().find(|check| check.name == name).unwrap().status
+        checks(facts, now()).into_iter().find(|check| check.name == name).unwrap().status
     }
 
     /// [HL-03]
@@ -272,30 +376,54 @@ mod tests {
     #[case("status-current", counting(|count| count.outdated = 1), Status::Warn)]
     #[case("runs-in-flight", counting(|count| count.in_flight = 9), Status::Warn)]
     #[case("restore-hold", facts(), Status::Pass)]
+    #[case("restore-hold", Facts { held: Some("why".to_owned()), ..facts() }, Status::Fail)]
     #[case("last-backup-age", facts(), Status::Unknown)]
     fn each_check_answers_as_documented(#[case] name: &str, #[case] facts: Facts, #[case] expected: Status) {
         assert_eq!(status(&facts, name), expected);
     }
 
+    /// [DR-H05] [DR-H06]
+    #[rstest]
+    #[case::fresh(backed_up(Some(80), Some(50), false), Status::Pass, Status::Pass, Status::Pass)]
+    #[case::aging(backed_up(Some(81), Some(51), false), Status::Warn, Status::Pass, Status::Warn)]
+    #[case::just_in_time(backed_up(Some(100), None, false), Status::Warn, Status::Pass, Status::Warn)]
+    #[case::too_old(backed_up(Some(101), None, false), Status::Fail, Status::Pass, Status::Warn)]
+    #[case::clock_ahead(backed_up(Some(-9), None, false), Status::Pass, Status::Pass, Status::Warn)]
+    #[case::not_verified(backed_up(Some(1), None, true), Status::Pass, Status::Fail, Status::Warn)]
+    #[case::never(backed_up(None, None, false), Status::Warn, Status::Warn, Status::Warn)]
+    #[case::not_configured(facts(), Status::Unknown, Status::Unknown, Status::Unknown)]
+    #[case::unreadable(
+        Facts { backups: backed_up(None, None, false).backups.map(|(it, _)| (it, Heartbeat::Unknown)), ..facts() },
+        Status::Unknown, Status::Unknown, Status::Unknown
+    )]
+    fn backups_are_judged_only_where_they_are_known(
+        #[case] facts: Facts,
+        #[case] age: Status,
+        #[case] verified: Status,
+        #[case] drill: Status,
+    ) {
+        let found = ["last-backup-age", "last-backup-verified", "last-restore-drill-age"];
+        assert_eq!(found.map(|name| status(&facts, name)), [age, verified, drill]);
+    }
+
     #[test]
     fn the_names_are_those_of_the_checks() {
-        assert_eq!(checks(&facts()).into_iter().map(|check| check.name).collect::<Vec<_>>(), NAMES);
+        assert_eq!(checks(&facts(), now()).into_iter().map(|check| check.name).collect::<Vec<_>>(), NAMES);
     }
 
     #[test]
     fn the_worst_check_wins_and_what_is_unknown_is_a_warning_at_most() {
-        assert_eq!(overall(&checks(&facts())), Status::Warn);
+        assert_eq!(overall(&checks(&facts(), now())), Status::Warn);
         let known: Vec<_> =
-            checks(&facts()).into_iter().filter(|check| check.status == Status::Pass).collect();
+            checks(&facts(), now()).into_iter().filter(|check| check.status == Status::Pass).collect();
         assert_eq!(overall(&known), Status::Pass);
-        assert_eq!(overall(&checks(&Facts { role: Role::Lost, ..facts() })), Status::Fail);
+        assert_eq!(overall(&checks(&Facts { role: Role::Lost, ..facts() }, now())), Status::Fail);
     }
 
     #[test]
     fn the_answer_names_reasons_numbers_and_versions() {
         let facts = Facts { busy: 2, ..facts() };
-        let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let body = body(&checks(&facts), &BTreeMap::from([("AgentRun", 42)]), now);
+        let body = body(&checks(&facts, now()), &BTreeMap::from([("AgentRun", 42)]), now());
         assert_eq!(body["status"], "warn");
         assert_eq!(body["reasonCodes"], json!(["NotConfigured", "WritesPending"]));
         assert_eq!(body["revisions"], json!({"AgentRun": "42"}));
@@ -305,7 +433,7 @@ mod tests {
 
     #[test]
     fn the_text_marks_failures() {
-        let text = text(&checks(&Facts { role: Role::Off, ..facts() }));
+        let text = text(&checks(&Facts { role: Role::Off, ..facts() }, now()));
         assert!(text.contains("[+]crds-established ok\n"), "{text}");
         assert!(text.contains("[-]leader failed: no controller runs in this process\n"), "{text}");
         assert!(text.ends_with("backupz check failed\n"), "{text}");

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::decide::heartbeat::Heartbeat;
+use crate::decide::hold::Hold;
 use crate::defects::Defect;
 use crate::leader::Leadership;
 
@@ -27,6 +29,8 @@ struct State {
     missing_crds: Option<Vec<String>>,
     last_checked_at: Option<Timestamp>,
     last_contact: Option<Instant>,
+    hold: Hold,
+    heartbeat: Heartbeat,
 }
 
 /// What this replica does.
@@ -77,6 +81,33 @@ impl Health {
         self.change(|state| state.last_contact = Some(Instant::now()));
     }
 
+    /// Whether a restore forbids all work.
+    pub fn hold(&self, hold: Hold) {
+        self.change(|state| state.hold = hold);
+    }
+
+    /// What is known of the backup system.
+    pub fn heartbeat(&self, heartbeat: Heartbeat) {
+        self.change(|state| state.heartbeat = heartbeat);
+    }
+
+    /// What was heard of the backup system last.
+    pub fn last_heartbeat(&self) -> Heartbeat {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).heartbeat.clone()
+    }
+
+    /// Why nothing may be written, unless it may.
+    pub fn held(&self) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_held = self.enabled && state.hold.is_active();
+        is_held.then(|| state.hold.description(Timestamp::now()))
+    }
+
+    /// What is no reason to call the process unready, and still has to be known.
+    pub fn warnings(&self) -> Vec<String> {
+        self.held().map(|held| format!("restore-hold: {held}, nothing is written")).into_iter().collect()
+    }
+
     /// What this replica does.
     pub fn role(&self) -> Role {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,8 +149,15 @@ impl Health {
                 obstacles.extend(missing.iter().map(|name| format!("CRD {name} is missing")));
             }
         }
+        if state.hold == Hold::Unknown {
+            obstacles.push("it is not known yet whether there is a restore hold".to_owned());
+        }
+        if state.hold.is_expired(Timestamp::now()) {
+            obstacles.push("restore-hold-expired: the hold goes on until it is released".to_owned());
+        }
         match role {
-            Role::Leader if !state.started => {
+            // While work is forbidden nobody can have started, and that is how it should be.
+            Role::Leader if !state.started && !state.hold.is_active() => {
                 obstacles.push("the controller has not started".to_owned());
             }
             Role::Lost => {
@@ -143,6 +181,7 @@ impl Health {
                 "crdsReady": state.missing_crds.as_ref().is_some_and(Vec::is_empty),
                 "missingCrds": state.missing_crds.as_deref().unwrap_or_default(),
                 "lastCheckedAt": state.last_checked_at,
+                "held": state.hold.is_active(),
             },
         })
     }
@@ -154,10 +193,16 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
+    use crate::decide::hold::Notice;
+
     use super::*;
 
     fn health(enabled: bool, leadership: Leadership) -> Health {
-        Health::new(enabled, leadership, Duration::from_mins(1))
+        let health = Health::new(enabled, leadership, Duration::from_mins(1));
+        health.hold(Hold::Released);
+        health
     }
 
     /// [HL-01] [HL-02]
@@ -191,8 +236,32 @@ mod tests {
         standby.contact();
         assert_eq!((standby.role(), standby.obstacles()), (Role::Standby, Vec::new()));
         let impatient = Health::new(true, Leadership::contested(), Duration::ZERO);
+        impatient.hold(Hold::Released);
         impatient.contact();
         std::thread::yield_now();
         assert_eq!(impatient.role(), Role::Lost);
+    }
+
+    /// [DR-H03] A hold must not make an installation look failed that waits for its restore, unless
+    /// nobody seems to end it.
+    #[rstest]
+    #[case::not_asked(Hold::Unknown, false, true)]
+    #[case::unreadable(Hold::Unreadable, true, true)]
+    #[case::switched(Hold::Switched, true, true)]
+    #[case::announced(Hold::Announced(Notice::default()), true, true)]
+    #[case::expired(Hold::Announced(Notice { expires: Some(Timestamp::MIN), ..Notice::default() }), false, true)]
+    #[case::released(Hold::Released, false, false)]
+    fn a_hold_is_a_warning_until_it_expires(#[case] hold: Hold, #[case] ready: bool, #[case] warned: bool) {
+        let health = health(true, Leadership::sole());
+        health.crds(Vec::new());
+        health.hold(hold);
+        assert_eq!(health.obstacles().is_empty(), ready, "{:?}", health.obstacles());
+        assert_eq!(health.warnings().iter().any(|warning| warning.starts_with("restore-hold: ")), warned);
+    }
+
+    #[test]
+    fn a_process_without_controller_holds_nothing() {
+        let health = Health::new(false, Leadership::sole(), Duration::ZERO);
+        assert_eq!((health.obstacles(), health.warnings()), (Vec::new(), Vec::new()));
     }
 }

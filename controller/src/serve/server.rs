@@ -15,11 +15,12 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::heartbeat::Objectives;
 use crate::defects::Defect;
 use crate::metrics::Metrics;
 
 use super::backupz::{self, Check, Facts, Status};
-use super::census::Census;
+use super::census::{Census, Count};
 use super::health::Health;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,6 +50,8 @@ pub struct Site {
     pub health: Arc<Health>,
     /// The caches.
     pub census: Arc<Census>,
+    /// What is expected of backups, if anything.
+    pub backups: Option<Objectives>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Path of the metrics, unless they are switched off.
@@ -90,11 +93,11 @@ async fn livez(State(site): State<Site>) -> (StatusCode, &'static str) {
 
 async fn readyz(State(site): State<Site>) -> (StatusCode, String) {
     let obstacles = site.health.obstacles();
-    if obstacles.is_empty() {
-        (StatusCode::OK, "ok".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n"))
-    }
+    let code = if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let warnings = site.health.warnings().into_iter().map(|warning| format!("warning: {warning}"));
+    let verdict = if obstacles.is_empty() { vec!["ok".to_owned()] } else { obstacles };
+    let lines: Vec<String> = verdict.into_iter().chain(warnings).collect();
+    (code, lines.join("\n"))
 }
 
 async fn report(State(site): State<Site>) -> (StatusCode, Json<Value>) {
@@ -105,7 +108,12 @@ async fn report(State(site): State<Site>) -> (StatusCode, Json<Value>) {
 
 async fn metrics(State(site): State<Site>) -> Response {
     // Counting on demand costs nothing while nobody asks.
-    let count = site.census.count(Timestamp::now()).unwrap_or_default();
+    let now = Timestamp::now();
+    let count = site.census.count(now);
+    for check in backupz::checks(&facts(&site, count.clone()), now) {
+        site.metrics.backup_ready(check.name, check.status != Status::Fail);
+    }
+    let count = count.unwrap_or_default();
     site.metrics.runs(&count.phases, &count.blocked);
     match site.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -133,16 +141,13 @@ fn backupz(site: &Site, query: &str, wanted: impl Fn(&Check) -> bool) -> Respons
     let now = Timestamp::now();
     let count = site.census.count(now);
     let revisions = count.as_ref().map(|count| count.revisions.clone()).unwrap_or_default();
-    let facts = Facts {
-        role: site.health.role(),
-        missing_crds: site.health.missing_crds(),
-        count,
-        busy: site.metrics.busy(),
-    };
+    let facts = facts(site, count);
     let excluded = parameter(query, "exclude").unwrap_or_default().replace("%2C", ",").replace("%2c", ",");
     let is_excluded = |check: &Check| excluded.split(',').any(|name| name.trim() == check.name);
-    let checks: Vec<Check> =
-        backupz::checks(&facts).into_iter().filter(|check| wanted(check) && !is_excluded(check)).collect();
+    let checks: Vec<Check> = backupz::checks(&facts, now)
+        .into_iter()
+        .filter(|check| wanted(check) && !is_excluded(check))
+        .collect();
     let status = match backupz::overall(&checks) {
         Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
@@ -152,6 +157,17 @@ fn backupz(site: &Site, query: &str, wanted: impl Fn(&Check) -> bool) -> Respons
     }
     let body = backupz::body(&checks, &revisions, now).to_string();
     (status, [(CONTENT_TYPE, HEALTH_JSON)], body).into_response()
+}
+
+fn facts(site: &Site, count: Option<Count>) -> Facts {
+    Facts {
+        role: site.health.role(),
+        missing_crds: site.health.missing_crds(),
+        held: site.health.held(),
+        count,
+        busy: site.metrics.busy(),
+        backups: site.backups.clone().map(|objectives| (objectives, site.health.last_heartbeat())),
+    }
 }
 
 /// The value of a parameter of the query; empty when it has none.
@@ -169,14 +185,18 @@ mod tests {
     use rstest::rstest;
     use tower::ServiceExt as _;
 
+    use crate::decide::hold::Hold;
     use crate::leader::Leadership;
 
     use super::*;
 
     fn site(enabled: bool) -> Site {
+        let health = Health::new(enabled, Leadership::sole(), Duration::from_mins(1));
+        health.hold(Hold::Released);
         Site {
-            health: Arc::new(Health::new(enabled, Leadership::sole(), Duration::from_mins(1))),
+            health: Arc::new(health),
             census: Arc::default(),
+            backups: None,
             metrics: Arc::default(),
             metrics_path: Some("/numbers".to_owned()),
         }

@@ -11,7 +11,7 @@ use super::super::status::{phase, reason};
 use super::super::text::non_blank;
 
 /// Annotation that protects a run.
-const RETAIN: &str = "agents.proompteng.ai/retain";
+pub const RETAIN: &str = "agents.proompteng.ai/retain";
 
 /// When retention may delete `run`, `None` for never. `default_seconds` holds for runs that say nothing.
 ///
@@ -35,7 +35,8 @@ pub fn expiry(run: &AgentRun, default_seconds: i64) -> Option<Timestamp> {
     if seconds <= 0 {
         return None;
     }
-    let ended = ended_at(run.status.as_ref()?)?;
+    let ended = ended_at(run.status.as_ref()?)
+        .or_else(|| Defect::UnknownEndIsLongAgo.is_planted().then_some(Timestamp::UNIX_EPOCH))?;
     let kept = SignedDuration::from_secs(seconds) / if Defect::ExpiresEarly.is_planted() { 2 } else { 1 };
     // A time beyond the end of the calendar is as good as never.
     ended.checked_add(kept).ok()

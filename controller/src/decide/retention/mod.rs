@@ -7,5 +7,5 @@ mod budget;
 mod expiry;
 mod queue;
 
-pub use expiry::expiry;
+pub use expiry::{RETAIN, expiry};
 pub use queue::{Due, Queue};

@@ -14,6 +14,7 @@ use crate::defects::Defect;
 
 use super::super::limits::Limit;
 use super::super::outcome::Outcome;
+use super::super::restored::{Mark, RELEASE};
 use super::super::validate::Refusal;
 use super::{artifacts, merge, phase, reason};
 
@@ -117,6 +118,27 @@ impl<'a> Draft<'a> {
         self.waiting()
     }
 
+    /// The run came without its status through a restore: it may have been executed, so it is not.
+    pub fn status_lost(&mut self) -> &mut Self {
+        let message = format!(
+            "the run came through a restore without its status and may have been executed before; the \
+             annotation {RELEASE} decides: \"run\" executes it, \"done\" ends it"
+        );
+        self.waiting().condition(reason::BLOCKED, true, reason::STATUS_LOST_IN_RESTORE, &message)
+    }
+
+    /// The run counts as done without its status; the mark tells how it ended, if it knows.
+    pub fn done_before(&mut self, mark: &Mark) -> &mut Self {
+        let ended = mark.finished_at.as_ref().and_then(|at| at.parse().ok()).map(Time);
+        match mark.phase.as_str() {
+            phase::FAILED => {
+                let message = "the run had failed before its status was lost in a restore";
+                self.failed(Failure::Failed, reason::STATUS_LOST_IN_RESTORE, message, ended)
+            }
+            _ => self.succeeded(ended),
+        }
+    }
+
     /// A name that the run needs is taken. It has passed the limits and does not wait for them.
     pub fn in_conflict(&mut self, message: &str) -> &mut Self {
         self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
@@ -133,7 +155,7 @@ impl<'a> Draft<'a> {
     pub fn accepted(&mut self, submission: Submission) -> &mut Self {
         self.status.spec_hash = Some(submission.spec_hash);
         self.status.system_prompt_hash = submission.system_prompt_hash;
-        self.status.contract = submission.contract;
+        self.status.contract = submission.contract.map(Box::new);
         if let Some(message) = submission.vcs_skipped {
             self.condition(reason::VCS_SKIPPED, true, reason::VCS_PROVIDERS_DISABLED, &message);
         }
@@ -156,8 +178,10 @@ impl<'a> Draft<'a> {
 
     /// Records the Job's identity and start.
     fn follow(&mut self, job: &JobView) {
-        let observed_at =
-            self.status.runtime_ref.as_ref().and_then(|known| known.get("jobObservedAt")).cloned();
+        let known = self.status.runtime_ref.as_ref();
+        let same =
+            known.filter(|known| known.get("uid").is_none_or(|uid| job.uid().as_deref() == uid.as_str()));
+        let observed_at = same.and_then(|known| known.get("jobObservedAt")).cloned();
         self.status.runtime_ref = Some(json!({
             "type": self.run.spec.runtime.type_,
             "name": job.name_any(),
@@ -197,8 +221,8 @@ impl<'a> Draft<'a> {
 
     /// The run cannot start.
     pub fn refused(&mut self, refusal: &Refusal) -> &mut Self {
-        if refusal.contract.is_some() {
-            self.status.contract.clone_from(&refusal.contract);
+        if let Some(contract) = &refusal.contract {
+            self.status.contract = Some(Box::new(contract.clone()));
         }
         self.failed(refusal.failure, refusal.reason, &refusal.message, None)
     }

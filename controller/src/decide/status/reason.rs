@@ -45,6 +45,8 @@ pub const CONCURRENCY_LIMIT: &str = "ConcurrencyLimit";
 pub const QUEUE_LIMIT: &str = "QueueLimit";
 /// Reason of [`BLOCKED`]: too many runs were started a short while ago.
 pub const RATE_LIMIT: &str = "RateLimit";
+/// Reason of [`BLOCKED`]: the run came without its status through a restore.
+pub const STATUS_LOST_IN_RESTORE: &str = "StatusLostInRestore";
 /// Reason of [`BLOCKED`] when the run starts.
 pub const NOT_BLOCKED: &str = "NotBlocked";
 /// Reason of [`WARNING`] when nothing is odd any more.
@@ -57,6 +59,8 @@ pub const SPEC_IMMUTABLE_VIOLATION: &str = "SpecImmutableViolation";
 pub const JOB_FAILED: &str = "JobFailed";
 /// Failure: the Job vanished.
 pub const JOB_MISSING: &str = "JobMissing";
+/// Failure: the run was in flight when it was backed up, and what executed it is lost.
+pub const RUNTIME_LOST_IN_RESTORE: &str = "RuntimeLostInRestore";
 /// Failure: the API server refused the Job or a `ConfigMap` for good.
 pub const SUBMIT_FAILED: &str = "SubmitFailed";
 /// Failure: the last attempt of a workflow step failed.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use serde_json::json;
 
-use crate::api::{JobRef, JobView, WorkflowStatus, WorkflowStepStatus};
+use crate::api::{JobRef, JobView, WorkflowStatus, WorkflowStep, WorkflowStepStatus};
 
 use super::super::workflow::steps;
 use super::draft::{Draft, Failure};
@@ -154,18 +154,15 @@ impl Draft<'_> {
 
     /// The status of the workflow; all steps are pending at first.
     fn workflow(&mut self) -> &mut WorkflowStatus {
-        let names = steps(self.run).iter().map(|step| step.name.trim().to_owned());
-        self.status.workflow.get_or_insert_with(|| WorkflowStatus {
-            steps: Some(
-                names
-                    .map(|name| WorkflowStepStatus {
-                        name,
-                        phase: Some(step_phase::PENDING.to_owned()),
-                        ..WorkflowStepStatus::default()
-                    })
-                    .collect(),
-            ),
-            ..WorkflowStatus::default()
+        let pending = |step: &WorkflowStep| WorkflowStepStatus {
+            name: step.name.trim().to_owned(),
+            phase: Some(step_phase::PENDING.to_owned()),
+            ..WorkflowStepStatus::default()
+        };
+        let run = self.run;
+        self.status.workflow.get_or_insert_with(|| {
+            let steps = Some(steps(run).iter().map(pending).collect());
+            Box::new(WorkflowStatus { steps, ..WorkflowStatus::default() })
         })
     }
 

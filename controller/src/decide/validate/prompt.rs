@@ -26,7 +26,7 @@ pub fn sources(run: &AgentRun, plan: &Plan) -> Vec<Source> {
     let reference = |reference: Option<&SystemPromptRef>| reference.cloned().map(Source::Reference);
     let text = |text: Option<&String>| given(text).and(text).cloned().map(Source::Text);
     [
-        reference(run.spec.system_prompt_ref.as_ref()),
+        reference(run.spec.system_prompt_ref.as_deref()),
         text(run.spec.system_prompt.as_ref()),
         reference(defaults.and_then(|defaults| defaults.system_prompt_ref.as_ref())),
         text(defaults.and_then(|defaults| defaults.system_prompt.as_ref())),

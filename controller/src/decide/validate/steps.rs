@@ -42,7 +42,7 @@ impl<'a> Piece<'a> {
     /// Where an image may stand, the strongest first.
     pub fn workloads(&self) -> [Option<&'a Workload>; 2] {
         let of_step = self.step.and_then(|(_, step)| step.workload.as_ref());
-        [of_step.filter(|_| !Defect::StepImageIgnored.is_planted()), self.run.spec.workload.as_ref()]
+        [of_step.filter(|_| !Defect::StepImageIgnored.is_planted()), self.run.spec.workload.as_deref()]
     }
 
     /// Resources and volumes: a step's workload replaces the run's as a whole.
@@ -83,7 +83,7 @@ enum Work<'a> {
 }
 
 fn work<'a>(inline: Option<&'a ImplementationRef>, name: Option<&'a NameRef>) -> Work<'a> {
-    let inline = inline.and_then(|implementation| implementation.inline.as_ref());
+    let inline = inline.and_then(|implementation| implementation.inline.as_deref());
     if let Some(inline) = inline.filter(|inline| non_blank(&inline.text).is_some()) {
         return Work::Inline(inline);
     }

@@ -175,8 +175,7 @@ async fn read_config_map(run: &AgentRun, name: &str, context: &Context) -> Resul
 }
 
 fn foreign(run: &AgentRun, kind: &str, found: &ObjectMeta) -> Option<Conflict> {
-    let is_strange = kind == "Job" && Defect::UnrecordedJobIsForeign.is_planted();
-    let owned = !is_strange && run.uid().is_some_and(|uid| ownership::is_owned(found, &uid));
+    let owned = run.uid().is_some_and(|uid| ownership::is_owned(found, &uid));
     (!owned).then(|| Conflict {
         message: format!(
             "{kind} {:?} belongs to {}",

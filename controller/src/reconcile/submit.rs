@@ -38,7 +38,10 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     // A Job that is already there was created right before a crash. It is followed, whatever the limits
     // and references say by now.
     let cached = jobs::cached(run, &jobs::name(run, part), context);
-    if let Some(job) = cached.filter(|_| !Defect::UnrecordedJobIsForeign.is_planted()) {
+    if let Some(job) = cached {
+        if Defect::UnrecordedJobIsForeign.is_planted() {
+            return conflict(run, "the Job belongs to nobody knows whom", context).await;
+        }
         let prepared = prepare(run, Extent::Whole, context).await?.ok();
         let began = began(&job, Timestamp::now());
         return accept(run, part, &job, began, submission(run, prepared.as_ref()), context).await;
@@ -93,14 +96,7 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
         Submitted::Job { job, began } => {
             accept(run, part, &job, began, submission(run, Some(prepared)), context).await
         }
-        Submitted::Conflict(message) => {
-            // The run may not hold a slot for as long as somebody else holds the name.
-            context.admission.park(run);
-            let mut draft = Draft::of(run, Timestamp::now());
-            draft.in_conflict(&message);
-            write(run, draft, context).await?;
-            Ok(Action::requeue(CONFLICT_POLL))
-        }
+        Submitted::Conflict(message) => conflict(run, &message, context).await,
         Submitted::Impossible(message) => {
             if Defect::MalformedObjectIsFatal.is_planted() {
                 std::process::exit(70);
@@ -128,6 +124,16 @@ async fn block(run: &AgentRun, limit: &Limit, context: &Context) -> Result<Actio
     write(run, draft, context).await?;
     // Admission wakes the run.
     Ok(Action::await_change())
+}
+
+/// Somebody else has the name of an object that the run needs.
+async fn conflict(run: &AgentRun, message: &str, context: &Context) -> Result<Action, Error> {
+    // The run may not hold a slot for as long as somebody else holds the name.
+    context.admission.park(run);
+    let mut draft = Draft::of(run, Timestamp::now());
+    draft.in_conflict(message);
+    write(run, draft, context).await?;
+    Ok(Action::requeue(CONFLICT_POLL))
 }
 
 async fn refuse(run: &AgentRun, refusal: &Refusal, context: &Context) -> Result<Action, Error> {

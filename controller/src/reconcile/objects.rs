@@ -11,7 +11,6 @@ use crate::api::{AgentRun, JobView};
 use crate::decide::status::{condition_is_true, reason};
 use crate::decide::validate::Plan;
 use crate::decide::{config_maps, job, ownership};
-use crate::defects::Defect;
 
 use super::FIELD_MANAGER;
 use super::context::Context;

@@ -123,6 +123,7 @@ fn scenarios_that_make_no_sense_are_found() {
     assert_eq!(code, Some(2));
     let expected = [
         "alias-before-its-definition.yaml:9:7 no step before this one creates `mine`",
+        "alias-before-its-definition.yaml:11:7 no step before this one makes the archive `saved`",
         "claims-nothing.yaml:3:18 the scenario claims nothing and cannot fail",
         "claims-that-make-no-sense.yaml:9:53 `count` of no object at all",
         "claims-that-make-no-sense.yaml:10:70 unknown name `index` in a template",
@@ -132,6 +133,7 @@ fn scenarios_that_make_no_sense_are_found() {
         "claims-that-make-no-sense.yaml:14:7 rendered objects have no history",
         "claims-that-make-no-sense.yaml:15:7 requests are recorded only where this is required",
         "restart-of-a-shared-subject.yaml:9:7 this step needs a subject that no other scenario uses",
+        "restart-of-a-shared-subject.yaml:11:7 this step needs a subject that no other scenario uses",
         "same-name.yaml:9:7 the name `same-name` is used by another scenario",
         "suite.yaml:8:7 this cannot be claimed of every case",
         "suite.yaml:9:7 this cannot be claimed of every case",

@@ -469,6 +469,7 @@ mod tests {
     #[case("fault: {answer: 409, cut: after}", "say exactly once what happens to the requests")]
     #[case("fault: {answer: 200}", "200 refuses nothing")]
     #[case("fault: {answer: 500, nth: 0}", "`nth` begins at 1")]
+    #[case("damage: {archive: a, how: truncated, at: 1}", "1 is no share of a length")]
     #[case("watches: {of: jobs, become: silent}", "how long are they silent?")]
     #[case("watches: {of: jobs, become: closed, for: 2s}", "only silence has a duration")]
     fn a_fault_that_makes_no_sense_is_refused(#[case] step: &str, #[case] message: &str) {

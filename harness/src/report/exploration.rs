@@ -39,10 +39,13 @@ impl Exploration {
     pub fn verdict(&self) -> String {
         let same = self.placements().filter(|placement| **placement == Placement::Same).count();
         let all = self.placements().count();
-        let lives = self.lives.len();
+        let lives = match self.lives.len() {
+            1 => "1 life".to_owned(),
+            lives => format!("{lives} lives"),
+        };
         let unmade = self.placements().filter(|placement| **placement == Placement::NotMade).count();
         let made = all - unmade;
-        let mut text = format!("{same} of {made} kills in {lives} lives lead to the undisturbed end");
+        let mut text = format!("{same} of {made} kills in {lives} lead to the undisturbed end");
         if unmade > 0 {
             text = format!("{text}; {unmade} more were planned at writes that were not made again");
         }

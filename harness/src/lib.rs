@@ -19,6 +19,7 @@
 //!
 //! Beside that flow stands [`backup`]: archives of an API group's objects, and restores that can be trusted.
 
+pub mod archive;
 pub mod backup;
 pub mod check;
 pub mod cli;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -18,6 +19,7 @@ Examples:
   hallmark run --implementation mine.yaml    the same suite against another controller
   hallmark cluster up && hallmark run --cluster kept
   hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
+  hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark lint scenarios
@@ -44,6 +46,10 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Judge the record of a run again, without a cluster
     Replay(ReplayArgs),
+    /// Pack a run with its suite into one file that others can check
+    Evidence(EvidenceArgs),
+    /// Check such a file, judge its record again and compare with its report
+    VerifyEvidence(VerifyEvidenceArgs),
     /// Plant every known defect in the implementation and see whether the suite notices it
     Prove(ProveArgs),
     /// Kill the controller before and after each of its writes, and compare how the scenarios end

@@ -26,7 +26,7 @@ use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
 use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
-use crate::record::{Entry, Record, RecordWriter, RequestHub, WatchHub};
+use crate::record::{Entry, RECORD_FILE, Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::{Fence, Suite};
 use crate::subject::Implementation;
@@ -180,7 +180,7 @@ async fn on_cluster(
     let client = &prepared.client;
     let run_id = &info.run_id;
     let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
-    let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
+    let record_path = request.report_dir.as_ref().map(|folder| folder.join(RECORD_FILE));
     let writer = match &record_path {
         Some(path) => RecordWriter::create(path, info)
             .map_err(|source| EngineError::Record { path: path.clone(), source })?,

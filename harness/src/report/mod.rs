@@ -32,6 +32,7 @@ mod profile;
 pub mod proof;
 mod requirement;
 mod settings;
+mod statement;
 mod summary;
 mod task;
 
@@ -48,6 +49,7 @@ pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};
+pub use statement::{CaseStatement, ProfileStatement, RequirementStatement, Statement};
 pub use summary::{Conformance, Counts, Summary};
 pub use task::{spawn, spawn_progress};
 

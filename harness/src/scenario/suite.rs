@@ -4,6 +4,7 @@
 //! run.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::PlannedCase;
@@ -34,6 +35,7 @@ pub struct Suite {
     settings: SettingNames,
     fence: Option<Fence>,
     cases: Vec<PlannedCase>,
+    files: Vec<Arc<Source>>,
 }
 
 /// How "the subject has processed everything up to now" is recognised.
@@ -109,6 +111,11 @@ impl Suite {
     /// SHA-256 over all files that belong to it.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// All files that belong to it, as they were read; one that is named by different ways is there as often.
+    pub fn files(&self) -> &[Arc<Source>] {
+        &self.files
     }
 
     /// The implementation file that the suite names.
@@ -202,6 +209,7 @@ impl Loader<'_> {
             settings: settings.unwrap_or_default(),
             fence,
             cases,
+            files: self.files.sources(),
         })
     }
 

@@ -268,7 +268,7 @@ pub(super) struct ProveArgs {
     /// The implementation with the defects; without it the one that the suite names
     #[arg(long, value_name = "FILE")]
     pub(super) implementation: Option<PathBuf>,
-    /// Folder of `prove.json`
+    /// Folder of `prove.json` and `prove.html`
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
     pub(super) report_dir: PathBuf,
     /// How many defects are tried at the same time
@@ -302,7 +302,7 @@ pub(super) struct ExploreArgs {
     /// The implementation under test; without it the one that the suite names
     #[arg(long, value_name = "FILE")]
     pub(super) implementation: Option<PathBuf>,
-    /// Folder of `explore.json`
+    /// Folder of `explore.json` and `explore.html`
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
     pub(super) report_dir: PathBuf,
     /// How many lives are lived at the same time

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::aggregate::Aggregate;
 use super::error::ReportError;
@@ -30,6 +31,14 @@ pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Resul
     write(folder, BADGE_FILE, &badge::render(run))?;
     write(folder, HTML_FILE, &html::render(run, now)?)?;
     write(folder, REPORT_FILE, &conformance::render(run, now)?)
+}
+
+/// Writes what a command without events came to: `<stem>.json` for programs, `<stem>.html` for a browser.
+pub fn save(folder: &Path, stem: &str, value: &impl Serialize, page: &str) -> Result<(), ReportError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
+    write(folder, &format!("{stem}.json"), &serde_json::to_string_pretty(value)?)?;
+    write(folder, &format!("{stem}.html"), page)
 }
 
 /// Appends the summary to a file that others write to as well.

@@ -240,6 +240,9 @@ pub(super) struct RunArgs {
     /// How many cases run at the same time
     #[arg(short, long, value_name = "N", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
+    /// Run every selected case so often; a case whose verdicts differ is told as flaky
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "bless")]
+    pub(super) repeat: std::num::NonZeroU32,
     /// Only cases that did not pass in the run whose reports are in the report folder
     #[arg(long)]
     pub(super) rerun_failed: bool,

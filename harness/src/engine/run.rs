@@ -21,7 +21,7 @@ use super::pulse::Pulse;
 use super::scope;
 use super::slots::Slots;
 use super::subjects::Shared;
-use crate::check::timeline;
+use crate::check::{Ending, timeline};
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
@@ -126,6 +126,7 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
             elapsed: Duration::ZERO,
             namespace: String::new(),
             timeline: Vec::new(),
+            ending: String::new(),
         })));
     }
 }
@@ -297,17 +298,18 @@ impl Runner<'_> {
         starts: &Semaphore,
     ) {
         let id = placed.case.id.clone();
-        let finished = |verdict, elapsed, timeline| {
+        let finished = |verdict, elapsed, history: &[Arc<Entry>]| {
             self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
                 id: id.clone(),
                 verdict,
                 elapsed,
                 namespace: placed.namespace.clone(),
-                timeline,
+                timeline: timeline(history),
+                ending: if history.is_empty() { String::new() } else { Ending::of(history).fingerprint() },
             })));
         };
         if let Some(reason) = &placed.skip {
-            finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, &[]);
             return;
         }
         let release = placed.release.and_then(|index| shared.get(index));
@@ -321,12 +323,12 @@ impl Runner<'_> {
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
             let reason = INTERRUPTED.to_owned();
-            finished(Verdict::Inconclusive { reason }, Duration::ZERO, Vec::new());
+            finished(Verdict::Inconclusive { reason }, Duration::ZERO, &[]);
             return;
         }
         if self.enough.as_ref().is_some_and(CancellationToken::is_cancelled) {
             let reason = "not started after the first failure (--fail-fast)".to_owned();
-            finished(Verdict::Skipped { reason }, Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason }, Duration::ZERO, &[]);
             return;
         }
         let begin = Instant::now();
@@ -355,11 +357,10 @@ impl Runner<'_> {
         }
         let keep = self.keep && !matches!(verdict, Verdict::Passed);
         let history = log.snapshot();
-        let timeline = timeline(&history);
         if let Some(records) = &self.records {
-            let _nobody_listens = records.send((id.clone(), history));
+            let _nobody_listens = records.send((id.clone(), history.clone()));
         }
-        finished(verdict, begin.elapsed(), timeline);
+        finished(verdict, begin.elapsed(), &history);
         self.stage.hub.forget(&placed.namespace);
         if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::*;
 use crate::archive::{self, MANIFEST_FILE, VerifyError, digest_path};
-use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
+use crate::event::{CaseResult, Event, RunInfo, Verdict};
 use crate::record::{Change, End, ObjectVersion, Observation, RECORD_FILE, Record, RecordWriter};
-use crate::report::{self, REPORT_FILE, Settings, Verbosity, fixture};
+use crate::report::{self, Aggregate, REPORT_FILE, fixture};
 use crate::scenario::PlannedCase;
 use crate::scenario::assertion::BoundObject;
 use crate::scenario::suite::Suite;
@@ -19,7 +19,7 @@ struct Ran {
 }
 
 impl Ran {
-    async fn new() -> Self {
+    fn new() -> Self {
         let ran = Self { folder: tempfile::tempdir().unwrap() };
         let write = |name: &str, text: &str| {
             let path = ran.folder.path().join(name);
@@ -40,7 +40,7 @@ impl Ran {
         for name in ["holds", "breaks", "waits"] {
             write(&format!("suite/deep/{name}.yaml"), &scenario(name, "bad"));
         }
-        ran.run().await;
+        ran.run();
         ran
     }
 
@@ -57,7 +57,7 @@ impl Ran {
         pack(&self.suite(), None, &self.reports())
     }
 
-    async fn run(&self) {
+    fn run(&self) {
         let suite = self.suite();
         let info = RunInfo {
             suite_digest: suite.digest().to_owned(),
@@ -65,10 +65,8 @@ impl Ran {
             ..fixture::info(suite.cases().iter().map(PlannedCase::info).collect(), false)
         };
         let writer = RecordWriter::create(&self.reports().join(RECORD_FILE), &info).unwrap();
-        let (sink, receiver) = EventSink::channel();
-        let (report_dir, verbosity) = (Some(self.reports()), Verbosity::Quiet);
-        let reporter = report::spawn(receiver, Settings { report_dir, verbosity, ..Settings::default() });
-        sink.send(Event::RunStarted(Box::new(info)));
+        let mut run = Aggregate::default();
+        run.apply(&Event::RunStarted(Box::new(info)));
         for case in suite.cases() {
             let verdict = match case.id.scenario.as_str() {
                 "holds" => Verdict::Passed,
@@ -77,13 +75,13 @@ impl Ran {
             };
             record(case, &verdict, &writer);
             let (id, elapsed, namespace) = (case.id.clone(), Duration::from_secs(1), "ns".to_owned());
-            let result = CaseResult { id, verdict, elapsed, namespace, timeline: Vec::new() };
-            sink.send(Event::CaseFinished(Box::new(result)));
+            let (timeline, ending) = (Vec::new(), String::new());
+            let result = CaseResult { id, verdict, elapsed, namespace, timeline, ending };
+            run.apply(&Event::CaseFinished(Box::new(result)));
         }
-        sink.send(Event::RunFinished { elapsed: Duration::from_secs(2), interrupted: false });
-        drop(sink);
+        run.apply(&Event::RunFinished { elapsed: Duration::from_secs(2), interrupted: false });
         writer.finish().unwrap();
-        reporter.await.unwrap().unwrap();
+        report::write_all(&self.reports(), &run, jiff::Timestamp::UNIX_EPOCH).unwrap();
     }
 }
 
@@ -168,9 +166,9 @@ fn report_path() -> String {
     format!("run/{REPORT_FILE}")
 }
 
-#[tokio::test]
-async fn a_bundle_says_what_the_report_of_the_run_says_when_everything_else_is_gone() {
-    let ran = Ran::new().await;
+#[test]
+fn a_bundle_says_what_the_report_of_the_run_says_when_everything_else_is_gone() {
+    let ran = Ran::new();
     let bytes = ran.pack().unwrap();
     assert_eq!(bytes, ran.pack().unwrap(), "the same run makes the same bytes");
     let elsewhere = tempfile::tempdir().unwrap();
@@ -189,9 +187,9 @@ async fn a_bundle_says_what_the_report_of_the_run_says_when_everything_else_is_g
     assert!(matches!(publish(&bytes, &file), Err(EvidenceError::Publish(_))), "it is not overwritten");
 }
 
-#[tokio::test]
-async fn one_flipped_bit_is_noticed_wherever_it_is() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn one_flipped_bit_is_noticed_wherever_it_is() {
+    let bytes = Ran::new().pack().unwrap();
     let sound = open_bytes(&bytes, None).unwrap();
     let line = format!("{}  evidence.tar.zst\n", sound.sha256);
     for place in (0..bytes.len()).step_by(bytes.len() / 40) {
@@ -206,9 +204,9 @@ async fn one_flipped_bit_is_noticed_wherever_it_is() {
     assert!(open_bytes(cut, None).is_err());
 }
 
-#[tokio::test]
-async fn a_changed_entry_does_not_fit_its_digest_and_a_missing_one_is_named() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn a_changed_entry_does_not_fit_its_digest_and_a_missing_one_is_named() {
+    let bytes = Ran::new().pack().unwrap();
     let mut bundle = open_bytes(&bytes, None).unwrap();
     let manifest = bundle.manifest.seal().unwrap();
     bundle.files.get_mut(&report_path()).unwrap().push(b'\n');
@@ -223,9 +221,9 @@ async fn a_changed_entry_does_not_fit_its_digest_and_a_missing_one_is_named() {
     assert!(matches!(extra, Err(VerifyError::Extra { path }) if path == "suite/new.yaml"));
 }
 
-#[tokio::test]
-async fn an_edited_verdict_is_told_although_every_digest_fits() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn an_edited_verdict_is_told_although_every_digest_fits() {
+    let bytes = Ran::new().pack().unwrap();
     let bundle =
         forged(&bytes, &report_path(), |report| report.replace("verdict: failed", "verdict: passed"));
     let told = told(&bundle);
@@ -236,24 +234,24 @@ async fn an_edited_verdict_is_told_although_every_digest_fits() {
     );
 }
 
-#[tokio::test]
-async fn an_edited_result_is_told() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn an_edited_result_is_told() {
+    let bytes = Ran::new().pack().unwrap();
     let edited = forged(&bytes, &report_path(), |report| report.replacen("nonConformant", "conformant", 1));
     assert_eq!(told(&edited)[0], "the verdict: conformant in the report, nonConformant by the record");
 }
 
-#[tokio::test]
-async fn a_case_that_was_cut_out_of_the_report_is_told() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn a_case_that_was_cut_out_of_the_report_is_told() {
+    let bytes = Ran::new().pack().unwrap();
     let hidden = forged(&bytes, &report_path(), |report| report.replace("name: breaks", "name: holds"));
     let told = told(&hidden);
     assert!(told.iter().any(|line| line.starts_with("case breaks: not mentioned in the report")), "{told:?}");
 }
 
-#[tokio::test]
-async fn a_passed_case_without_a_record_is_told() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn a_passed_case_without_a_record_is_told() {
+    let bytes = Ran::new().pack().unwrap();
     let path = format!("run/{RECORD_FILE}");
     let without = forged(&bytes, &path, |record| {
         let kept = record.lines().filter(|line| !line.starts_with("{\"case\":\"holds\""));
@@ -263,18 +261,18 @@ async fn a_passed_case_without_a_record_is_told() {
     assert!(told[0].starts_with("case holds: passed in the report, inconclusive by the record"), "{told:?}");
 }
 
-#[tokio::test]
-async fn an_edited_claim_is_judged_and_the_suite_called_another() {
-    let bytes = Ran::new().await.pack().unwrap();
+#[test]
+fn an_edited_claim_is_judged_and_the_suite_called_another() {
+    let bytes = Ran::new().pack().unwrap();
     let path = "suite/suite/deep/holds.yaml";
     let told = told(&forged(&bytes, path, |text| text.replace("'bad'", "'good'")));
     assert!(told[0].starts_with("case holds: passed in the report, failed by the record"), "{told:?}");
     assert!(told.last().unwrap().starts_with("the digest of the suite"), "{told:?}");
 }
 
-#[tokio::test]
-async fn parts_of_different_runs_are_not_packed_together() {
-    let ran = Ran::new().await;
+#[test]
+fn parts_of_different_runs_are_not_packed_together() {
+    let ran = Ran::new();
     let report = ran.reports().join(REPORT_FILE);
     let text = std::fs::read_to_string(&report).unwrap();
     std::fs::write(&report, text.replace("r4nd0m", "0th3r")).unwrap();

@@ -24,7 +24,7 @@ pub const JUNIT_FILE: &str = "junit.xml";
 pub const REPORT_FILE: &str = "report.yaml";
 
 /// Writes every report of the run as it stands at `now`.
-pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
+pub(crate) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
     std::fs::create_dir_all(folder)
         .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
     write(folder, JUNIT_FILE, &junit::render(run)?)?;

@@ -67,6 +67,7 @@ impl Run {
                     elapsed,
                     namespace,
                     timeline: Vec::new(),
+                    ending: String::new(),
                 })));
             }
         }

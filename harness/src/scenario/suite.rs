@@ -3,6 +3,7 @@
 //! Loading is linting: all problems of all files are found in one go, and a suite with a problem is never
 //! run.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,15 @@ impl Suite {
     /// SHA-256 over all files that belong to it.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Makes each case `times` cases, which differ in nothing but their ids.
+    pub fn repeat(&mut self, times: NonZeroU32) {
+        let cases = std::mem::take(&mut self.cases).into_iter();
+        let repeated = cases.flat_map(|case| {
+            (1..=times.get()).map(move |number| PlannedCase { id: case.id.repeated(number), ..case.clone() })
+        });
+        self.cases = repeated.collect();
     }
 
     /// All files that belong to it, as they were read; one that is named by different ways is there as often.

@@ -6,17 +6,17 @@ use std::process::Command;
 use libtest_mimic::Failed;
 
 /// What a page shows at an address, and what it does not.
-pub struct Expectation {
-    pub name: &'static str,
+pub(crate) struct Expectation {
+    pub(crate) name: &'static str,
     /// The file, and the filters, as they stand in the address.
-    pub address: &'static str,
+    pub(crate) address: &'static str,
     /// What is counted, by the id of its element, and how much of it is shown.
-    pub counts: &'static [(&'static str, &'static str)],
-    pub shown: &'static [&'static str],
+    pub(crate) counts: &'static [(&'static str, &'static str)],
+    pub(crate) shown: &'static [&'static str],
 }
 
 /// Chromium, where it is installed.
-pub fn find() -> Option<PathBuf> {
+pub(crate) fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let names = ["chromium", "chromium-browser", "google-chrome"];
     std::env::split_paths(&path)
@@ -25,7 +25,7 @@ pub fn find() -> Option<PathBuf> {
 }
 
 /// Opens a page of a folder and compares what its script made of it.
-pub fn check(browser: &Path, folder: &Path, expected: &Expectation) -> Result<(), Failed> {
+pub(crate) fn check(browser: &Path, folder: &Path, expected: &Expectation) -> Result<(), Failed> {
     let profile = tempfile::tempdir()?;
     let output = Command::new(browser)
         // Containers run it as root and without a display.

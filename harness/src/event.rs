@@ -186,8 +186,33 @@ pub struct CaseId {
 impl std::fmt::Display for CaseId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.scenario)?;
-        if self.case.is_empty() { Ok(()) } else { write!(f, "/{}", self.case) }
+        match self.case.as_str() {
+            "" => Ok(()),
+            number if number.starts_with('#') => f.write_str(number),
+            case => write!(f, "/{case}"),
+        }
     }
+}
+
+impl CaseId {
+    /// The id of the `number`th run of this case, from 1, where a run repeats its cases: `ttl/word#2`.
+    #[must_use]
+    pub fn repeated(&self, number: u32) -> Self {
+        let case = if number > 1 { format!("{}#{number}", self.case) } else { self.case.clone() };
+        Self { scenario: self.scenario.clone(), case }
+    }
+
+    /// The id of the first run of the same case.
+    #[must_use]
+    pub fn first(&self) -> Self {
+        Self { scenario: self.scenario.clone(), case: repetition(&self.case).0.to_owned() }
+    }
+}
+
+/// The name of the first run of a case and the number of this one, by the name of an id.
+pub fn repetition(name: &str) -> (&str, u32) {
+    let (first, number) = name.rsplit_once('#').unwrap_or((name, ""));
+    number.parse().ok().filter(|number| *number > 1).map_or((name, 1), |number| (first, number))
 }
 
 /// A planned case.
@@ -223,6 +248,8 @@ pub struct CaseResult {
     pub namespace: String,
     /// What was recorded, in words.
     pub timeline: Vec<Moment>,
+    /// Fingerprint of its history, by [`crate::check::Ending`]; empty without one.
+    pub ending: String,
 }
 
 /// How a case ended.
@@ -274,5 +301,27 @@ impl EventSink {
     /// Tells something that is no verdict.
     pub fn note(&self, message: impl Into<String>) {
         self.send(Event::Note { message: message.into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CaseId, repetition};
+
+    #[rstest::rstest]
+    #[case::without_a_table("", 1, "ttl")]
+    #[case::second_run("", 2, "ttl#2")]
+    #[case::with_a_row("word", 12, "ttl/word#12")]
+    #[case::row_that_looks_numbered("a#b", 3, "ttl/a#b#3")]
+    fn a_repeated_case_is_told_apart_and_leads_back(
+        #[case] row: &str,
+        #[case] number: u32,
+        #[case] name: &str,
+    ) {
+        let first = CaseId { scenario: "ttl".to_owned(), case: row.to_owned() };
+        let id = first.repeated(number);
+        assert_eq!(id.to_string(), name);
+        assert_eq!(id.first(), first);
+        assert_eq!(repetition(name), (first.to_string().as_str(), number));
     }
 }

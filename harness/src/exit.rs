@@ -42,6 +42,15 @@ Exit codes:
   12  refused: the archive is not sound, or the target cannot take it; nothing was written
   13  another restore runs";
 
+/// The table for `--help` of `verify-evidence`.
+pub const EVIDENCE_HELP: &str = "\
+Exit codes:
+   0  whole, and the report says what its record says, also where that is a failure
+   1  whole, but the record gives another verdict than the report, or the suite is not that of the run
+   2  wrong usage: no such file
+   3  trouble of this machine
+  12  damaged: an entry is not what was packed, or is missing";
+
 /// The table for `--help`.
 pub const HELP: &str = "\
 Exit codes:

@@ -17,8 +17,10 @@
 //! [`check`]) know nothing of clusters, files or clocks; a subject is a black box behind the Kubernetes
 //! API, and this crate knows none of its types.
 //!
-//! Beside that flow stands [`backup`]: archives of an API group's objects, and restores that can be trusted.
+//! Beside that flow stand [`backup`], archives of an API group's objects and restores that can be trusted, and
+//! [`evidence`], what a run left in one file that somebody else can check. Both share [`archive`].
 
+pub mod archive;
 pub mod backup;
 pub mod check;
 pub mod cli;
@@ -26,6 +28,7 @@ pub mod cluster;
 pub mod diagnostic;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod exit;
 pub mod fault;
 pub mod libtest;

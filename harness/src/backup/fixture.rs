@@ -13,7 +13,7 @@ pub(super) fn line(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a sound archive.
-pub(super) fn archive() -> Vec<u8> {
+pub(crate) fn archive() -> Vec<u8> {
     assemble(&collected()).unwrap().bytes
 }
 

@@ -6,15 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::canonical::{canonical_of, digest, to_canonical};
 use super::kind::Kind;
 use super::portable::without_rewritten;
+use crate::archive::{canonical_of, digest, digest_of_manifest, to_canonical};
 
 /// Version of the format, as written. A newer major version is refused, an older minor one read.
 pub const FORMAT: &str = "1.0.0";
 
-/// Name of the first entry.
-pub(super) const MANIFEST_FILE: &str = "manifest.json";
 /// Entry with the version alone, where Velero has it.
 pub(super) const VERSION_FILE: &str = "metadata/version";
 /// Entry with the Jobs that were seen.
@@ -227,15 +225,6 @@ impl Manifest {
         self.manifest_digest = digest_of_manifest(&serde_json::to_value(&*self)?);
         canonical_of(self)
     }
-}
-
-/// The digest that belongs into a manifest, also one with fields that this version does not know.
-pub(super) fn digest_of_manifest(manifest: &Value) -> String {
-    let mut manifest = manifest.clone();
-    if let Value::Object(fields) = &mut manifest {
-        fields.shift_remove("manifestDigest");
-    }
-    digest(&to_canonical(&manifest))
 }
 
 /// The content digest of objects with their paths.

@@ -12,14 +12,12 @@
 //! is a second write. The rules here keep a finished run from running again because of that, and keep a
 //! damaged archive from changing anything: [`verify`](verify()) reads the whole file before the first write.
 //!
-//! Pure are [`archive`], [`verify`](verify()), [`inspect`](inspect()) and the conversions of objects; only
+//! Pure are [`crate::archive`], [`verify`](verify()), [`inspect`](inspect()) and the conversions of objects; only
 //! [`take`](take()) and [`restore`](restore()) talk to a cluster. Kinds are found from the
 //! `CustomResourceDefinition`s of the group; no kind of any controller is known here. Not archived: volumes,
 //! pods, Jobs (they are listed as evidence), Leases and the values of Secrets.
 
 mod api;
-pub mod archive;
-mod canonical;
 mod inspect;
 mod kind;
 mod manifest;
@@ -32,10 +30,10 @@ mod take;
 mod verify;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
+pub use crate::archive::{self, Limits, VerifyError, Warning, digest, to_canonical};
 pub use api::ApiError;
-pub use canonical::{digest, to_canonical};
 pub use inspect::{ArchiveKind, InspectError, Inspection, KindSummary, Plan, TerminalRuns, inspect};
 pub use kind::{Kind, Role};
 pub use manifest::{
@@ -48,4 +46,4 @@ pub use restore::{
     Existing, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport, Unrestored, restore,
 };
 pub use take::{BackupError, BackupOptions, BackupReport, ConfigMaps, take};
-pub use verify::{Checked, Limits, Stored, VerifyError, Warning, verify, verify_bytes};
+pub use verify::{Checked, Stored, verify, verify_bytes};

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::path::Path;
 use super::timeline::changed;
+use crate::archive::{digest, to_canonical};
 use crate::record::{Change, Entry, ObjectVersion, Observation};
 
 /// Fields of metadata that the API server sets anew in every run, or with every write.
@@ -22,12 +24,12 @@ const SET_BY_SERVER: [&str; 5] =
 const BOOKKEEPING: [&str; 2] = ["Event", "Lease"];
 
 /// How a case ended, by object (`Job demo`).
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Ending {
     objects: BTreeMap<String, ObjectEnding>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 struct ObjectEnding {
     /// How many objects ever had the name: more than one means that it was made again.
     incarnations: usize,
@@ -69,6 +71,12 @@ impl Ending {
             ending.state = (version.change != Change::Deleted).then(|| words.plain(&version.object, &[]));
         }
         Self { objects: objects.into_iter().map(|(name, (_, ending))| (name, ending)).collect() }
+    }
+
+    /// A word that equal endings have in common and others do not.
+    pub fn fingerprint(&self) -> String {
+        // Maps with texts as keys and JSON values always become JSON.
+        digest(&to_canonical(&serde_json::to_value(self).unwrap_or_default()))
     }
 
     /// Where the other ending differs from this one, in words; empty if they are equal.
@@ -220,6 +228,9 @@ mod tests {
             .run("uid-2", "Running")
             .run("uid-2", "Done");
         assert_eq!(one.ending().differences(&two.ending()), Vec::<String>::new());
+        assert_eq!(one.ending().fingerprint(), two.ending().fingerprint());
+        let three = Life::in_namespace("namespace-3").run("uid-3", "Done");
+        assert_ne!(one.ending().fingerprint(), three.ending().fingerprint());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -18,6 +19,7 @@ Examples:
   hallmark run --implementation mine.yaml    the same suite against another controller
   hallmark cluster up && hallmark run --cluster kept
   hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
+  hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark lint scenarios
@@ -44,6 +46,10 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Judge the record of a run again, without a cluster
     Replay(ReplayArgs),
+    /// Pack a run with its suite into one file that others can check
+    Evidence(EvidenceArgs),
+    /// Check such a file, judge its record again and compare with its report
+    VerifyEvidence(VerifyEvidenceArgs),
     /// Plant every known defect in the implementation and see whether the suite notices it
     Prove(ProveArgs),
     /// Kill the controller before and after each of its writes, and compare how the scenarios end
@@ -234,6 +240,9 @@ pub(super) struct RunArgs {
     /// How many cases run at the same time
     #[arg(short, long, value_name = "N", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
+    /// Run every selected case so often; a case whose verdicts differ is told as flaky
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "bless")]
+    pub(super) repeat: std::num::NonZeroU32,
     /// Only cases that did not pass in the run whose reports are in the report folder
     #[arg(long)]
     pub(super) rerun_failed: bool,
@@ -262,7 +271,7 @@ pub(super) struct ProveArgs {
     /// The implementation with the defects; without it the one that the suite names
     #[arg(long, value_name = "FILE")]
     pub(super) implementation: Option<PathBuf>,
-    /// Folder of `prove.json`
+    /// Folder of `prove.json` and `prove.html`
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
     pub(super) report_dir: PathBuf,
     /// How many defects are tried at the same time
@@ -296,7 +305,7 @@ pub(super) struct ExploreArgs {
     /// The implementation under test; without it the one that the suite names
     #[arg(long, value_name = "FILE")]
     pub(super) implementation: Option<PathBuf>,
-    /// Folder of `explore.json`
+    /// Folder of `explore.json` and `explore.html`
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
     pub(super) report_dir: PathBuf,
     /// How many lives are lived at the same time

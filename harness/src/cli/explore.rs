@@ -1,7 +1,5 @@
 //! `hallmark explore`.
 
-use std::path::Path;
-
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -69,14 +67,11 @@ pub(super) async fn explore(args: ExploreArgs, output: &Output, console: Console
     let complete = done.len() == wanted && !interrupted;
     let exploration = Exploration { lives: done, complete };
     console.say(&exploration.verdict());
-    if let Err(error) = save(&exploration, &args.report_dir) {
+    let saved =
+        exploration.page().and_then(|page| report::save(&args.report_dir, "explore", &exploration, &page));
+    if let Err(error) = saved {
         console.error(&error);
         return exit::INCONCLUSIVE;
     }
     exploration.exit()
-}
-
-fn save(exploration: &Exploration, folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("explore.json"), serde_json::to_vec_pretty(exploration)?)
 }

@@ -7,6 +7,7 @@ mod backup;
 mod cluster;
 mod console;
 mod coverage;
+mod evidence;
 mod explain;
 mod explore;
 mod init;
@@ -72,6 +73,8 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Run(args) => block_on(console, run::run(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
         Command::Replay(args) => block_on(console, replay::replay(args, &cli.output, console)),
+        Command::Evidence(args) => evidence::evidence(&args, console),
+        Command::VerifyEvidence(args) => evidence::verify_evidence(&args, console),
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
         Command::Explore(args) => block_on(console, explore::explore(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),

@@ -1,7 +1,5 @@
 //! `hallmark prove`.
 
-use std::path::Path;
-
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -86,14 +84,10 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
     let complete = done.len() == number;
     let proofs = Proofs { defects: done, musts_without_defect: holes, complete };
     console.say(&format!("\n{}", proofs.verdict()));
-    if let Err(error) = save(&proofs, &args.report_dir) {
+    let saved = proofs.page().and_then(|page| report::save(&args.report_dir, "prove", &proofs, &page));
+    if let Err(error) = saved {
         console.error(&error);
         return exit::INCONCLUSIVE;
     }
     proofs.exit()
-}
-
-fn save(proofs: &Proofs, folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("prove.json"), serde_json::to_vec_pretty(proofs)?)
 }

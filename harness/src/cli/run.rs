@@ -9,7 +9,7 @@ use super::console::Console;
 use super::signal;
 use crate::cluster::process::Supervisor;
 use crate::engine::{self, EngineError};
-use crate::event::EventSink;
+use crate::event::{EventSink, repetition};
 use crate::exit;
 use crate::report::{self, Settings, not_passed};
 use crate::scenario::suite::{LoadOptions, Suite};
@@ -19,7 +19,7 @@ use crate::subject::Implementation;
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 {
-    let suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
+    let mut suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
         Ok(suite) => suite,
         Err(error) => {
             console.problems(&error);
@@ -37,13 +37,14 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
                 console.say("every case of that run passed or was skipped");
                 return exit::NOTHING_RUN;
             }
-            Ok(names) => filter.exact = names,
+            Ok(names) => filter.exact = names.iter().map(|name| repetition(name).0.to_owned()).collect(),
             Err(error) => {
                 console.error(&error);
                 return exit::USAGE;
             }
         }
     }
+    suite.repeat(args.repeat);
     let supervisor = match Supervisor::current_exe() {
         Ok(supervisor) => supervisor,
         Err(error) => {

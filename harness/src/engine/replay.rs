@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Failure, Judgement, explain, judge, timeline, trail};
-use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
+use crate::check::{Ending, Failure, Judgement, explain, judge, timeline, trail};
+use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
 use crate::scenario::step::{Action, Step};
@@ -24,16 +24,21 @@ use crate::yaml::{Location, Source};
 pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &EventSink) {
     let begin = std::time::Instant::now();
     let selected: Vec<&PlannedCase> = filter.select(suite.cases());
-    let recorded: Vec<(&PlannedCase, &[Arc<Entry>])> = selected
+    let runs = runs(recording);
+    let recorded: Vec<(&PlannedCase, CaseId, &[Arc<Entry>])> = selected
         .iter()
-        .filter_map(|case| Some((*case, recording.cases.get(&case.id.to_string())?.as_slice())))
+        .flat_map(|case| {
+            let runs = runs.get(case.id.to_string().as_str()).into_iter().flatten();
+            runs.map(|(number, history)| (*case, case.id.repeated(*number), *history))
+        })
         .collect();
+    let known = selected.iter().filter(|case| runs.contains_key(case.id.to_string().as_str())).count();
     let unchanged = suite.digest() == recording.run.suite_digest;
     events.send(Event::RunStarted(Box::new(RunInfo {
         suite: suite.name().to_owned(),
         suite_digest: suite.digest().to_owned(),
         requirements: suite.requirements().to_vec(),
-        cases: recorded.iter().map(|(case, _)| case.info()).collect(),
+        cases: recorded.iter().map(|(case, id, _)| CaseInfo { id: id.clone(), ..case.info() }).collect(),
         // Nobody has run what the suite says now, or all of what it says.
         filtered: recording.run.filtered
             || !unchanged
@@ -46,26 +51,43 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
     if !unchanged {
         events.note("the suite has changed since the run; steps that act are taken as they were");
     }
-    if recorded.len() < selected.len() {
-        events.note(format!("{} selected cases are not in the record", selected.len() - recorded.len()));
+    if known < selected.len() {
+        events.note(format!("{} selected cases are not in the record", selected.len() - known));
     }
-    for (case, history) in recorded {
+    for (case, id, history) in recorded {
         let replayed = Replay::of(case, history);
         let verdict = replayed.verdict();
         if let (Some(then), now) = (replayed.end.map(End::word), word(&verdict))
             && then != now
         {
-            events.note(format!("{}: {then} in the run, {now} now", case.id));
+            events.note(format!("{id}: {then} in the run, {now} now"));
         }
         events.send(Event::CaseFinished(Box::new(CaseResult {
-            id: case.id.clone(),
+            id,
             verdict,
             elapsed: replayed.elapsed(),
             namespace: replayed.namespace.to_owned(),
             timeline: timeline(history),
+            ending: Ending::of(history).fingerprint(),
         })));
     }
     events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });
+}
+
+/// The number of a run of a case, and its history.
+type Numbered<'a> = (u32, &'a [Arc<Entry>]);
+
+/// The recorded runs of each case, by its name, with their numbers and in their order.
+fn runs(recording: &Recording) -> BTreeMap<&str, Vec<Numbered<'_>>> {
+    let mut runs: BTreeMap<&str, Vec<Numbered<'_>>> = BTreeMap::new();
+    for (name, history) in &recording.cases {
+        let (first, number) = repetition(name);
+        runs.entry(first).or_default().push((number, history.as_slice()));
+    }
+    for of_case in runs.values_mut() {
+        of_case.sort_by_key(|(number, _)| *number);
+    }
+    runs
 }
 
 fn word(verdict: &Verdict) -> &'static str {

@@ -21,12 +21,12 @@ use super::pulse::Pulse;
 use super::scope;
 use super::slots::Slots;
 use super::subjects::Shared;
-use crate::check::timeline;
+use crate::check::{Ending, timeline};
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
 use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
-use crate::record::{Entry, Record, RecordWriter, RequestHub, WatchHub};
+use crate::record::{Entry, RECORD_FILE, Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::{Fence, Suite};
 use crate::subject::Implementation;
@@ -126,6 +126,7 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
             elapsed: Duration::ZERO,
             namespace: String::new(),
             timeline: Vec::new(),
+            ending: String::new(),
         })));
     }
 }
@@ -180,7 +181,7 @@ async fn on_cluster(
     let client = &prepared.client;
     let run_id = &info.run_id;
     let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
-    let record_path = request.report_dir.as_ref().map(|folder| folder.join("events.ndjson"));
+    let record_path = request.report_dir.as_ref().map(|folder| folder.join(RECORD_FILE));
     let writer = match &record_path {
         Some(path) => RecordWriter::create(path, info)
             .map_err(|source| EngineError::Record { path: path.clone(), source })?,
@@ -297,17 +298,18 @@ impl Runner<'_> {
         starts: &Semaphore,
     ) {
         let id = placed.case.id.clone();
-        let finished = |verdict, elapsed, timeline| {
+        let finished = |verdict, elapsed, history: &[Arc<Entry>]| {
             self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
                 id: id.clone(),
                 verdict,
                 elapsed,
                 namespace: placed.namespace.clone(),
-                timeline,
+                timeline: timeline(history),
+                ending: if history.is_empty() { String::new() } else { Ending::of(history).fingerprint() },
             })));
         };
         if let Some(reason) = &placed.skip {
-            finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, &[]);
             return;
         }
         let release = placed.release.and_then(|index| shared.get(index));
@@ -321,12 +323,12 @@ impl Runner<'_> {
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
             let reason = INTERRUPTED.to_owned();
-            finished(Verdict::Inconclusive { reason }, Duration::ZERO, Vec::new());
+            finished(Verdict::Inconclusive { reason }, Duration::ZERO, &[]);
             return;
         }
         if self.enough.as_ref().is_some_and(CancellationToken::is_cancelled) {
             let reason = "not started after the first failure (--fail-fast)".to_owned();
-            finished(Verdict::Skipped { reason }, Duration::ZERO, Vec::new());
+            finished(Verdict::Skipped { reason }, Duration::ZERO, &[]);
             return;
         }
         let begin = Instant::now();
@@ -355,11 +357,10 @@ impl Runner<'_> {
         }
         let keep = self.keep && !matches!(verdict, Verdict::Passed);
         let history = log.snapshot();
-        let timeline = timeline(&history);
         if let Some(records) = &self.records {
-            let _nobody_listens = records.send((id.clone(), history));
+            let _nobody_listens = records.send((id.clone(), history.clone()));
         }
-        finished(verdict, begin.elapsed(), timeline);
+        finished(verdict, begin.elapsed(), &history);
         self.stage.hub.forget(&placed.namespace);
         if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);

@@ -59,6 +59,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Name of the record in the report folder.
+pub const RECORD_FILE: &str = "events.ndjson";
+
 /// Writes the entries of all cases, one JSON object per line, as they happen. Clones share the file.
 #[derive(Debug, Clone)]
 pub struct RecordWriter(Option<Arc<Mutex<Sink>>>);

@@ -48,6 +48,8 @@ pub struct CaseView<'a> {
     pub namespace: &'a str,
     /// What was recorded, in words.
     pub timeline: &'a [Moment],
+    /// Fingerprint of its history; empty without one.
+    pub ending: &'a str,
 }
 
 /// How a case ended.
@@ -178,6 +180,7 @@ impl Aggregate {
                 elapsed: Duration::ZERO,
                 namespace: "",
                 timeline: &[],
+                ending: "",
             },
             Some(result) => CaseView {
                 info,
@@ -190,6 +193,7 @@ impl Aggregate {
                 elapsed: result.elapsed,
                 namespace: &result.namespace,
                 timeline: &result.timeline,
+                ending: &result.ending,
             },
         }
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::aggregate::{Aggregate, CaseView, Outcome};
 use super::error::ReportError;
 use super::profile::Profile;
+use super::repetition::Repetition;
 use super::requirement::{RequirementVerdict, RequirementView};
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
@@ -59,6 +60,9 @@ pub(super) struct Document<'a> {
     requirements: Vec<Requirement<'a>>,
     skipped: Vec<Skipped<'a>>,
     cases: Vec<Case<'a>>,
+    /// Of the cases that were run several times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repetitions: Vec<Repetition>,
     notes: &'a [String],
 }
 
@@ -175,6 +179,7 @@ impl<'a> Document<'a> {
             requirements: run.requirements().map(Requirement::new).collect(),
             skipped: run.cases().filter_map(Skipped::new).collect(),
             cases: run.cases().map(Case::new).collect(),
+            repetitions: run.repetitions(),
             notes: run.notes(),
         }
     }

@@ -32,7 +32,7 @@ pub enum ReportError {
     /// The `JUnit` report could not be put into words.
     #[error("render the JUnit report")]
     JUnit(#[from] quick_junit::SerializeError),
-    /// The conformance report could not be put into words.
-    #[error("render the conformance report")]
+    /// A report could not be put into JSON.
+    #[error("render a report")]
     Conformance(#[from] serde_json::Error),
 }

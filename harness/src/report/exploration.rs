@@ -86,7 +86,7 @@ pub fn table(life: &Life) -> String {
     format!("{}\n{}\n{}", life.case, table.join("\n"), details.concat())
 }
 
-fn word(placement: &Placement) -> &'static str {
+pub(super) fn word(placement: &Placement) -> &'static str {
     match placement {
         Placement::Same => "same end",
         Placement::Different { .. } => "OTHER END",
@@ -96,7 +96,7 @@ fn word(placement: &Placement) -> &'static str {
     }
 }
 
-fn lines(placement: &Placement) -> Vec<&str> {
+pub(super) fn lines(placement: &Placement) -> Vec<&str> {
     match placement {
         Placement::Same | Placement::NotMade => Vec::new(),
         Placement::Different { differences } => differences.iter().map(String::as_str).collect(),

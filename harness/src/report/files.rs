@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::aggregate::Aggregate;
 use super::error::ReportError;
@@ -23,13 +24,21 @@ pub const JUNIT_FILE: &str = "junit.xml";
 pub const REPORT_FILE: &str = "report.yaml";
 
 /// Writes every report of the run as it stands at `now`.
-pub(super) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
+pub(crate) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
     std::fs::create_dir_all(folder)
         .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
     write(folder, JUNIT_FILE, &junit::render(run)?)?;
     write(folder, BADGE_FILE, &badge::render(run))?;
     write(folder, HTML_FILE, &html::render(run, now)?)?;
     write(folder, REPORT_FILE, &conformance::render(run, now)?)
+}
+
+/// Writes what a command without events came to: `<stem>.json` for programs, `<stem>.html` for a browser.
+pub fn save(folder: &Path, stem: &str, value: &impl Serialize, page: &str) -> Result<(), ReportError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
+    write(folder, &format!("{stem}.json"), &serde_json::to_string_pretty(value)?)?;
+    write(folder, &format!("{stem}.html"), page)
 }
 
 /// Appends the summary to a file that others write to as well.

@@ -67,6 +67,7 @@ impl Run {
                     elapsed,
                     namespace,
                     timeline: Vec::new(),
+                    ending: String::new(),
                 })));
             }
         }
@@ -95,7 +96,7 @@ pub(super) fn inconclusive() -> Verdict {
     Verdict::Inconclusive { reason: "the API server did not answer for 10 s".to_owned() }
 }
 
-pub(super) fn failed() -> Verdict {
+pub(crate) fn failed() -> Verdict {
     let at = "2026-03-01T10:00:04.250Z".parse().expect("a time");
     Verdict::Failed(Box::new(Failure {
         claim: "eventually (5 s) Job of run: matches expected/plain.job.yaml".to_owned(),

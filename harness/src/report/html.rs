@@ -42,13 +42,23 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
         (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
     });
     let data = Data { report: Document::new(run, now), details: details.collect() };
-    // Inside an element a text that looks like its end would end it; JSON has another way to write `<`.
-    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
-    Ok(PAGE
+    fill(PAGE, title, SCRIPT, &data)
+}
+
+/// Puts its parts into a page; all pages look alike.
+pub(super) fn fill(
+    page: &str,
+    title: &str,
+    script: &str,
+    data: &impl Serialize,
+) -> Result<String, ReportError> {
+    // Inside an element a text that looks like its end would end it; JSON has another way to write `<`.
+    let data = serde_json::to_string(data)?.replace('<', "\\u003c");
+    Ok(page
         .replace("{{title}}", &escape(title))
         .replace("{{style}}", STYLE)
-        .replace("{{script}}", SCRIPT)
+        .replace("{{script}}", script)
         // Last, so that nothing in the data is taken for a place of the page.
         .replace("{{data}}", &data))
 }

@@ -23,15 +23,20 @@ mod conformance;
 pub mod coverage;
 mod error;
 pub mod exploration;
+mod exploration_page;
 mod files;
 mod html;
 mod human;
 mod junit;
 mod markdown;
+mod matrix;
 mod profile;
 pub mod proof;
+mod proof_page;
+mod repetition;
 mod requirement;
 mod settings;
+mod statement;
 mod summary;
 mod task;
 
@@ -43,11 +48,15 @@ pub use conformance::not_passed;
 pub use coverage::Coverage;
 pub use error::ReportError;
 pub use exploration::Exploration;
-pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE};
+#[cfg(test)]
+pub(crate) use files::write_all;
+pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, save};
 pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
+pub use repetition::Repetition;
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};
+pub use statement::{CaseStatement, ProfileStatement, RequirementStatement, Statement};
 pub use summary::{Conformance, Counts, Summary};
 pub use task::{spawn, spawn_progress};
 

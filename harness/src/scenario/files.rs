@@ -70,6 +70,11 @@ impl Files {
         documents.pop().map(|document| (source, document))
     }
 
+    /// The files that were read, by path.
+    pub(super) fn sources(&self) -> Vec<Arc<Source>> {
+        self.read.values().map(|(source, _)| Arc::clone(source)).collect()
+    }
+
     /// SHA-256 over paths (relative to `root`) and contents of all files that were read.
     pub(super) fn digest(&self, root: &Path) -> String {
         let mut hash = Sha256::new();

@@ -47,7 +47,9 @@ impl Filter {
     fn wants(&self, case: &PlannedCase) -> bool {
         let id = case.id.to_string();
         (self.names.is_empty() || self.names.iter().any(|name| id.contains(name)))
-            && (self.exact.is_empty() || self.exact.contains(&id))
+            && (self.exact.is_empty()
+                || self.exact.contains(&id)
+                || self.exact.contains(&case.id.first().to_string()))
             && (self.requirements.is_empty()
                 || self.requirements.iter().any(|wanted| case.requirements.contains(wanted)))
             && self.labels.iter().all(|(key, value)| case.labels.get(key) == Some(value))

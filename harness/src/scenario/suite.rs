@@ -3,7 +3,9 @@
 //! Loading is linting: all problems of all files are found in one go, and a suite with a problem is never
 //! run.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::PlannedCase;
@@ -34,6 +36,7 @@ pub struct Suite {
     settings: SettingNames,
     fence: Option<Fence>,
     cases: Vec<PlannedCase>,
+    files: Vec<Arc<Source>>,
 }
 
 /// How "the subject has processed everything up to now" is recognised.
@@ -109,6 +112,20 @@ impl Suite {
     /// SHA-256 over all files that belong to it.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Makes each case `times` cases, which differ in nothing but their ids.
+    pub fn repeat(&mut self, times: NonZeroU32) {
+        let cases = std::mem::take(&mut self.cases).into_iter();
+        let repeated = cases.flat_map(|case| {
+            (1..=times.get()).map(move |number| PlannedCase { id: case.id.repeated(number), ..case.clone() })
+        });
+        self.cases = repeated.collect();
+    }
+
+    /// All files that belong to it, as they were read; one that is named by different ways is there as often.
+    pub fn files(&self) -> &[Arc<Source>] {
+        &self.files
     }
 
     /// The implementation file that the suite names.
@@ -202,6 +219,7 @@ impl Loader<'_> {
             settings: settings.unwrap_or_default(),
             fence,
             cases,
+            files: self.files.sources(),
         })
     }
 

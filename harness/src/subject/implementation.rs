@@ -208,6 +208,11 @@ impl Implementation {
         self.file.path()
     }
 
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        self.file.text()
+    }
+
     /// Folder of the chart, if there is one.
     pub fn chart(&self) -> Option<PathBuf> {
         self.install.chart().map(|chart| self.resolve(&chart.path))

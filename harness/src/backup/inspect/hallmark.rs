@@ -69,8 +69,9 @@ pub(super) fn describe(checked: &Checked) -> Inspection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::Limits;
     use crate::backup::fixture;
-    use crate::backup::verify::{Limits, verify_bytes};
+    use crate::backup::verify::verify_bytes;
 
     #[test]
     fn an_archive_tells_its_runs_and_the_writes_of_a_restore() {

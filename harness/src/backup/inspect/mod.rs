@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::manifest::{Listing, RequiredSecret};
-use super::verify::{Limits, VerifyError, Warning};
+use crate::archive::{Limits, VerifyError, Warning};
 
 /// First bytes of a gzip file (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -10,10 +10,10 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::{ArchiveKind, InspectError, Inspection, KindSummary, TerminalRuns};
-use crate::backup::canonical::digest;
+use crate::archive::digest;
+use crate::archive::{Limits, Warning};
 use crate::backup::phase::{is_terminal, phase};
 use crate::backup::take::required_secrets;
-use crate::backup::verify::{Limits, Warning};
 
 /// The annotation by which an object asks for its status since Velero 1.16.
 const RESTORE_STATUS: &str = "/metadata/annotations/velero.io~1restore-status";

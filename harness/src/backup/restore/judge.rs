@@ -96,8 +96,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::archive::Limits;
     use crate::backup::fixture;
-    use crate::backup::verify::{Limits, verify_bytes};
+    use crate::backup::verify::verify_bytes;
 
     /// The run that was Running, and its kind.
     fn running() -> (Kind, Stored) {

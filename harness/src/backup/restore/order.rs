@@ -54,10 +54,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::archive::Limits;
     use crate::backup::fixture;
     use crate::backup::restore::judge::Action;
     use crate::backup::take::assemble;
-    use crate::backup::verify::{Limits, verify_bytes};
+    use crate::backup::verify::verify_bytes;
 
     #[test]
     fn config_comes_before_runs_and_owners_before_what_they_own() {

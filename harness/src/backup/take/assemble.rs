@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Value, json};
 
 use super::ConfigMaps;
-use crate::backup::archive::pack;
-use crate::backup::canonical::{digest, to_canonical};
+use crate::archive::{MANIFEST_FILE, pack};
+use crate::archive::{digest, to_canonical};
 use crate::backup::kind::{Kind, Role};
 use crate::backup::manifest::{
     Created, DefinitionRecord, Engine, Entry, EvidenceRecord, FORMAT, JOBS_FILE, KindRecord, Listing,
-    MANIFEST_FILE, Manifest, RequiredSecret, Scope, Terminating, VERSION_FILE, content_digest,
+    Manifest, RequiredSecret, Scope, Terminating, VERSION_FILE, content_digest,
 };
 use crate::backup::object_path::ObjectPath;
 use crate::backup::phase::phase;

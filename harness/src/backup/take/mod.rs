@@ -16,10 +16,11 @@ pub(in crate::backup) use assemble::{Collected, assemble, required_secrets};
 
 use self::listing::Reader;
 use super::api::{ApiError, ObjectApi, Which};
-use super::archive::{PublishError, is_published, publish};
 use super::kind::{Kind, Role};
 use super::manifest::{Created, Manifest, Scope};
 use super::portable::Strip;
+use crate::archive::{Limits, PublishError, is_published, publish};
+use crate::backup::verify::verify_bytes;
 use crate::event::EventSink;
 
 /// What to back up.
@@ -123,7 +124,7 @@ pub async fn take(
         return Err(PublishError::Exists(path.to_owned()).into());
     }
     let assembled = assemble(&collect(client, options, events).await?).map_err(BackupError::Pack)?;
-    let sha256 = publish(&assembled.bytes, path)?;
+    let sha256 = publish(&assembled.bytes, path, |bytes, line| verify_bytes(bytes, line, Limits::default()))?;
     let size = assembled.bytes.len().try_into().unwrap_or(u64::MAX);
     Ok(BackupReport { path: path.to_owned(), sha256, size, manifest: assembled.manifest })
 }

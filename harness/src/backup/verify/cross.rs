@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::{Stored, VerifyError, Warning};
-use crate::backup::canonical::{digest, to_canonical};
+use super::Stored;
+use crate::archive::{VerifyError, Warning};
+use crate::archive::{digest, to_canonical};
 use crate::backup::kind::{Kind, Role};
 use crate::backup::manifest::{Manifest, Method, content_digest};
 use crate::backup::phase::{inconsistency, phase};

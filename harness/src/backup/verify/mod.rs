@@ -5,7 +5,6 @@
 //! refuses the archive. Digests find damage; they do not stop somebody who computes all of them anew.
 
 mod cross;
-mod error;
 
 #[cfg(test)]
 mod tests;
@@ -15,30 +14,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub use self::error::{VerifyError, Warning};
-use super::archive::{Unpacked, digest_path, unpack};
-use super::canonical::digest;
-use super::manifest::{Entry, FORMAT, JOBS_FILE, MANIFEST_FILE, Manifest, VERSION_FILE, digest_of_manifest};
+use super::manifest::{Entry, FORMAT, JOBS_FILE, Manifest, VERSION_FILE};
 use super::object_path::ObjectPath;
-
-/// Sizes beyond which an archive is not read, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The archive file.
-    pub file: u64,
-    /// Everything in it, decompressed.
-    pub total: u64,
-    /// One entry.
-    pub entry: u64,
-}
-
-impl Default for Limits {
-    /// Room for about a million objects, and for objects far above etcd's limit of 1.5 MiB.
-    fn default() -> Self {
-        const GIB: u64 = 1 << 30;
-        Self { file: GIB, total: 4 * GIB, entry: GIB / 2 }
-    }
-}
+use crate::archive::{
+    self, Limits, MANIFEST_FILE, Unpacked, VerifyError, Warning, digest, digest_path, manifest_value, unpack,
+    verify_content, verify_digest,
+};
 
 /// An archive that passed. Only [`verify`] and [`verify_bytes`] make one.
 #[derive(Debug, Clone)]
@@ -67,38 +48,28 @@ pub struct Stored {
 
 /// Verifies the archive at `path` with the digest file beside it.
 pub fn verify(path: &Path, limits: Limits) -> Result<Checked, VerifyError> {
-    let read = |path: &Path| {
-        let path = path.to_owned();
-        move |source| VerifyError::Read { path, source }
-    };
-    let size = std::fs::metadata(path).map_err(read(path))?.len();
-    if size > limits.file {
-        return Err(VerifyError::TooLarge { what: "the file".to_owned(), limit: limits.file });
-    }
     let digest_file = digest_path(path);
+    let bytes = archive::read(path, limits)?;
     let line = match std::fs::read_to_string(&digest_file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(VerifyError::NotPublished { digest_file });
         }
-        line => line.map_err(read(&digest_file))?,
+        line => line.map_err(|source| VerifyError::Read { path: digest_file, source })?,
     };
-    let bytes = std::fs::read(path).map_err(read(path))?;
     verify_bytes(&bytes, &line, limits)
 }
 
 /// Verifies the bytes of an archive with the line of its digest file, in the form of `sha256sum`.
 pub fn verify_bytes(bytes: &[u8], digest_line: &str, limits: Limits) -> Result<Checked, VerifyError> {
-    let expected = digest_line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    if expected.len() != 64 || !expected.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(VerifyError::DigestFile);
+    match verify_digest(bytes, digest_line) {
+        Ok(sha256) => content(bytes, sha256, limits),
+        Err(VerifyError::Outer { expected, found, .. }) => {
+            // The file is refused anyway; what can still be read may tell which object is concerned.
+            let inside = content(bytes, found.clone(), limits).err().map(Box::new);
+            Err(VerifyError::Outer { expected, found, inside })
+        }
+        Err(error) => Err(error),
     }
-    let sha256 = digest(bytes);
-    if sha256 != expected {
-        // The file is refused anyway; what can still be read may tell which object is concerned.
-        let inside = content(bytes, sha256.clone(), limits).err().map(Box::new);
-        return Err(VerifyError::Outer { expected, found: sha256, inside });
-    }
-    content(bytes, sha256, limits)
 }
 
 /// Steps 2 to 6.
@@ -116,27 +87,7 @@ fn content(bytes: &[u8], sha256: String, limits: Limits) -> Result<Checked, Veri
 
 /// Step 3.
 fn manifest(bytes: &[u8]) -> Result<Manifest, VerifyError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(VerifyError::Manifest)?;
-    // Before anything else: a newer format may look entirely different.
-    let format = value.get("format").and_then(Value::as_str).unwrap_or_default();
-    let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u64>().ok());
-    match major(format) {
-        None => return Err(VerifyError::NoFormat { found: format.to_owned() }),
-        Some(found) if Some(found) > major(FORMAT) => {
-            return Err(VerifyError::NewerFormat { found: format.to_owned(), supported: FORMAT });
-        }
-        Some(_known) => {}
-    }
-    let expected = value.get("manifestDigest").and_then(Value::as_str).unwrap_or_default();
-    let found = digest_of_manifest(&value);
-    if expected != found {
-        return Err(VerifyError::Digest {
-            path: MANIFEST_FILE.to_owned(),
-            expected: expected.to_owned(),
-            found,
-        });
-    }
-    serde_json::from_value(value).map_err(VerifyError::Manifest)
+    serde_json::from_value(manifest_value(bytes, FORMAT)?).map_err(VerifyError::Manifest)
 }
 
 /// Steps 4 and 5.
@@ -167,12 +118,12 @@ fn objects(manifest: &Manifest, entries: Vec<Unpacked>) -> Result<Vec<Stored>, V
         match path.as_str() {
             VERSION_FILE => {
                 let version = manifest.format.as_bytes();
-                digest_of(&path, &content, version.len() as u64, &digest(version))?;
+                verify_content(&path, &content, version.len() as u64, &digest(version))?;
             }
-            JOBS_FILE => digest_of(&path, &content, manifest.evidence.size, &manifest.evidence.sha256)?,
+            JOBS_FILE => verify_content(&path, &content, manifest.evidence.size, &manifest.evidence.sha256)?,
             _ => {
                 let Some(entry) = listed.get(path.as_str()) else { return Err(VerifyError::Extra { path }) };
-                digest_of(&path, &content, entry.size, &entry.sha256)?;
+                verify_content(&path, &content, entry.size, &entry.sha256)?;
                 let value = serde_json::from_slice(&content)
                     .map_err(|source| VerifyError::Object { path: path.clone(), source })?;
                 let place = path.parse().map_err(|_no_path| VerifyError::UnsafePath { path })?;
@@ -182,12 +133,4 @@ fn objects(manifest: &Manifest, entries: Vec<Unpacked>) -> Result<Vec<Stored>, V
     }
     objects.sort_by(|one, other| one.entry.path.cmp(&other.entry.path));
     Ok(objects)
-}
-
-fn digest_of(path: &str, content: &[u8], size: u64, sha256: &str) -> Result<(), VerifyError> {
-    let found = digest(content);
-    if content.len() as u64 != size || found != sha256 {
-        return Err(VerifyError::Digest { path: path.to_owned(), expected: sha256.to_owned(), found });
-    }
-    Ok(())
 }

@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Checked, Limits, Stored, VerifyError, verify_bytes};
-use crate::backup::archive::{pack, unpack};
+use super::{Checked, Stored, verify_bytes};
+use crate::archive::{Limits, VerifyError, digest_of_manifest, pack, unpack};
 use crate::backup::fixture::{self, line};
-use crate::backup::manifest::digest_of_manifest;
 use crate::backup::portable::without_rewritten;
 use crate::backup::take::assemble;
 use crate::backup::{digest, to_canonical};

@@ -2,7 +2,6 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::event::CaseId;
 use crate::record::{Change, ObjectVersion, Record, RecordWriter};
 use crate::report::fixture;
 use crate::scenario::assertion::BoundObject;
@@ -229,4 +228,42 @@ fn a_changed_action_needs_a_new_run() {
     let (verdict, _) = replayed(&suite(create, EVENTUALLY, &[NEVER]), &recording(Run::Passed));
     let Verdict::Inconclusive { reason } = verdict else { panic!("{verdict:?}") };
     assert!(reason.ends_with("a step that acts needs a new run"), "{reason}");
+}
+
+#[test]
+fn every_run_of_a_repeated_case_is_judged_on_its_own_history() {
+    let mut both = recording(Run::Passed);
+    let second = recording(Run::FailedInTheEnd).cases.remove("s").unwrap();
+    both.cases.insert("s#2".to_owned(), second);
+    let (sink, mut receiver) = EventSink::channel();
+    replay(&suite(CREATE, EVENTUALLY, &[NEVER]), &Filter::default(), &both, &sink);
+    let (mut verdicts, mut endings) = (Vec::new(), Vec::new());
+    while let Ok(event) = receiver.try_recv() {
+        match event {
+            Event::CaseFinished(result) => {
+                verdicts.push(format!("{} {}", result.id, word(&result.verdict)));
+                endings.push(result.ending);
+            }
+            Event::Note { message } => panic!("{message}"),
+            _ => {}
+        }
+    }
+    assert_eq!(verdicts, ["s passed", "s#2 failed"]);
+    assert_eq!(endings[0], endings[1], "both went through the same phases to the same end");
+}
+
+#[test]
+fn a_repeated_suite_is_the_same_suite_and_names_select_every_run() {
+    let mut repeated = suite(CREATE, EVENTUALLY, &[NEVER]);
+    let digest = repeated.digest().to_owned();
+    repeated.repeat(std::num::NonZeroU32::new(3).unwrap());
+    assert_eq!(repeated.digest(), digest);
+    for filter in [
+        Filter { names: vec!["s".to_owned()], ..Filter::default() },
+        Filter { exact: vec!["s".to_owned()], ..Filter::default() },
+    ] {
+        let ids: Vec<String> =
+            filter.select(repeated.cases()).iter().map(|case| case.id.to_string()).collect();
+        assert_eq!(ids, ["s", "s#2", "s#3"]);
+    }
 }

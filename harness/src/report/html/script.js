@@ -24,6 +24,15 @@
   const seconds = (value) => `${value.toFixed(2)} s`;
   const count = (shown, all, noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
 
+  /** How many cases were repeated, and each that did not always end alike. */
+  const repetitions = (all) => {
+    if (!all.length) return "";
+    const flaky = all.filter((it) => it.flaky);
+    const restless = all.filter((it) => it.histories > 1).length;
+    const parts = flaky.map((it) => `${it.name} (${Object.entries(it.verdicts).map(([verdict, times]) => `${times} ${verdict}`).join(", ")})`);
+    return `${all.length} cases repeated, ${restless} with more than one history, ${flaky.length} flaky${parts.length ? `: ${parts.join(", ")}` : ""}`;
+  };
+
   const head = () => {
     const { statistics: numbers, run } = report;
     const [text, style] = words[report.result];
@@ -54,6 +63,7 @@
       ["Helm", run.helmVersion],
       ["Hallmark", report.hallmarkVersion],
       ["Run", run.id],
+      ["Repetitions", repetitions(report.repetitions || [])],
     ] : [];
     const notes = report.notes.map((note) => make("div", {}, note));
     if (notes.length > 3) rows.push(["Notes", make("details", {}, make("summary", {}, `${notes.length} notes`), ...notes)]);

@@ -33,6 +33,7 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
         "\n",
         &failed_requirements(run, width),
         &skipped(run),
+        &repetitions(run),
         &profiles(run),
         &counts(run, summary.counts),
         &run.info().map(about).unwrap_or_default(),
@@ -84,6 +85,30 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
             format!("{} no verdict on conformance; {why}", paint(YELLOW, "all cases that ran passed:"))
         }
     }
+}
+
+/// How many cases were repeated, and each that did not always end alike.
+fn repetitions(run: &Aggregate) -> String {
+    let all = run.repetitions();
+    if all.is_empty() {
+        return String::new();
+    }
+    let restless = all.iter().filter(|case| case.histories > 1).count();
+    let flaky: Vec<_> = all.iter().filter(|case| case.flaky).collect();
+    let mut text = format!(
+        "{} {} repeated: {} flaky, {restless} with more than one history\n",
+        paint(DIM, "repetitions   "),
+        count(all.len(), "case"),
+        flaky.len(),
+    );
+    for case in flaky {
+        let verdicts: Vec<String> =
+            case.verdicts.iter().map(|(verdict, times)| format!("{times} {verdict}")).collect();
+        let histories = if case.histories == 1 { "history" } else { "histories" };
+        let numbers = format!("{}; {} {histories}", verdicts.join(", "), case.histories);
+        text.push_str(&indent(&format!("{} {}: {numbers}\n", paint(RED, "FLAKY"), case.name), 2));
+    }
+    text
 }
 
 fn failed_requirements(run: &Aggregate, width: u16) -> String {

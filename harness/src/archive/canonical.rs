@@ -14,13 +14,22 @@ pub fn to_canonical(value: &Value) -> Vec<u8> {
 }
 
 /// The canonical bytes of something that serialises to JSON.
-pub(super) fn canonical_of(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn canonical_of(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     Ok(to_canonical(&serde_json::to_value(value)?))
 }
 
 /// SHA-256 as 64 hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The digest that belongs into a manifest, also one with fields that this version does not know.
+pub(crate) fn digest_of_manifest(manifest: &Value) -> String {
+    let mut manifest = manifest.clone();
+    if let Value::Object(fields) = &mut manifest {
+        fields.shift_remove("manifestDigest");
+    }
+    digest(&to_canonical(&manifest))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::backup::verify::{Limits, VerifyError, verify_bytes};
+use super::error::VerifyError;
 
 /// An archive that was not published. Nothing that `verify` accepts is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +44,13 @@ pub fn is_published(archive: &Path) -> bool {
 
 /// Writes under a pending name, verifies what is on disk, and renames: first the archive, then its digest.
 ///
-/// Returns the digest. A kill at any point leaves pending files, or an archive without digest, and
+/// `verify` gets the bytes that came back and the line of the digest file. Returns the digest. A kill at any point leaves pending files, or an archive without digest, and
 /// verification accepts neither.
-pub fn publish(bytes: &[u8], archive: &Path) -> Result<String, PublishError> {
+pub fn publish<T>(
+    bytes: &[u8],
+    archive: &Path,
+    verify: impl FnOnce(&[u8], &str) -> Result<T, VerifyError>,
+) -> Result<String, PublishError> {
     if is_published(archive) {
         return Err(PublishError::Exists(archive.to_owned()));
     }
@@ -62,10 +66,9 @@ pub fn publish(bytes: &[u8], archive: &Path) -> Result<String, PublishError> {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let pending = write(folder, &name, bytes).map_err(failed("write a file in", folder))?;
     let written = std::fs::read(pending.path()).map_err(failed("read back", pending.path()))?;
-    let sha256 = crate::backup::digest(bytes);
+    let sha256 = super::digest(bytes);
     let line = format!("{sha256}  {name}\n");
-    verify_bytes(&written, &line, Limits::default())
-        .map_err(|error| PublishError::Unsound(Box::new(error)))?;
+    verify(&written, &line).map_err(|error| PublishError::Unsound(Box::new(error)))?;
     pending.persist(archive).map_err(|error| failed("rename to", archive)(error.error))?;
     let digest_file = digest_path(archive);
     let pending = write(folder, &name, line.as_bytes()).map_err(failed("write a file in", folder))?;
@@ -88,7 +91,12 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<tempfile::NamedT
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::{fixture, verify};
+    use crate::archive::Limits;
+    use crate::backup::{fixture, verify, verify_bytes};
+
+    fn publish(bytes: &[u8], archive: &Path) -> Result<String, PublishError> {
+        super::publish(bytes, archive, |bytes, line| verify_bytes(bytes, line, Limits::default()))
+    }
 
     #[test]
     fn a_published_archive_verifies_and_is_not_overwritten() {

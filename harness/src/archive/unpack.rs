@@ -4,22 +4,23 @@ use std::io::Read as _;
 
 use tar::EntryType;
 
-use crate::backup::verify::{Limits, VerifyError};
+use super::error::VerifyError;
+use super::outer::Limits;
 
 /// Size of a block of a tar archive.
 const BLOCK: u64 = 512;
 
 /// One entry: a path that leads nowhere else, and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::backup) struct Unpacked {
+pub(crate) struct Unpacked {
     /// Path in the archive.
-    pub(in crate::backup) path: String,
+    pub(crate) path: String,
     /// Content.
-    pub(in crate::backup) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Reads the frame and the archive in it to their ends.
-pub(in crate::backup) fn unpack(bytes: &[u8], limits: Limits) -> Result<Vec<Unpacked>, VerifyError> {
+pub(crate) fn unpack(bytes: &[u8], limits: Limits) -> Result<Vec<Unpacked>, VerifyError> {
     let tar = decompress(bytes, limits)?;
     let mut entries: Vec<Unpacked> = Vec::new();
     let mut end = 0;

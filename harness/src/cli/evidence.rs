@@ -1,0 +1,102 @@
+//! `hallmark evidence` and `hallmark verify-evidence`.
+
+pub(super) mod args;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use self::args::{EvidenceArgs, VerifyEvidenceArgs};
+use super::console::Console;
+use super::run;
+use crate::archive::is_published;
+use crate::evidence::{self, Bundle, EvidenceError, Judged};
+use crate::exit;
+
+pub(super) fn evidence(args: &EvidenceArgs, console: Console) -> u8 {
+    let (suite, implementation) = match run::load(&args.suite, args.implementation.as_deref(), console) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let made = evidence::pack(&suite, implementation.as_ref(), &args.report_dir)
+        .and_then(|bytes| evidence::publish(&bytes, &args.output));
+    match made {
+        Ok(sha256) => {
+            console.say(&format!("sha256 {sha256}; check it with `hallmark verify-evidence`"));
+            Console::data(&args.output.display().to_string());
+            exit::CONFORMANT
+        }
+        Err(error) => {
+            console.error(&error);
+            match error {
+                // What stands in the report folder is not what a run leaves there.
+                EvidenceError::Record(_) | EvidenceError::Report(_) => exit::USAGE,
+                error if error.is_usage() => exit::USAGE,
+                _ => exit::INCONCLUSIVE,
+            }
+        }
+    }
+}
+
+pub(super) fn verify_evidence(args: &VerifyEvidenceArgs, console: Console) -> u8 {
+    let opinion = evidence::open(&args.file).map_err(EvidenceError::from).and_then(|bundle| {
+        let judged = evidence::judge(&bundle)?;
+        Ok((bundle, judged))
+    });
+    let (bundle, judged) = match opinion {
+        Ok(opinion) => opinion,
+        Err(error) => return refused(&error, console),
+    };
+    console.say(&about(&args.file, &bundle, &judged));
+    for disagreement in &judged.disagreements {
+        console.say(&format!("DIFFERENT  {disagreement}"));
+    }
+    if judged.disagreements.is_empty() {
+        console.say(&format!("the report says what the record says: {}", judged.statement.result));
+        exit::CONFORMANT
+    } else {
+        console.say(&format!("{} disagreements of report and record", judged.disagreements.len()));
+        exit::NON_CONFORMANT
+    }
+}
+
+fn refused(error: &EvidenceError, console: Console) -> u8 {
+    match error {
+        // Its places in files tell more than the number of problems.
+        EvidenceError::Suite(problems) => console.problems(problems),
+        error => console.error(error),
+    }
+    match error {
+        EvidenceError::LayOut(_) => exit::INCONCLUSIVE,
+        error if error.is_usage() => exit::USAGE,
+        _ => exit::REFUSED,
+    }
+}
+
+/// What was looked at, and how much of it.
+fn about(file: &Path, bundle: &Bundle, judged: &Judged) -> String {
+    let manifest = &bundle.manifest;
+    let (implementation, run) = (&manifest.implementation, &manifest.run);
+    let mut text = format!(
+        "{}: {} entries, every digest is right\n{} {} by suite {} on Kubernetes {} ({})\n{} cases judged again",
+        file.display(),
+        manifest.entries.len(),
+        implementation.name,
+        implementation.version,
+        manifest.suite.name,
+        run.kubernetes,
+        run.distribution,
+        judged.cases,
+    );
+    if judged.skipped > 0 {
+        let _infallible = write!(text, ", {} skipped ones believed", judged.skipped);
+    }
+    let (then, now) = (&manifest.engine.version, env!("CARGO_PKG_VERSION"));
+    if then != now {
+        let _infallible =
+            write!(text, "\npacked by hallmark {then}, judged by {now}, which may have other rules");
+    }
+    if !is_published(file) {
+        text.push_str("\nno digest file beside it: only the digests inside were checked");
+    }
+    text
+}

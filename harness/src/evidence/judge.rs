@@ -1,0 +1,112 @@
+//! From a bundle to an opinion about its report.
+
+use std::path::Path;
+
+use super::compare::{Disagreement, compare};
+use super::error::EvidenceError;
+use super::manifest::RUN_FOLDER;
+use super::open::Bundle;
+use crate::engine;
+use crate::event::{CaseResult, Event, EventSink, Verdict};
+use crate::record::{RECORD_FILE, Recording};
+use crate::report::{Aggregate, REPORT_FILE, Statement};
+use crate::scenario::Filter;
+use crate::scenario::suite::Suite;
+use crate::yaml::Source;
+
+/// What the record of a bundle says about its report.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Judged {
+    /// What the report should say.
+    pub statement: Statement,
+    /// How many cases were judged again.
+    pub cases: usize,
+    /// How many cases were skipped by the report and left nothing to be judged.
+    pub skipped: usize,
+    /// What the report says otherwise.
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// Judges the packed record by the packed suite, without a cluster, and compares with the packed report.
+pub fn judge(bundle: &Bundle) -> Result<Judged, EvidenceError> {
+    let folder = tempfile::tempdir().map_err(EvidenceError::LayOut)?;
+    lay_out(bundle, folder.path()).map_err(EvidenceError::LayOut)?;
+    let run_folder = folder.path().join(RUN_FOLDER);
+    let suite = Suite::load(&folder.path().join(&bundle.manifest.suite.root))
+        .map_err(|error| EvidenceError::Suite(Box::new(error)))?;
+    let recording = Recording::read(&run_folder.join(RECORD_FILE))?;
+    let path = format!("{RUN_FOLDER}/{REPORT_FILE}");
+    let text = bundle.files.get(&path).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+    let report = Statement::parse(&Source::new(&path, text))?;
+    let (run, cases) = again(&suite, &recording, &report);
+    let statement = Statement::of(&run)?;
+    let mut disagreements = compare(&report, &statement);
+    if suite.digest() != recording.run.suite_digest {
+        disagreements.push(Disagreement {
+            about: "the digest of the suite".to_owned(),
+            reported: recording.run.suite_digest.clone(),
+            judged: suite.digest().to_owned(),
+            reason: Some("the packed suite is not that of the run".to_owned()),
+        });
+    }
+    let recorded = |name: &str| recording.cases.contains_key(name);
+    let skipped = report.cases.iter().filter(|case| is_skipped(&case.verdict) && !recorded(&case.name));
+    Ok(Judged { cases, skipped: skipped.count(), disagreements, statement })
+}
+
+fn is_skipped(verdict: &str) -> bool {
+    verdict == "skipped"
+}
+
+/// Writes the entries as files; their paths were checked when the archive was unpacked.
+fn lay_out(bundle: &Bundle, folder: &Path) -> std::io::Result<()> {
+    for (path, content) in &bundle.files {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+/// The run with verdicts as they are judged now, and how many these are.
+fn again(suite: &Suite, recording: &Recording, report: &Statement) -> (Aggregate, usize) {
+    let (sink, mut receiver) = EventSink::channel();
+    engine::replay(suite, &Filter::default(), recording, &sink);
+    drop(sink);
+    let mut run = Aggregate::default();
+    run.apply(&Event::RunStarted(Box::new(recording.run.clone())));
+    let mut judged = 0;
+    let mut elapsed = std::time::Duration::ZERO;
+    while let Ok(event) = receiver.try_recv() {
+        match &event {
+            Event::CaseFinished(_) => {
+                judged += 1;
+                run.apply(&event);
+            }
+            Event::RunFinished { elapsed: took, .. } => elapsed = *took,
+            _ => {}
+        }
+    }
+    // Whatever was skipped left nothing to be judged; everything else without a verdict stays inconclusive.
+    for case in &recording.run.cases {
+        let name = case.id.to_string();
+        let reported = report.cases.iter().find(|case| case.name == name);
+        let Some(reported) = reported.filter(|case| is_skipped(&case.verdict)) else { continue };
+        if run.finished(&case.id) {
+            continue;
+        }
+        run.apply(&Event::CaseFinished(Box::new(CaseResult {
+            id: case.id.clone(),
+            verdict: Verdict::Skipped { reason: reported.reason.clone().unwrap_or_default() },
+            elapsed: std::time::Duration::ZERO,
+            namespace: String::new(),
+            timeline: Vec::new(),
+            ending: String::new(),
+        })));
+    }
+    run.apply(&Event::RunFinished { elapsed, interrupted: report.interrupted });
+    (run, judged)
+}

@@ -46,7 +46,7 @@ Exit codes:
 pub const EVIDENCE_HELP: &str = "\
 Exit codes:
    0  whole, and the report says what its record says, also where that is a failure
-   1  whole, but the record gives another verdict than the report, or the suite is not that of the run
+   1  whole, but the record says something else than the report, or the suite is another
    2  wrong usage: no such file
    3  trouble of this machine
   12  damaged: an entry is not what was packed, or is missing";

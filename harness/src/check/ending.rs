@@ -1,8 +1,8 @@
 //! What a history comes down to: how every object ended, without anything that differs from run to run.
 //!
 //! Two lives of the same scenario are equal if the same objects existed, each as often, each went through the
-//! same phases, and each ended in the same state. Times, uids, resource versions and the name of the namespace
-//! are told apart in no two runs, so they are replaced by what they stand for.
+//! same phases, and each ended in the same state. Times, uids, resource versions, the name of the namespace
+//! and names that the API server makes up are others in every run, so they are replaced by what they stand for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,8 +116,18 @@ impl ObjectEnding {
     }
 }
 
+/// Objects whose names the API server makes up share one: how many there were is told, not which is which.
 fn name(version: &ObjectVersion) -> String {
-    format!("{} {}", version.kind, version.name)
+    match generated(version) {
+        Some(prefix) => format!("{} {prefix}*", version.kind),
+        None => format!("{} {}", version.kind, version.name),
+    }
+}
+
+/// What a name begins with whose end the API server made up.
+fn generated(version: &ObjectVersion) -> Option<&str> {
+    let prefix = version.object.pointer("/metadata/generateName").and_then(Value::as_str)?;
+    version.name.starts_with(prefix).then_some(prefix)
 }
 
 /// What the texts of one run stand for.
@@ -125,12 +135,17 @@ struct Words<'a> {
     namespace: &'a str,
     /// Uid to the object that has it.
     uids: BTreeMap<&'a str, String>,
+    /// Name that the API server made up to what was asked for.
+    generated: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Words<'a> {
     fn of(namespace: &'a str, versions: &[&'a ObjectVersion]) -> Self {
         let uids = versions.iter().map(|version| (version.uid.as_str(), name(version))).collect();
-        Self { namespace, uids }
+        let generated = versions.iter().filter_map(|version| {
+            generated(version).map(|prefix| (version.name.as_str(), format!("{prefix}*")))
+        });
+        Self { namespace, uids, generated: generated.collect() }
     }
 
     fn plain(&self, value: &Value, parents: &[&str]) -> Value {
@@ -165,6 +180,11 @@ impl<'a> Words<'a> {
         for (uid, object) in &self.uids {
             if plain.contains(uid) {
                 plain = plain.replace(uid, &format!("UID of {object}"));
+            }
+        }
+        for (name, prefix) in &self.generated {
+            if plain.contains(name) {
+                plain = plain.replace(name, prefix);
             }
         }
         plain
@@ -231,6 +251,33 @@ mod tests {
         assert_eq!(one.ending().fingerprint(), two.ending().fingerprint());
         let three = Life::in_namespace("namespace-3").run("uid-3", "Done");
         assert_ne!(one.ending().fingerprint(), three.ending().fingerprint());
+    }
+
+    #[test]
+    fn names_that_the_api_server_made_up_do_not_count_but_their_number_does() {
+        let pod = |life: Life, name: &str| {
+            let object = json!({
+                "metadata": {"name": name, "generateName": "demo-"},
+                "status": {"message": format!("pod {name} runs")},
+            });
+            life.and(Observation::Object(ObjectVersion {
+                change: Change::Added,
+                api_version: "v1".to_owned(),
+                kind: "Pod".to_owned(),
+                namespace: String::new(),
+                name: name.to_owned(),
+                uid: format!("uid-{name}"),
+                resource_version: 7,
+                object: Arc::new(object),
+            }))
+        };
+        let life = || Life::in_namespace("namespace-1");
+        let one = pod(life(), "demo-abcde").ending();
+        let other = pod(life(), "demo-vwxyz").ending();
+        assert_eq!(one.differences(&other), Vec::<String>::new());
+        assert_eq!(one.fingerprint(), other.fingerprint());
+        let two = pod(pod(life(), "demo-abcde"), "demo-vwxyz").ending();
+        assert_eq!(one.differences(&two), ["Pod demo-* was made 2 times, not 1"]);
     }
 
     #[test]

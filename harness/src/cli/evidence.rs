@@ -100,3 +100,32 @@ fn about(file: &Path, bundle: &Bundle, judged: &Judged) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::tests::{Ran, forged_bytes};
+    use crate::report::ColorChoice;
+
+    #[test]
+    fn exit_codes_tell_a_sound_bundle_another_verdict_wrong_usage_and_damage_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let code = |name: &str, bytes: Option<Vec<u8>>| {
+            let file = folder.path().join(name);
+            if let Some(bytes) = bytes {
+                std::fs::write(&file, bytes).unwrap();
+            }
+            verify_evidence(&VerifyEvidenceArgs { file }, Console::new(ColorChoice::Never))
+        };
+        let sound = Ran::new().pack().unwrap();
+        let green = |report: &str| report.replace("verdict: failed", "verdict: passed");
+        let forged = forged_bytes(&sound, "run/report.yaml", green);
+        let no_suite = forged_bytes(&sound, "suite/suite/suite.yaml", |_| "nonsense: true".to_owned());
+        let cut = sound[..sound.len() / 2].to_vec();
+        assert_eq!(code("sound", Some(sound)), exit::CONFORMANT, "although a case of the run failed");
+        assert_eq!(code("forged", Some(forged)), exit::NON_CONFORMANT);
+        assert_eq!(code("missing", None), exit::USAGE);
+        assert_eq!(code("cut", Some(cut)), exit::REFUSED);
+        assert_eq!(code("no-suite", Some(no_suite)), exit::REFUSED);
+    }
+}

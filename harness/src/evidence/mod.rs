@@ -22,7 +22,7 @@ mod open;
 mod pack;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use compare::Disagreement;
 pub use error::EvidenceError;

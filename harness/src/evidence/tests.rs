@@ -14,12 +14,12 @@ use crate::scenario::assertion::BoundObject;
 use crate::scenario::suite::Suite;
 
 /// A suite and the reports of its run: `holds` passed, `breaks` failed, `waits` was skipped.
-struct Ran {
+pub(crate) struct Ran {
     folder: tempfile::TempDir,
 }
 
 impl Ran {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ran = Self { folder: tempfile::tempdir().unwrap() };
         let write = |name: &str, text: &str| {
             let path = ran.folder.path().join(name);
@@ -53,7 +53,7 @@ impl Ran {
         self.folder.path().join("reports")
     }
 
-    fn pack(&self) -> Result<Vec<u8>, EvidenceError> {
+    pub(crate) fn pack(&self) -> Result<Vec<u8>, EvidenceError> {
         pack(&self.suite(), None, &self.reports())
     }
 
@@ -138,12 +138,16 @@ fn record(case: &PlannedCase, verdict: &Verdict, writer: &RecordWriter) {
 
 /// The bundle with one entry changed, and with every digest as it would be had it been packed so.
 fn forged(bytes: &[u8], path: &str, change: impl FnOnce(&str) -> String) -> Bundle {
+    open_bytes(&forged_bytes(bytes, path, change), None).expect("a forger computes digests, too")
+}
+
+pub(crate) fn forged_bytes(bytes: &[u8], path: &str, change: impl FnOnce(&str) -> String) -> Vec<u8> {
     let mut bundle = open_bytes(bytes, None).unwrap();
     let content = bundle.files.get_mut(path).unwrap();
     let changed = change(std::str::from_utf8(content).unwrap());
     assert_ne!(changed.as_bytes(), content, "nothing was changed");
     *content = changed.into_bytes();
-    open_bytes(&sealed(bundle), None).expect("a forger computes digests, too")
+    sealed(bundle)
 }
 
 fn sealed(mut bundle: Bundle) -> Vec<u8> {

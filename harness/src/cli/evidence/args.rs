@@ -33,10 +33,10 @@ pub(in crate::cli) struct VerifyEvidenceArgs {
 }
 
 const EVIDENCE_HELP: &str = "\
-The bundle holds what the record holds, also objects and log lines: look before you give it away. Names and
-digests tell where the chart and the images come from; they are not in it.
+The bundle holds what the record holds, also objects and log lines: look before you give it away. \
+The chart and the images are not in it; the digest of the chart is.
 
 Exit codes:
   0  packed, read back and found whole
-  2  wrong usage: no such run, another suite or implementation than that of the run, or the file exists
+  2  wrong usage: no such run, not its suite or implementation, or the file exists
   3  trouble of this machine";

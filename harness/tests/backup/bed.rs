@@ -85,10 +85,11 @@ impl Bed {
         &self.kubeconfig
     }
 
-    /// Kills the API server and starts it again.
-    pub(crate) async fn restart_apiserver(&self) {
+    /// Kills the API server and starts it again; `meanwhile` is called while it is down.
+    pub(crate) async fn restart_apiserver(&self, meanwhile: impl FnOnce()) {
         let mut cluster = self.cluster.lock().await;
         cluster.kill_apiserver().await;
+        meanwhile();
         cluster.start_apiserver().await.unwrap();
     }
 

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::bytes::Bytes;
 use tower::{BoxError, Layer, Service};
 
@@ -27,6 +28,8 @@ pub(crate) enum Fate {
     LoseAnswer,
     /// It is sent, and the client never learns anything again.
     Stop,
+    /// It is sent when [`Disturbance::resume`] was called.
+    Wait,
 }
 
 /// A request as the rule sees it.
@@ -46,16 +49,22 @@ type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) struct Disturbance {
     rule: Rule,
     writes: Arc<AtomicUsize>,
+    resumed: Arc<watch::Sender<bool>>,
 }
 
 impl Disturbance {
     pub(crate) fn new(rule: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> Self {
-        Self { rule: Arc::new(rule), writes: Arc::default() }
+        Self { rule: Arc::new(rule), writes: Arc::default(), resumed: Arc::new(watch::Sender::new(false)) }
     }
 
     /// A client with this disturbance.
     pub(crate) fn client(&self, config: Config) -> Client {
         ClientBuilder::try_from(config).unwrap().with_layer(self).build()
+    }
+
+    /// What waits is sent now.
+    pub(crate) fn resume(&self) {
+        self.resumed.send_replace(true);
     }
 
     /// Writes so far.
@@ -107,10 +116,15 @@ where
         match fate {
             Fate::Refuse(code) => return Box::pin(async move { Ok(refusal(code)) }),
             Fate::Reset => return Box::pin(async { Err(BoxError::from("connection reset")) }),
-            Fate::Pass | Fate::LoseAnswer | Fate::Stop => {}
+            Fate::Pass | Fate::LoseAnswer | Fate::Stop | Fate::Wait => {}
         }
+        let mut resumed = self.disturbance.resumed.subscribe();
         let answer = self.inner.call(request);
         Box::pin(async move {
+            if fate == Fate::Wait {
+                // The sender lives as long as the disturbance, which outlives its requests.
+                let _open = resumed.wait_for(|resumed| *resumed).await;
+            }
             let answer = answer.await?;
             match fate {
                 Fate::LoseAnswer => Err(BoxError::from("connection reset by peer")),

@@ -81,20 +81,22 @@ pub(crate) async fn a_restart_of_the_api_server_is_waited_for(bed: &Bed) {
     let before = bed.content().await;
     let (_report, checked) = bed.backup("restarted").await;
     start_over(bed).await;
-    let counted = counting();
-    let client = bed.disturbed(&counted);
+    // From there on nothing is written until the API server is down.
+    let waiting = Disturbance::new(|seen| if seen.write >= 25 { Fate::Wait } else { Fate::Pass });
+    let client = bed.disturbed(&waiting);
     // The lock must outlast the restart.
     let options = RestoreOptions { lock_duration: Duration::from_secs(30), ..options() };
     let restart = async {
-        bed.until("the restore is at work", async || counted.writes() >= 25).await;
-        bed.restart_apiserver().await;
-        counted.writes()
+        bed.until("the restore is at work", async || waiting.writes() >= 25).await;
+        let written = waiting.writes();
+        bed.restart_apiserver(|| waiting.resume()).await;
+        written
     };
     let restore = backup::restore(client, &checked, &options, &bed.events);
     let (report, written) = tokio::join!(restore, restart);
     let report = report.unwrap();
     assert_eq!((report.outcome, &*report.failed), (Outcome::Completed, &[][..]));
-    assert!(written < counted.writes(), "the API server was killed when everything was written: {written}");
+    assert!(written < waiting.writes(), "the API server was killed when everything was written: {written}");
     assert_eq!(bed.content().await, before);
 }
 

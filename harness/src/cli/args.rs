@@ -6,6 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
+use super::explore::args::ExploreArgs;
+use super::prove::args::ProveArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -256,75 +258,6 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) keep: bool,
 }
-
-/// `hallmark prove`.
-#[derive(Debug, Args)]
-#[command(after_help = PROVE_HELP)]
-pub(super) struct ProveArgs {
-    #[command(flatten)]
-    pub(super) suite: SuiteArgs,
-    /// Only this defect; may be repeated
-    #[arg(long = "defect", value_name = "NAME")]
-    pub(super) defects: Vec<String>,
-    #[command(flatten)]
-    pub(super) cluster: SpecArgs,
-    /// The implementation with the defects; without it the one that the suite names
-    #[arg(long, value_name = "FILE")]
-    pub(super) implementation: Option<PathBuf>,
-    /// Folder of `prove.json` and `prove.html`
-    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
-    pub(super) report_dir: PathBuf,
-    /// How many defects are tried at the same time
-    #[arg(long, value_name = "N", default_value = "4")]
-    pub(super) parallel: std::num::NonZeroUsize,
-    /// How many cases of one defect run at the same time
-    #[arg(short, long, value_name = "N", default_value = "6")]
-    pub(super) jobs: std::num::NonZeroUsize,
-}
-
-const PROVE_HELP: &str = "\
-The implementation file says under `defects` which there are and how they are planted. For clusters that are
-thrown away: on one that lives on, the namespaces stay.
-
-Exit codes:
-  0  every defect made a case fail, and every MUST of the families named there has a defect
-  1  a defect survived, or a MUST has no defect
-  2  wrong usage, an invalid suite, or no such defect
-  3  inconclusive: trouble of the cluster or the harness, or an interruption";
-
-/// `hallmark explore`.
-#[derive(Debug, Args)]
-#[command(after_help = EXPLORE_HELP)]
-pub(super) struct ExploreArgs {
-    #[command(flatten)]
-    pub(super) suite: SuiteArgs,
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-    #[command(flatten)]
-    pub(super) cluster: SpecArgs,
-    /// The implementation under test; without it the one that the suite names
-    #[arg(long, value_name = "FILE")]
-    pub(super) implementation: Option<PathBuf>,
-    /// Folder of `explore.json` and `explore.html`
-    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
-    pub(super) report_dir: PathBuf,
-    /// How many lives are lived at the same time
-    #[arg(short, long, value_name = "N", default_value = "8")]
-    pub(super) jobs: std::num::NonZeroUsize,
-}
-
-const EXPLORE_HELP: &str = "\
-Without a filter the scenarios with the label `life` are explored. Each is run once to count the writes of the
-controller, and then twice for each write: with the controller killed (SIGKILL) before the API server sees it,
-and after. Every such life has to end with the same objects in the same states, made as often, through the same
-phases. Needs a controller that runs as a process (--cluster local).
-
-Exit codes:
-  0  every life ended as the undisturbed one
-  1  one ended in another way, or a claim of its scenario failed
-  2  wrong usage, or an invalid suite
-  3  inconclusive: trouble of the cluster or the harness, or an interruption
-  4  nothing to explore";
 
 /// Which cluster.
 #[derive(Debug, Args)]

@@ -1,14 +1,15 @@
 //! `hallmark explore`.
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+pub(super) mod args;
 
-use super::args::{ExploreArgs, Output};
+use tokio::sync::mpsc;
+
+use self::args::ExploreArgs;
+use super::args::Output;
 use super::console::Console;
+use super::session::Session;
 use super::{run, signal};
-use crate::cluster::process::Supervisor;
 use crate::engine::{self, ExploreRequest};
-use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Exploration, exploration};
 
@@ -34,20 +35,10 @@ pub(super) async fn explore(args: ExploreArgs, output: &Output, console: Console
         }
     }
     let wanted = filter.select(suite.cases()).len();
-    let supervisor = match Supervisor::current_exe() {
-        Ok(supervisor) => supervisor,
-        Err(error) => {
-            console.error(&error);
-            return exit::INCONCLUSIVE;
-        }
+    let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let (sink, receiver) = EventSink::channel();
-    let reporter = report::spawn_progress(receiver, output.settings());
-    let cancel = CancellationToken::new();
-    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
-        console.error(&error);
-        return exit::INCONCLUSIVE;
-    }
     let cluster = args.cluster.spec(supervisor);
     let request = ExploreRequest { suite, filter, implementation, cluster, jobs: args.jobs.get() };
     let (sender, mut lives) = mpsc::unbounded_channel();

@@ -17,6 +17,7 @@ mod prove;
 mod replay;
 mod run;
 mod schema;
+mod session;
 mod signal;
 
 use std::ffi::OsString;

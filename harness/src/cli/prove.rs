@@ -1,14 +1,15 @@
 //! `hallmark prove`.
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+pub(super) mod args;
 
-use super::args::{Output, ProveArgs};
+use tokio::sync::mpsc;
+
+use self::args::ProveArgs;
+use super::args::Output;
 use super::console::Console;
+use super::session::Session;
 use super::{run, signal};
-use crate::cluster::process::Supervisor;
 use crate::engine::{self, ProveRequest};
-use crate::event::EventSink;
 use crate::exit;
 use crate::report::{self, Proofs, proof};
 use crate::subject::defects;
@@ -27,20 +28,10 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         console.say("the implementation file has no `defects`, so there is nothing to be planted");
         return exit::USAGE;
     };
-    let supervisor = match Supervisor::current_exe() {
-        Ok(supervisor) => supervisor,
-        Err(error) => {
-            console.error(&error);
-            return exit::INCONCLUSIVE;
-        }
+    let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let (sink, receiver) = EventSink::channel();
-    let reporter = report::spawn_progress(receiver, output.settings());
-    let cancel = CancellationToken::new();
-    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
-        console.error(&error);
-        return exit::INCONCLUSIVE;
-    }
     let all = match defects::list(&implementation, &settings, &sink).await {
         Ok(all) => all,
         Err(error) => {

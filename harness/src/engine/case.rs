@@ -26,7 +26,7 @@ use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
-use crate::scenario::step::{Action, Manifest, Render, Step};
+use crate::scenario::step::{Action, Manifest, Step};
 use crate::scenario::suite::Fence;
 use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
 use crate::yaml::{Location, Node};
@@ -293,44 +293,6 @@ impl<'a> CaseRun<'a> {
             return Err(Stop::Inconclusive("the case has no subject to disturb".to_owned()));
         };
         act(subject).await.map_err(|error| self.subject_trouble(&error, at))
-    }
-
-    async fn render(&mut self, render: &Render, at: &Location) -> Result<(), Stop> {
-        let subjects = self.subjects()?;
-        let (helm, chart) = subjects.chart().map_err(|error| Stop::Inconclusive(error.to_string()))?;
-        let renderings = &self.run.renderings;
-        let rendered = renderings
-            .of((helm, &chart), &subjects.implementation, &render.values, &render.value_files)
-            .await;
-        match (rendered.as_ref(), &render.fails) {
-            (Ok(objects), None) => {
-                let (alias, objects) = (render.alias.clone(), Arc::new(objects.clone()));
-                self.record
-                    .append(Observation::Rendered { alias: alias.clone(), objects: Arc::clone(&objects) });
-                self.bindings.rendered.insert(alias, objects);
-                Ok(())
-            }
-            (Err(error), pattern) if error.is_chart_fault() => {
-                let message = error.message().map_or_else(|| error.to_string(), ToOwned::to_owned);
-                match pattern {
-                    Some(pattern) if pattern.is_match(&message) => Ok(()),
-                    Some(pattern) => Err(self.refused(
-                        &format!("rendering fails with a message like `{pattern}`"),
-                        "the chart",
-                        &message,
-                        at,
-                    )),
-                    None => Err(self.refused("the chart renders", "the chart", &message, at)),
-                }
-            }
-            (Err(error), _) => Err(Stop::Inconclusive(chain(error))),
-            (Ok(_), Some(pattern)) => Err(self.refused(
-                &format!("rendering fails with a message like `{pattern}`"),
-                "the chart",
-                "the chart rendered",
-                at,
-            )),
-        }
     }
 
     async fn create_namespace(&self) -> Result<(), Stop> {

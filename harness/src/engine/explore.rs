@@ -18,7 +18,7 @@ use super::run::{Runner, Stage, abilities_at_most, new_run_id};
 use crate::check::Ending;
 use crate::cluster::ClusterSpec;
 use crate::event::{CaseId, Event, EventSink, Verdict};
-use crate::record::{Entry, Observation, RecordWriter};
+use crate::record::{Entry, Observation};
 use crate::scenario::document::SubjectMode;
 use crate::scenario::fault::{Effect, Fault, Moment, Selector, VerbSelector};
 use crate::scenario::step::{Action, Step};
@@ -127,16 +127,7 @@ pub async fn explore(
         bless: false,
         slack: request.implementation.slack,
     };
-    let runner = Runner {
-        context,
-        stage: &stage,
-        writer: RecordWriter::none(),
-        jobs: request.jobs,
-        keep: false,
-        tidy: false,
-        enough: None,
-        records: Some(records),
-    };
+    let runner = Runner { records: Some(records), ..Runner::unrecorded(context, &stage, request.jobs) };
     let mut explorer = Explorer { runner, recorded, unheard, events: &events, run_id: &run_id, placed: 0 };
     let placed = plan.cases.into_iter();
     let cases: Vec<PlannedCase> =

@@ -31,6 +31,7 @@ mod prepare;
 mod prove;
 mod pulse;
 mod recovery;
+mod render;
 mod renderings;
 mod replay;
 mod run;

@@ -15,7 +15,6 @@ use super::prepare::{self, Prepared};
 use super::run::{Runner, Stage, abilities_at_most, new_run_id};
 use crate::cluster::ClusterSpec;
 use crate::event::{CaseId, Event, EventSink, Verdict};
-use crate::record::RecordWriter;
 use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
 use crate::subject::{Defect, Implementation, SubjectContext};
@@ -153,18 +152,7 @@ impl Attempt<'_> {
             slack: self.request.implementation.slack,
             bless: false,
         };
-        let writer = RecordWriter::none();
-        let jobs = self.request.jobs;
-        let runner = Runner {
-            context,
-            stage: self.stage,
-            writer,
-            jobs,
-            keep: false,
-            tidy: false,
-            enough: None,
-            records: None,
-        };
+        let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
         let mut verdicts = Verdicts::default();
         {
             let mut running = std::pin::pin!(runner.all(&plan));

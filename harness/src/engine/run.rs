@@ -270,7 +270,13 @@ pub(super) struct Runner<'a> {
     pub(super) records: Option<mpsc::UnboundedSender<(CaseId, Vec<Arc<Entry>>)>>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    /// A runner for a cluster that is thrown away, whose cases are written to no file.
+    pub(super) fn unrecorded(context: RunContext, stage: &'a Stage, jobs: usize) -> Self {
+        let writer = RecordWriter::none();
+        Self { context, stage, writer, jobs, keep: false, tidy: false, enough: None, records: None }
+    }
+
     /// Runs all of them and stops what was started for them.
     pub(super) async fn all(&self, plan: &Plan) {
         let shared: Vec<Arc<Shared>> =

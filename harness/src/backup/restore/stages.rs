@@ -17,7 +17,7 @@ use super::report::RestoreReport;
 use super::target::{Step, Target, key, live};
 use super::write::{Writer, Written};
 use super::{Existing, RestoreOptions, guard, preflight};
-use crate::backup::api::ObjectApi;
+use crate::backup::api::{ApiError, ObjectApi};
 use crate::backup::kind::Role;
 use crate::backup::verify::Stored;
 use crate::event::EventSink;
@@ -69,16 +69,7 @@ impl Stages<'_> {
             target.steps.iter().filter(|step| step.kind.role == Role::Definition).collect();
         for step in &definitions {
             self.events.progress(PHASE, &*step.stored.path.name);
-            match &step.action {
-                Action::Create => match self.api.create(step.kind, &step.stored.value, false).await {
-                    Err(error) if error.is_already_exists() => report.unchanged += 1,
-                    created => {
-                        created?;
-                        report.created += 1;
-                    }
-                },
-                _there => report.unchanged += 1,
-            }
+            self.create_if_missing(step, report).await?;
         }
         for step in &definitions {
             self.established(&step.stored.path.name).await?;
@@ -86,7 +77,7 @@ impl Stages<'_> {
         for kind in target.steps.iter().map(|step| step.kind).filter(|kind| kind.role >= Role::Config) {
             if !target.served.contains(&kind.resource()) {
                 let served = || self.api.revision(kind);
-                let served = served.retry(SERVED).when(crate::backup::ApiError::is_not_found);
+                let served = served.retry(SERVED).when(ApiError::is_not_found);
                 tokio::time::timeout(self.options.established, served).await.map_err(|_elapsed| {
                     RestoreError::NotServed {
                         what: format!("the API server did not serve {}", kind.resource()),
@@ -97,6 +88,21 @@ impl Stages<'_> {
             }
         }
         self.events.progress_done(PHASE, begin.elapsed());
+        Ok(())
+    }
+
+    /// Creates what the plan found missing; somebody else may have been quicker.
+    async fn create_if_missing(&self, step: &Step<'_>, report: &mut RestoreReport) -> Result<(), ApiError> {
+        match &step.action {
+            Action::Create => match self.api.create(step.kind, &step.stored.value, false).await {
+                Err(error) if error.is_already_exists() => report.unchanged += 1,
+                created => {
+                    created?;
+                    report.created += 1;
+                }
+            },
+            _there => report.unchanged += 1,
+        }
         Ok(())
     }
 
@@ -125,16 +131,7 @@ impl Stages<'_> {
         report: &mut RestoreReport,
     ) -> Result<(), RestoreError> {
         for step in target.steps.iter().filter(|step| step.kind.role == Role::Namespace) {
-            match &step.action {
-                Action::Create => match self.api.create(step.kind, &step.stored.value, false).await {
-                    Err(error) if error.is_already_exists() => report.unchanged += 1,
-                    created => {
-                        created?;
-                        report.created += 1;
-                    }
-                },
-                _there => report.unchanged += 1,
-            }
+            self.create_if_missing(step, report).await?;
             target.namespaces.insert(&step.stored.path.name);
         }
         Ok(())

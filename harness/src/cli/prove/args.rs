@@ -1,0 +1,42 @@
+//! The arguments of `hallmark prove`, and their help.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::{SpecArgs, SuiteArgs};
+
+/// `hallmark prove`.
+#[derive(Debug, Args)]
+#[command(after_help = PROVE_HELP)]
+pub(in crate::cli) struct ProveArgs {
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    /// Only this defect; may be repeated
+    #[arg(long = "defect", value_name = "NAME")]
+    pub(super) defects: Vec<String>,
+    #[command(flatten)]
+    pub(super) cluster: SpecArgs,
+    /// The implementation with the defects; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// Folder of `prove.json` and `prove.html`
+    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
+    pub(super) report_dir: PathBuf,
+    /// How many defects are tried at the same time
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(super) parallel: std::num::NonZeroUsize,
+    /// How many cases of one defect run at the same time
+    #[arg(short, long, value_name = "N", default_value = "6")]
+    pub(super) jobs: std::num::NonZeroUsize,
+}
+
+const PROVE_HELP: &str = "\
+The implementation file says under `defects` which there are and how they are planted. For clusters that are
+thrown away: on one that lives on, the namespaces stay.
+
+Exit codes:
+  0  every defect made a case fail, and every MUST of the families named there has a defect
+  1  a defect survived, or a MUST has no defect
+  2  wrong usage, an invalid suite, or no such defect
+  3  inconclusive: trouble of the cluster or the harness, or an interruption";

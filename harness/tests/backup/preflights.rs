@@ -131,8 +131,9 @@ pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     let lease = json!({
         "metadata": {"name": "agents-controller-leader"},
         "spec": {
-            "holderIdentity": "agents-0", "leaseDurationSeconds": 3600,
-            "renewTime": format!("{:.6}", jiff::Timestamp::now()),
+            // Of a leader that was killed long ago: the next replica that looks becomes the leader.
+            "holderIdentity": "agents-0", "leaseDurationSeconds": 15,
+            "renewTime": "2026-01-01T00:00:00.000000Z",
         },
     });
     leases.create(&PostParams::default(), &serde_json::from_value(lease).unwrap()).await.unwrap();

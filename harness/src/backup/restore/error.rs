@@ -128,7 +128,7 @@ pub enum Finding {
     },
     /// A controller leads and would act on what is restored.
     #[error(
-        "{holder} leads (Lease {lease}) and no hold keeps it still: create the ConfigMap `{hold}` in its namespace, or stop it"
+        "{holder} leads, or led last and did not give its Lease {lease} back, and no hold keeps its replicas still: create the ConfigMap `{hold}` in its namespace, stop them in order, or say --assume-no-controller"
     )]
     Unheld {
         /// Who.

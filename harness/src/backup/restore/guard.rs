@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::Finding;
-use super::lock::{Held, holder, lease};
+use super::lock::lease;
 use crate::backup::api::{ApiError, ObjectApi, Which};
 use crate::backup::kind::Kind;
 
@@ -58,7 +58,7 @@ pub(super) async fn unheld(api: &ObjectApi, guard: &LeaderGuard) -> Result<Vec<F
     };
     let mut found = Vec::new();
     for lease in &leases {
-        let Some(Held { holder, .. }) = holder(lease) else { continue };
+        let Some(holder) = leader(lease) else { continue };
         let namespace = lease.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
         match api.get(&Kind::config_map(), Some(namespace), &guard.hold).await {
             Ok(Some(hold)) => settle(&hold).await,
@@ -76,6 +76,15 @@ pub(super) async fn unheld(api: &ObjectApi, guard: &LeaderGuard) -> Result<Vec<F
     Ok(found)
 }
 
+/// Who leads or led last; `None` if the leader has given the Lease back, as one that is stopped in order does.
+///
+/// That its time is over makes no difference: a leader that was killed is followed by whichever replica
+/// looks next, which may be in the middle of the restore.
+fn leader(lease: &Value) -> Option<String> {
+    let holder = lease.pointer("/spec/holderIdentity")?.as_str()?;
+    (!holder.is_empty()).then(|| holder.to_owned())
+}
+
 /// Waits until a hold is old enough for every replica to have seen it.
 async fn settle(hold: &Value) {
     let created = hold.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
@@ -83,4 +92,24 @@ async fn settle(hold: &Value) {
     let age = Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default();
     // Nothing can be watched instead: controllers do not answer through the API.
     tokio::time::sleep(SEEN.saturating_sub(age)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_leader_that_was_killed_counts_until_its_lease_is_given_back() {
+        let lease = |holder: Value| {
+            json!({"spec": {
+                "holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": "2026-01-01T00:00:00.000000Z",
+            }})
+        };
+        assert_eq!(leader(&lease(json!("agents-0"))).as_deref(), Some("agents-0"));
+        assert_eq!(leader(&lease(json!(""))), None);
+        assert_eq!(leader(&lease(Value::Null)), None);
+        assert_eq!(leader(&json!({})), None);
+    }
 }

@@ -101,15 +101,15 @@ fn held(live: &Value, settings: LockSettings<'_>) -> Option<RestoreError> {
 
 /// Who holds a Lease.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) holder: String,
+struct Held {
+    holder: String,
     /// Since it was renewed.
-    pub(super) age: Duration,
-    pub(super) duration: Duration,
+    age: Duration,
+    duration: Duration,
 }
 
 /// Who holds the Lease by the clock of this machine; `None` if nobody does or its time is over.
-pub(super) fn holder(lease: &Value) -> Option<Held> {
+fn holder(lease: &Value) -> Option<Held> {
     let text = |field: &str| lease.get("spec")?.get(field)?.as_str();
     let holder = text("holderIdentity").filter(|holder| !holder.is_empty())?.to_owned();
     let renewed: Timestamp = text("renewTime")?.parse().ok()?;

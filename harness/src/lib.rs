@@ -18,7 +18,8 @@
 //! API, and this crate knows none of its types.
 //!
 //! Beside that flow stand [`backup`], archives of an API group's objects and restores that can be trusted, and
-//! [`evidence`], what a run left in one file that somebody else can check. Both share [`archive`].
+//! [`evidence`], what a run left in one file that somebody else can check. Both share [`archive`]. And
+//! [`drill`] destroys a cluster to measure how it is recovered.
 
 pub mod archive;
 pub mod backup;
@@ -26,6 +27,7 @@ pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
+pub mod drill;
 pub mod engine;
 pub mod event;
 pub mod evidence;

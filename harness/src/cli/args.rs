@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::drill::args::DrillArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
 use super::prove::args::ProveArgs;
@@ -24,6 +25,7 @@ Examples:
   hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
+  hallmark drill                             does it survive the loss of its cluster, and how long does that take?
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -56,6 +58,8 @@ pub(super) enum Command {
     Prove(ProveArgs),
     /// Kill the controller before and after each of its writes, and compare how the scenarios end
     Explore(ExploreArgs),
+    /// Fill a cluster, destroy it, restore it elsewhere, and measure and judge the recovery
+    Drill(DrillArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Check a suite, and an implementation against it, without a cluster

@@ -16,7 +16,7 @@ const RETRY: ExponentialBuilder = ExponentialBuilder::new()
 
 /// Why a request did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
+pub(crate) enum RequestError {
     /// The API server understood and said no: 4xx other than 429 and 408.
     #[error("{}", .0.message)]
     Refused(Box<kube::core::Status>),
@@ -27,18 +27,18 @@ pub(super) enum RequestError {
 
 impl RequestError {
     /// Whether the object was changed by somebody else in between.
-    pub(super) fn is_conflict(&self) -> bool {
+    pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused(status) if status.code == 409 && status.reason == "Conflict")
     }
 
     /// Whether the object does not exist.
-    pub(super) fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(status) if status.code == 404)
     }
 }
 
 /// Sends a request that may be sent again: trouble is retried a few times.
-pub(super) async fn request<T, F>(send: impl Fn() -> F) -> Result<T, RequestError>
+pub(crate) async fn request<T, F>(send: impl Fn() -> F) -> Result<T, RequestError>
 where
     F: Future<Output = Result<T, kube::Error>>,
 {

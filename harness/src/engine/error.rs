@@ -77,6 +77,20 @@ pub enum EngineError {
     /// The folder for images could not be made.
     #[error("make a folder for images")]
     ImageFolder(#[source] std::io::Error),
+    /// A cluster that was destroyed has left something.
+    #[error("the cluster was destroyed, but its data are still in `{}`", folder.display())]
+    NotDestroyed {
+        /// Its folder.
+        folder: std::path::PathBuf,
+    },
+    /// The API server did not do what was asked, or did not answer.
+    #[error("{action}: {reason}")]
+    Request {
+        /// What was asked, and of which object.
+        action: String,
+        /// What it said.
+        reason: String,
+    },
     /// A chart's files could not be read for their digest.
     #[error("read the chart `{}`", path.display())]
     Chart {

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
 use kube::Client;
-use kube::api::PostParams;
+use kube::api::{ApiResource, PostParams};
 use serde_json::{Value, json};
 
 use super::act::Reference;
 use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
+use crate::record::ObjectVersion;
+use crate::scenario::assertion::Target;
 use crate::scenario::document::Outcome;
 use crate::scenario::step::Finish;
 use crate::yaml::Location;
@@ -30,6 +33,28 @@ impl CaseRun<'_> {
             }
             Err(error) => Err(self.refusal(&claim, &reference.name, &error, at)),
         }
+    }
+}
+
+/// Writes the terminal status of a recorded Job. That it is gone by now is as good.
+pub(crate) async fn end_job(
+    client: &Client,
+    job: &ObjectVersion,
+    outcome: Outcome,
+) -> Result<(), RequestError> {
+    let resource = ApiResource::erase::<Job>(&());
+    let reference = Reference { resource, name: job.name.clone(), uid: job.uid.clone() };
+    let finish = Finish {
+        job: Target::Object { alias: job.name.clone() },
+        outcome,
+        reason: None,
+        message: None,
+        ago: Duration::ZERO,
+        counted: true,
+    };
+    match end(client, &job.namespace, &reference, &finish).await {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ended_replaced_or_gone => Ok(()),
     }
 }
 
@@ -123,7 +148,6 @@ fn seconds(time: Timestamp) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::assertion::Target;
 
     fn finish(outcome: Outcome, ago: u64, counted: bool) -> Finish {
         Finish {

@@ -37,14 +37,7 @@ impl Kinds {
     ) -> Result<Self, EngineError> {
         let mut kinds = BTreeMap::new();
         for (api_version, kind) in touched(plan, fence) {
-            let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-            let gvk = GroupVersionKind::gvk(group, version, &kind);
-            let lookup = || pinned_kind(client, &gvk);
-            let (resource, _) = lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
-                api_version: api_version.clone(),
-                kind: kind.clone(),
-                source: Box::new(source),
-            })?;
+            let resource = resource(client, &api_version, &kind).await?;
             kinds.insert((api_version, kind), resource);
         }
         Ok(Self(kinds))
@@ -84,6 +77,23 @@ impl Kinds {
     pub(super) fn resources(&self) -> Vec<ApiResource> {
         self.0.values().cloned().collect()
     }
+}
+
+/// Asks the API server how it names the resource of a kind.
+pub(crate) async fn resource(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+) -> Result<ApiResource, EngineError> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let gvk = GroupVersionKind::gvk(group, version, kind);
+    let lookup = || pinned_kind(client, &gvk);
+    let (resource, _) = lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(resource)
 }
 
 /// `apiVersion` and `kind` of Jobs.

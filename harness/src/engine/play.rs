@@ -100,7 +100,7 @@ impl Player {
 }
 
 /// Whether somebody ended the Job already.
-fn is_finished(job: &ObjectVersion) -> bool {
+pub(crate) fn is_finished(job: &ObjectVersion) -> bool {
     let conditions = job.object.pointer("/status/conditions").and_then(serde_json::Value::as_array);
     conditions.into_iter().flatten().any(|condition| {
         let text = |key| condition.get(key).and_then(serde_json::Value::as_str);

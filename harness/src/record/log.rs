@@ -19,23 +19,30 @@ pub struct Record(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     case: CaseId,
-    entries: Mutex<Vec<Arc<Entry>>>,
+    entries: Mutex<Entries>,
     length: watch::Sender<u64>,
     writer: RecordWriter,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    /// How many entries were taken away.
+    taken: u64,
+    held: Vec<Arc<Entry>>,
 }
 
 impl Record {
     /// An empty log whose entries are also written to `writer`.
     pub fn new(case: CaseId, writer: RecordWriter) -> Self {
-        Self(Arc::new(Inner { case, entries: Mutex::new(Vec::new()), length: watch::Sender::new(0), writer }))
+        Self(Arc::new(Inner { case, entries: Mutex::default(), length: watch::Sender::new(0), writer }))
     }
 
     /// Adds what was observed now; returns the sequence number of the entry.
     pub fn append(&self, observation: Observation) -> u64 {
         let mut entries = lock(&self.0.entries);
-        let sequence = entries.len() as u64;
+        let sequence = entries.taken + entries.held.len() as u64;
         let entry = Arc::new(Entry { sequence, at: Timestamp::now(), observation });
-        entries.push(Arc::clone(&entry));
+        entries.held.push(Arc::clone(&entry));
         // Written under the lock, so that the file has the order of the log.
         self.0.writer.write(&self.0.case, &entry);
         drop(entries);
@@ -43,9 +50,17 @@ impl Record {
         sequence
     }
 
-    /// All entries so far.
+    /// All entries so far, but for those that were taken.
     pub fn snapshot(&self) -> Vec<Arc<Entry>> {
-        lock(&self.0.entries).clone()
+        lock(&self.0.entries).held.clone()
+    }
+
+    /// The entries since the last call, which the log forgets: for a history of which only a summary fits
+    /// into memory.
+    pub fn take(&self) -> Vec<Arc<Entry>> {
+        let mut entries = lock(&self.0.entries);
+        entries.taken += entries.held.len() as u64;
+        std::mem::take(&mut entries.held)
     }
 
     /// The number of entries, for waiting on growth.
@@ -152,5 +167,17 @@ mod tests {
         assert_eq!(lines[2]["sequence"], 1);
         assert_eq!(lines[2]["observation"]["log"]["line"], "two");
         assert_eq!(*record.length().borrow(), 2);
+    }
+
+    #[test]
+    fn what_is_taken_is_forgotten_and_its_numbers_are_not_given_again() {
+        let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
+        let record = Record::new(id, RecordWriter::none());
+        record.append(Observation::RequestMark);
+        record.append(Observation::RequestMark);
+        assert_eq!(record.take().len(), 2);
+        assert!(record.snapshot().is_empty());
+        assert_eq!(record.append(Observation::RequestMark), 2);
+        assert_eq!(*record.length().borrow(), 3);
     }
 }

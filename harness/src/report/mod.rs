@@ -21,6 +21,8 @@ mod aggregate;
 mod badge;
 mod conformance;
 pub mod coverage;
+pub mod drill;
+mod drill_page;
 mod error;
 pub mod exploration;
 mod exploration_page;

@@ -4,6 +4,7 @@
 //! works with, and reports everything else that is wrong with them.
 
 mod claim;
+mod drill;
 mod fault;
 mod recovery;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
+pub use self::drill::DrillDocument;
 pub use self::fault::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
 pub use self::recovery::{BackupDocument, Damage, DamageDocument, RestoreDocument, VerifyDocument};
 use crate::yaml::{Located, Node};
@@ -509,6 +511,9 @@ pub struct SuiteSpec {
     /// How "the controller has processed everything up to now" is recognised.
     #[serde(default)]
     pub fence: Option<FenceDocument>,
+    /// What `hallmark drill` fills a cluster with before it destroys it.
+    #[serde(default)]
+    pub drill: Option<DrillDocument>,
     /// What has to be true of the whole history of every case with a controller: `never` and `atMost`.
     #[serde(default)]
     #[schemars(with = "Vec<StepDocument>")]

@@ -1,6 +1,7 @@
 //! From documents to the typed steps of one case.
 
 mod claims;
+mod drill;
 mod faults;
 mod recovery;
 

@@ -35,6 +35,7 @@ pub struct Suite {
     requirements: Vec<RequirementInfo>,
     settings: SettingNames,
     fence: Option<Fence>,
+    drill: Option<DrillSetting>,
     cases: Vec<PlannedCase>,
     files: Vec<Arc<Source>>,
 }
@@ -46,6 +47,21 @@ pub struct Fence {
     pub manifest: Manifest,
     /// The part of the sentinel that shows that it was processed.
     pub matches: Node,
+}
+
+/// What a drill fills a cluster with.
+#[derive(Debug, Clone)]
+pub struct DrillSetting {
+    /// Chart values of the controller.
+    pub values: serde_json::Value,
+    /// Dotted path of the value that limits how many runs are active at the same time.
+    pub limit: String,
+    /// What runs refer to.
+    pub objects: Vec<Manifest>,
+    /// A run with one Job.
+    pub run: Manifest,
+    /// A run of the same kind with several Jobs, one after the other.
+    pub workflow: Manifest,
 }
 
 /// Everything that is wrong with a suite.
@@ -148,6 +164,11 @@ impl Suite {
         self.fence.as_ref()
     }
 
+    /// What a drill fills a cluster with.
+    pub fn drill(&self) -> Option<&DrillSetting> {
+        self.drill.as_ref()
+    }
+
     /// All cases, by file and row.
     pub fn cases(&self) -> &[PlannedCase] {
         &self.cases
@@ -199,6 +220,11 @@ impl Loader<'_> {
             Some(Fence { manifest, matches: fence.matches })
         });
         let root = self.root;
+        let drill = document
+            .spec
+            .drill
+            .as_ref()
+            .and_then(|drill| self.reader(root, &serde_json::json!({}), |reader| reader.drill(drill)));
         let invariants: Vec<Step> = self.reader(root, &serde_json::json!({}), |reader| {
             document.spec.invariants.iter().filter_map(|invariant| reader.step(invariant)).collect()
         });
@@ -218,6 +244,7 @@ impl Loader<'_> {
             requirements,
             settings: settings.unwrap_or_default(),
             fence,
+            drill,
             cases,
             files: self.files.sources(),
         })

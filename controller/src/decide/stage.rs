@@ -19,7 +19,8 @@ pub enum Stage {
 impl Stage {
     /// Reads the stage from the status.
     pub fn of(run: &AgentRun) -> Self {
-        let Some(status) = &run.status else { return Self::New };
+        let status = run.status.as_ref().filter(|_| !Defect::StatusIgnored.is_planted());
+        let Some(status) = status else { return Self::New };
         let current = status.phase.as_deref().unwrap_or(phase::PENDING);
         let is_edited = status.observed_generation != run.metadata.generation;
         if is_edited && phase::is_terminal(current) && Defect::EditedRunStartsAgain.is_planted() {

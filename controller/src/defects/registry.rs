@@ -134,7 +134,7 @@ registry! {
     /// A Job that no status shows is taken for somebody else's.
     UnrecordedJobIsForeign = "unrecorded-job-is-foreign" ["LC-20"],
     /// Names of Jobs depend on the process.
-    NamesDependOnTheProcess = "names-depend-on-the-process" ["JOB-01"],
+    NamesDependOnTheProcess = "names-depend-on-the-process" ["JOB-01", "DR-C06"],
     /// Pods do not carry the label of their run.
     PodsWithoutRunLabel = "pods-without-run-label" ["JOB-03"],
     /// A failed pod is tried once more.
@@ -146,7 +146,7 @@ registry! {
     /// Resources do not reach the container.
     ResourcesDropped = "resources-dropped" ["JOB-09"],
     /// A Job of the right name and label is taken for the run's own.
-    ForeignJobAdopted = "foreign-job-adopted" ["JOB-10", "DR-C08", "DR-C11"],
+    ForeignJobAdopted = "foreign-job-adopted" ["JOB-10", "DR-C08"],
     /// Limits of runs in flight are off by one.
     LimitsOffByOne = "limits-off-by-one" ["LIM-01", "DR-C19"],
     /// Nobody is woken when a slot becomes free.
@@ -186,7 +186,7 @@ registry! {
     /// A run can only be deleted together with a Job.
     DeletionNeedsJob = "deletion-needs-job" ["DR-C10"],
     /// A restored run that had not started never does.
-    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06"],
+    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06", "DR-R10"],
     /// What is not known of backups counts against them.
     UnknownBackupsFail = "unknown-backups-fail" ["DR-H06"],
     /// Nothing is held back by a restore hold.
@@ -201,4 +201,12 @@ registry! {
     LostStatusLooksNew = "lost-status-looks-new" ["DR-C02"],
     /// Liveness depends on the CRDs.
     LivenessNeedsCrds = "liveness-needs-crds" ["HL-05", "DR-H01"],
+    /// Whatever is known of a run, it is looked at as a new one.
+    StatusIgnored = "status-ignored" ["DR-C01"],
+    /// A hold does not interrupt who is at work already.
+    HeldRunsAreJudged = "held-runs-are-judged" ["DR-C07"],
+    /// A Job of the right name is deleted with the run, whosever it is.
+    JobsDeletedByName = "jobs-deleted-by-name" ["DR-C11"],
+    /// Readiness depends on the age of backups.
+    ReadinessNeedsBackup = "readiness-needs-backup" ["DR-H05"],
 }

@@ -92,7 +92,10 @@ async fn livez(State(site): State<Site>) -> (StatusCode, &'static str) {
 }
 
 async fn readyz(State(site): State<Site>) -> (StatusCode, String) {
-    let obstacles = site.health.obstacles();
+    let mut obstacles = site.health.obstacles();
+    if Defect::ReadinessNeedsBackup.is_planted() && !backupz(&site, "", |_| true).status().is_success() {
+        obstacles.push("no moment for a backup".to_owned());
+    }
     let code = if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let warnings = site.health.warnings().into_iter().map(|warning| format!("warning: {warning}"));
     let verdict = if obstacles.is_empty() { vec!["ok".to_owned()] } else { obstacles };

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::VerifyError;
+use crate::backup::defects::Defect;
 
 /// An archive that was not published. Nothing that `verify` accepts is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,15 @@ pub fn publish<T>(
     };
     std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    if Defect::PublishedTooEarly.is_planted() {
+        let line = format!("{}  {name}\n", super::digest(bytes));
+        std::fs::write(digest_path(archive), line).map_err(failed("write", archive))?;
+        for half in [bytes.split_at(bytes.len() / 2).0, bytes] {
+            std::fs::write(archive, half).map_err(failed("write", archive))?;
+            // As a disk that has much to do.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
     let pending = write(folder, &name, bytes).map_err(failed("write a file in", folder))?;
     let written = std::fs::read(pending.path()).map_err(failed("read back", pending.path()))?;
     let sha256 = super::digest(bytes);

@@ -3,38 +3,28 @@
 //! Objects are plain JSON here. A typed or dynamic object would lose what its type does not know, and
 //! `PostParams` has no strict field validation.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use kube::Client;
 use kube::api::{DeleteParams, GetParams, ListParams, PostParams, Preconditions, Request};
 use kube::core::Status;
 use kube::core::request::Error as BuildError;
 use serde_json::Value;
 
+use super::defects::Defect;
 use super::kind::Kind;
+use super::patience::Patience;
 
 /// Deadline of one request. Pages of large objects from a busy server take their time.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// Objects per page, as kubectl and Velero ask.
-const PAGE: u32 = 500;
+/// Objects per request of a list, as kubectl and Velero ask.
+pub(super) const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
 
 /// Who writes, in managedFields.
 const MANAGER: &str = "hallmark-restore";
-
-/// Trouble is retried for about a minute: the time that an API server may take to come back.
-const RETRY: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(Duration::from_secs(10))
-    .with_max_times(10)
-    .with_jitter();
-
-/// How long a started API server may take to be ready.
-const READY: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(Duration::from_secs(2))
-    .with_max_times(8);
 
 /// A request that did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +149,8 @@ pub(super) struct Which<'a> {
 #[derive(Clone)]
 pub(super) struct ObjectApi {
     client: Client,
+    patience: Patience,
+    page: NonZeroU32,
 }
 
 impl std::fmt::Debug for ObjectApi {
@@ -168,8 +160,13 @@ impl std::fmt::Debug for ObjectApi {
 }
 
 impl ObjectApi {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(client: Client, patience: Patience) -> Self {
+        Self { client, patience, page: PAGE }
+    }
+
+    /// The same with other pages.
+    pub(super) fn paged(self, page: NonZeroU32) -> Self {
+        Self { page, ..self }
     }
 
     /// The client underneath.
@@ -180,7 +177,7 @@ impl ObjectApi {
     /// All objects, page by page. With a moment that is gone in between the error [`ApiError::is_gone`]: the
     /// pages so far and those to come would belong to two moments.
     pub(super) async fn list(&self, kind: &Kind, which: Which<'_>) -> Result<Listed, ApiError> {
-        let mut params = ListParams::default().limit(PAGE);
+        let mut params = ListParams::default().limit(self.page.get());
         if let Some(name) = which.name {
             params = params.fields(&format!("metadata.name={name}"));
         }
@@ -189,7 +186,10 @@ impl ObjectApi {
         }
         let mut all = Listed { resource_version: String::new(), items: Vec::new() };
         loop {
-            let mut page = self.page(kind, which.namespace, &params).await?;
+            let mut page = match self.page(kind, which.namespace, &params).await {
+                Err(error) if error.is_gone() && Defect::RestOfListForgotten.is_planted() => return Ok(all),
+                page => page?,
+            };
             let metadata = |field: &str| {
                 let value = page.get("metadata").and_then(|metadata| metadata.get(field));
                 value.and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -301,7 +301,8 @@ impl ObjectApi {
             }
         };
         let retried = || {
-            attempt.retry(RETRY).when(ApiError::is_passing).adjust(|error, planned| {
+            let again = |error: &ApiError| error.is_passing() && !Defect::FirstTroubleIsFinal.is_planted();
+            attempt.retry(self.patience.retry()).when(again).adjust(|error, planned| {
                 planned.map(|planned| planned.max(error.retry_after().unwrap_or_default()))
             })
         };
@@ -322,7 +323,7 @@ impl ObjectApi {
             let answer = tokio::time::timeout(REQUEST, self.client.request_text(request)).await;
             answer.unwrap_or_else(|_elapsed| Err(kube::Error::Service("no answer".into())))
         };
-        let ready = ask.retry(READY).await;
+        let ready = ask.retry(self.patience.ready()).await;
         tracing::debug!(ready = ready.is_ok(), "asked for readiness after a denial");
     }
 }

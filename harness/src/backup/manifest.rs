@@ -228,7 +228,7 @@ impl Manifest {
 }
 
 /// The content digest of objects with their paths.
-pub(super) fn content_digest<'a>(objects: impl IntoIterator<Item = (String, &'a Value)>) -> String {
+pub(crate) fn content_digest<'a>(objects: impl IntoIterator<Item = (String, &'a Value)>) -> String {
     let mut lines: Vec<String> = objects
         .into_iter()
         .map(|(path, object)| format!("{}  {path}\n", digest(&to_canonical(&without_rewritten(object)))))

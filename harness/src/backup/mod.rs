@@ -18,10 +18,12 @@
 //! pods, Jobs (they are listed as evidence), Leases and the values of Secrets.
 
 mod api;
+pub mod defects;
 mod inspect;
 mod kind;
 mod manifest;
 mod object_path;
+mod patience;
 mod phase;
 mod portable;
 mod references;
@@ -40,7 +42,9 @@ pub use manifest::{
     Created, DefinitionRecord, Engine, Entry, EvidenceRecord, FORMAT, KindRecord, Listing, Manifest, Method,
     RequiredSecret, Scope, Terminating,
 };
+pub(crate) use manifest::content_digest;
 pub use object_path::ObjectPath;
+pub use patience::Patience;
 pub use phase::is_terminal;
 pub use restore::{
     Existing, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport, Unrestored, restore,

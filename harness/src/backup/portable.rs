@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::defects::Defect;
 use super::kind::{Kind, Role};
 
 /// The annotation in which `kubectl apply` keeps the whole object a second time.
@@ -54,7 +55,7 @@ impl Strip {
                 ("apiVersion" | "kind" | "metadata", _)
                 | (_, Role::Namespace)
                 | ("status", Role::Definition) => false,
-                ("status", _) => !is_empty(value),
+                ("status", _) => !is_empty(value) && !Defect::StatusLeftOut.is_planted(),
                 _ => true,
             };
             if wanted {
@@ -68,7 +69,7 @@ impl Strip {
         let mut metadata = Map::new();
         let live = live.get("metadata").unwrap_or(&Value::Null);
         for field in ["name", "namespace", "labels", "annotations", "finalizers"] {
-            if let Some(value) = live.get(field) {
+            if let Some(value) = live.get(field).filter(|_| field != "labels" || !Defect::LabelsLost.is_planted()) {
                 metadata.insert(field.to_owned(), value.clone());
             }
         }

@@ -9,10 +9,11 @@ use super::args::Output;
 use super::console::Console;
 use super::session::Session;
 use super::{run, signal};
-use crate::engine::{self, ProveRequest};
+use crate::backup;
+use crate::engine::{self, Culprit, ProveRequest};
 use crate::exit;
 use crate::report::{self, Proofs, proof};
-use crate::subject::defects;
+use crate::subject::{Defect, defects};
 
 pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) -> u8 {
     let (suite, implementation) = match run::load(&args.suite.path, args.implementation.as_deref(), console) {
@@ -23,23 +24,32 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         console.error(&engine::EngineError::NoImplementation);
         return exit::USAGE;
     };
-    let (Some(settings), Some(defective)) = (implementation.defects.clone(), implementation.defective())
-    else {
-        console.say("the implementation file has no `defects`, so there is nothing to be planted");
-        return exit::USAGE;
-    };
     let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
         Ok(session) => session,
         Err(code) => return code,
     };
-    let all = match defects::list(&implementation, &settings, &sink).await {
-        Ok(all) => all,
-        Err(error) => {
-            console.error(&error);
-            return exit::INCONCLUSIVE;
+    let culprit = args.culprit();
+    let (implementation, all, holes) = match culprit {
+        Culprit::Engine => (implementation, of_engine(), Vec::new()),
+        Culprit::Implementation => {
+            let (Some(settings), Some(defective)) =
+                (implementation.defects.clone(), implementation.defective())
+            else {
+                console.say("the implementation file has no `defects`, so there is nothing to be planted");
+                return exit::USAGE;
+            };
+            let all = match defects::list(&implementation, &settings, &sink).await {
+                Ok(all) => all,
+                Err(error) => {
+                    console.error(&error);
+                    return exit::INCONCLUSIVE;
+                }
+            };
+            let (families, except) = (&settings.families, &settings.except);
+            let holes = proof::musts_without_defect(suite.requirements(), families, except, &all);
+            (defective, all, holes)
         }
     };
-    let holes = proof::musts_without_defect(suite.requirements(), &settings.families, &settings.except, &all);
     let order: Vec<String> = all.iter().map(|defect| defect.name.clone()).collect();
     if let Some(unknown) = args.defects.iter().find(|name| !order.contains(name)) {
         console.say(&format!("no defect `{unknown}`; known are: {}", order.join(", ")));
@@ -50,7 +60,8 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
     let number = chosen.len();
     let request = ProveRequest {
         suite,
-        implementation: defective,
+        implementation,
+        culprit,
         defects: chosen,
         cluster: args.cluster.spec(supervisor),
         parallel: args.parallel.get(),
@@ -81,4 +92,15 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         return exit::INCONCLUSIVE;
     }
     proofs.exit()
+}
+
+/// The defects that the backup engine can be given. That every requirement has one is proved by its own
+/// tests.
+fn of_engine() -> Vec<Defect> {
+    let defect = |defect: &backup::defects::Defect| Defect {
+        name: defect.name().to_owned(),
+        requirements: defect.requirements().iter().map(|id| (*id).to_owned()).collect(),
+        summary: defect.summary().trim().to_owned(),
+    };
+    backup::defects::Defect::ALL.iter().map(defect).collect()
 }

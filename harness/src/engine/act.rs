@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use kube::Client;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
 };
+use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
 use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
-use crate::record::Observation;
+use super::cluster_scope::Place;
+use crate::record::{OWNER_LABEL, Observation};
 use crate::scenario::assertion::{BoundObject, Target};
 use crate::scenario::document::Propagation;
 use crate::scenario::step::Manifest;
@@ -19,19 +20,19 @@ use crate::yaml::{Location, Node};
 /// An object that a step names.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
-    pub(super) resource: ApiResource,
+    pub(super) place: Place,
     pub(super) name: String,
     pub(super) uid: String,
 }
 
 impl Reference {
-    /// An Api for the object in the case's namespace.
+    /// An Api for the object, in the case's namespace if it lives in one.
     pub(super) fn api(&self, client: &Client, namespace: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(client.clone(), namespace, &self.resource)
+        self.place.api(client, namespace)
     }
 
     pub(super) fn describe(&self) -> String {
-        format!("{} {}", self.resource.kind, self.name)
+        format!("{} {}", self.place.resource.kind, self.name)
     }
 }
 
@@ -39,12 +40,14 @@ impl CaseRun<'_> {
     /// Creates an object, in the case's namespace unless it names another one.
     pub(super) async fn create(&mut self, manifest: &Manifest) -> Result<Result<(), String>, Stop> {
         let object = self.object(manifest)?;
-        let api = self.api_of(manifest)?;
+        let place = self.place_of(&object)?;
+        let api = place.api(self.client(), &self.namespace);
         let parameters = PostParams::default();
         let answer = request(|| async { api.create(&parameters, &object).await }).await;
         match answer {
             Ok(created) => {
                 self.bind(manifest, &created)?;
+                self.adopt(&place, &created).await?;
                 Ok(Ok(()))
             }
             Err(RequestError::Refused(status)) => Ok(Err(status.message)),
@@ -63,7 +66,7 @@ impl CaseRun<'_> {
         at: &Location,
     ) -> Result<(), Stop> {
         let object = self.object(manifest)?;
-        let api = self.api_of(manifest)?;
+        let api = self.api_of(&object)?;
         let mut parameters = PatchParams::apply(field_manager);
         parameters.force = force;
         let name = object.metadata.name.clone().unwrap_or_default();
@@ -129,25 +132,34 @@ impl CaseRun<'_> {
     }
 
     /// The manifest as the object to be sent, templates of the running scenario put in.
-    fn object(&self, manifest: &Manifest) -> Result<DynamicObject, Stop> {
+    pub(super) fn object(&self, manifest: &Manifest) -> Result<DynamicObject, Stop> {
         let value = self.expand(&manifest.object)?.to_json();
-        serde_json::from_value(value).map_err(|error| {
+        let mut object: DynamicObject = serde_json::from_value(value).map_err(|error| {
             Stop::Inconclusive(format!("the manifest of {} is no Kubernetes object: {error}", manifest.alias))
-        })
+        })?;
+        if !self.place_of(&object)?.namespaced {
+            object.labels_mut().insert(OWNER_LABEL.to_owned(), self.namespace.clone());
+        }
+        Ok(object)
     }
 
-    fn api_of(&self, manifest: &Manifest) -> Result<Api<DynamicObject>, Stop> {
-        let resource = self.resource(&manifest.api_version, &manifest.kind)?;
-        Ok(Api::namespaced_with(self.client().clone(), &self.namespace, resource))
+    fn place_of(&self, object: &DynamicObject) -> Result<Place, Stop> {
+        let types = object.types.clone().unwrap_or_default();
+        self.place(&types.api_version, &types.kind).cloned()
+    }
+
+    pub(super) fn api_of(&self, object: &DynamicObject) -> Result<Api<DynamicObject>, Stop> {
+        Ok(self.place_of(object)?.api(self.client(), &self.namespace))
     }
 
     fn bind(&mut self, manifest: &Manifest, object: &DynamicObject) -> Result<(), Stop> {
         let latest: Value = serde_json::to_value(object)
             .map_err(|error| Stop::Inconclusive(format!("the answer of the API server: {error}")))?;
         let metadata = &object.metadata;
+        let types = object.types.clone().unwrap_or_default();
         let object = BoundObject {
-            api_version: manifest.api_version.clone(),
-            kind: manifest.kind.clone(),
+            api_version: types.api_version,
+            kind: types.kind,
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),

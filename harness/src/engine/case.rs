@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::{RequestError, request};
 use super::cleanup::RUN_LABEL;
+use super::cluster_scope::{Made, Place};
 use super::faults::Faults;
 use super::kinds::Kinds;
 use super::plan::PlacedCase;
 use super::play::Players;
 use super::played;
 use super::pulse::Pulse;
-use super::recovery::Archives;
+use super::recovery::Recovery;
 use super::renderings::Renderings;
+use crate::backup::defects::Defect;
 use crate::check::{Failure, bindings, trail};
 use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
@@ -46,6 +48,8 @@ pub(super) struct RunContext {
     /// What the implementation needs beyond what scenarios give it.
     pub(super) slack: Duration,
     pub(super) bless: bool,
+    /// What is wrong with the backup engine of this run.
+    pub(super) engine_defect: Option<Defect>,
 }
 
 /// Why a case ends before its last step.
@@ -80,7 +84,11 @@ pub(super) struct CaseRun<'a> {
     /// Whoever plays Jobs in the background.
     pub(super) players: Players,
     /// What the case has backed up.
-    pub(super) archives: Archives,
+    pub(super) recovery: Recovery,
+    /// Kinds that the case itself has defined.
+    pub(super) defined: Vec<Place>,
+    /// Objects of the cluster that the case has made.
+    pub(super) made: Vec<Made>,
 }
 
 impl<'a> CaseRun<'a> {
@@ -112,7 +120,9 @@ impl<'a> CaseRun<'a> {
             fences: 0,
             sentinel: None,
             players: Players::default(),
-            archives: Archives::default(),
+            recovery: Recovery::default(),
+            defined: Vec::new(),
+            made: Vec::new(),
         }
     }
 
@@ -233,18 +243,19 @@ impl<'a> CaseRun<'a> {
                 .await
             }
             Action::KillLeader => self.disturb(at, async |subject| subject.kill_leader().await).await,
-            Action::Fault(fault) => self.arm(fault),
+            Action::Fault { of, fault } => self.arm(*of, fault),
+            Action::Churn { manifests, every } => self.churn(manifests, *every),
             Action::Watches(fault) => self.disturb_watches(fault),
-            Action::Calm => self.disarm(),
+            Action::Calm => self.disarm().await,
             Action::Upgrade { values } => {
                 self.disturb(at, async |subject| subject.restart(Some(values.clone())).await).await
             }
             Action::Rollback => self.disturb(at, async |subject| subject.roll_back().await).await,
-            Action::Backup { alias, equals } => self.back_up(alias, equals.as_deref(), at).await,
-            Action::Damage { archive, how, at } => self.damage(archive, *how, *at),
-            Action::Verify { archive, fails } => self.verify(archive, fails.as_ref(), at),
+            Action::Backup(backup) => Box::pin(self.back_up(backup, at)).await,
+            Action::Damage { archive, how } => self.damage(archive, how),
+            Action::Verify(verify) => self.verify(verify, at).await,
             Action::Lose => self.lose(at).await,
-            Action::Restore(restore) => self.restore(restore, at).await,
+            Action::Restore(restore) => Box::pin(self.restore(restore, at)).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
             Action::Assert(assertion) => self.assert(assertion).await,
@@ -408,6 +419,8 @@ impl<'a> CaseRun<'a> {
         {
             tracing::debug!(namespace = %self.namespace, error = %chain(&error), "subject not stopped");
         }
+        self.players.churning.shutdown().await;
+        self.unmake().await;
     }
 
     /// The subject ended although nobody asked for it.
@@ -454,9 +467,7 @@ impl<'a> CaseRun<'a> {
     }
 
     pub(super) fn resource(&self, api_version: &str, kind: &str) -> Result<&ApiResource, Stop> {
-        self.run.kinds.get(api_version, kind).ok_or_else(|| {
-            Stop::Inconclusive(format!("{kind} ({api_version}) was not looked up before the run"))
-        })
+        self.place(api_version, kind).map(|place| &place.resource)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::cluster::ClusterSpec;
 use crate::event::{CaseId, Event, EventSink, Verdict};
 use crate::record::{Entry, Observation};
 use crate::scenario::document::SubjectMode;
-use crate::scenario::fault::{Effect, Fault, Moment, Selector, VerbSelector};
+use crate::scenario::fault::{Effect, Fault, Moment, Party, Selector, VerbSelector};
 use crate::scenario::step::{Action, Step};
 use crate::scenario::suite::Suite;
 use crate::scenario::{Filter, PlannedCase};
@@ -125,6 +125,7 @@ pub async fn explore(
         events: sink,
         cancel: cancel.clone(),
         bless: false,
+        engine_defect: None,
         slack: request.implementation.slack,
     };
     let runner = Runner { records: Some(records), ..Runner::unrecorded(context, &stage, request.jobs) };
@@ -331,10 +332,10 @@ fn with_kill(
         }
     }
     if let Some(location) = case.steps.first().map(|step| step.location.clone()) {
-        let on = Selector { verb: VerbSelector::Write, resource: None };
+        let on = Selector { verb: VerbSelector::Write, resource: None, name: None };
         let fault = Fault { on, nth, times: 1, effect: Effect::Kill(moment), optional };
         let summary = format!("{ARM}{fault}");
-        steps.push(Step { action: Action::Fault(fault), location, summary });
+        steps.push(Step { action: Action::Fault { of: Party::Subject, fault }, location, summary });
     }
     steps.append(&mut case.steps);
     case.steps = steps;

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::case::{CaseRun, Stop, chain};
 use crate::fault::FaultProxy;
 use crate::record::Observation;
-use crate::scenario::fault::{Fault, WatchFault};
+use crate::scenario::fault::{Fault, Party, WatchFault};
 use crate::subject::{LogSink, Subject, SubjectContext, SubjectError};
 use crate::yaml::Location;
 
@@ -39,7 +39,7 @@ impl Faults {
 
     /// The context of a subject that asks the API server through the proxy.
     pub(super) fn between(&self, context: &SubjectContext) -> SubjectContext {
-        SubjectContext { route: Some(self.proxy.route().clone()), ..context.clone() }
+        SubjectContext { route: self.proxy.route().cloned(), ..context.clone() }
     }
 
     /// From now on this subject dies when a fault says so, and is started again.
@@ -92,15 +92,24 @@ impl Drop for Faults {
 
 impl CaseRun<'_> {
     /// Arms a fault.
-    pub(super) fn arm(&self, fault: &Fault) -> Result<(), Stop> {
-        self.proxy()?.arm(fault.clone());
+    pub(super) fn arm(&mut self, of: Party, fault: &Fault) -> Result<(), Stop> {
+        match of {
+            Party::Subject => self.proxy()?.arm(fault.clone()),
+            Party::Recovery => self.recovery_proxy().arm(fault.clone()),
+        }
         Ok(())
     }
 
-    /// Nothing happens to requests of the subject any more.
-    pub(super) fn disarm(&self) -> Result<(), Stop> {
-        let writes = self.proxy()?.disarm();
-        self.record.append(Observation::FaultsOver { writes });
+    /// Nothing happens to requests any more, and nobody churns objects.
+    pub(super) async fn disarm(&mut self) -> Result<(), Stop> {
+        self.players.churning.shutdown().await;
+        if let Some(proxy) = self.recovery.proxy() {
+            proxy.disarm();
+        }
+        if let Some(faults) = &self.faults {
+            let writes = faults.proxy.disarm();
+            self.record.append(Observation::FaultsOver { writes });
+        }
         Ok(())
     }
 
@@ -115,6 +124,7 @@ impl CaseRun<'_> {
 
     /// Faults are over: the subject runs, and each of them met its request.
     pub(super) async fn faults_are_done(&mut self, at: &Location) -> Result<(), Stop> {
+        self.recovery_faults_are_done().await?;
         let Some(faults) = &mut self.faults else { return Ok(()) };
         let writes = faults.proxy.disarm();
         let settled = faults.settled().await;
@@ -125,6 +135,19 @@ impl CaseRun<'_> {
             None => Ok(()),
             Some(fault) => Err(Stop::Inconclusive(format!(
                 "the subject never made the request for the fault \"{fault}\", so nothing was tried"
+            ))),
+        }
+    }
+
+    /// Each fault of backups and restores met its request.
+    async fn recovery_faults_are_done(&mut self) -> Result<(), Stop> {
+        self.players.churning.shutdown().await;
+        let Some(proxy) = self.recovery.proxy() else { return Ok(()) };
+        proxy.disarm();
+        match proxy.unmet() {
+            None => Ok(()),
+            Some(fault) => Err(Stop::Inconclusive(format!(
+                "no backup or restore made the request for the fault \"{fault}\", so nothing was tried"
             ))),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DynamicObject, ListParams, PostParams};
+use kube::api::{Api, DynamicObject, PostParams};
 
 use super::act::trouble_of;
 use super::api::request;
@@ -125,10 +125,10 @@ impl CaseRun<'_> {
         if self.placed.case.requires_audit() {
             self.requests_caught_up().await?;
         }
-        for resource in self.run.kinds.judged(&self.placed.case) {
-            let api: Api<DynamicObject> =
-                Api::namespaced_with(self.client().clone(), &self.namespace, resource);
-            let list = request(|| async { api.list_metadata(&ListParams::default()).await })
+        for place in self.run.kinds.judged(&self.placed.case) {
+            let (api, resource) = (place.api(self.client(), &self.namespace), &place.resource);
+            let mine = place.of_case(&self.namespace);
+            let list = request(|| async { api.list_metadata(&mine).await })
                 .await
                 .map_err(|error| trouble_of(&format!("list {}", resource.plural), &error))?;
             let present: Vec<(String, u64)> = list

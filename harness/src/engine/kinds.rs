@@ -7,9 +7,10 @@ use backon::{ConstantBuilder, Retryable};
 use kube::Client;
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
-use kube::discovery::pinned_kind;
+use kube::discovery::{Scope, pinned_kind};
 
 use super::EngineError;
+use super::cluster_scope::Place;
 use super::plan::Plan;
 use crate::scenario::PlannedCase;
 use crate::scenario::assertion::Target;
@@ -26,7 +27,7 @@ pub(super) type Kind = (String, String);
 
 /// The resources of all kinds of a plan.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kinds(BTreeMap<Kind, ApiResource>);
+pub(super) struct Kinds(BTreeMap<Kind, Place>);
 
 impl Kinds {
     /// Asks the API server for every kind that the plan touches.
@@ -37,14 +38,14 @@ impl Kinds {
     ) -> Result<Self, EngineError> {
         let mut kinds = BTreeMap::new();
         for (api_version, kind) in touched(plan, fence) {
-            let resource = resource(client, &api_version, &kind).await?;
-            kinds.insert((api_version, kind), resource);
+            let place = place(client, &api_version, &kind).await?;
+            kinds.insert((api_version, kind), place);
         }
         Ok(Self(kinds))
     }
 
-    /// The resource of a kind that the plan touches.
-    pub(super) fn get(&self, api_version: &str, kind: &str) -> Option<&ApiResource> {
+    /// Where the objects of a kind live that the plan touches.
+    pub(super) fn get(&self, api_version: &str, kind: &str) -> Option<&Place> {
         self.0.get(&(api_version.to_owned(), kind.to_owned()))
     }
 
@@ -52,7 +53,7 @@ impl Kinds {
     /// are about, and of the objects that their expressions read.
     ///
     /// A chain of owners may lead over a Job, so Jobs are among them where owners count.
-    pub(super) fn judged(&self, case: &PlannedCase) -> Vec<&ApiResource> {
+    pub(super) fn judged(&self, case: &PlannedCase) -> Vec<&Place> {
         let mut kinds: BTreeSet<(&str, &str)> = BTreeSet::new();
         let mut aliases: BTreeSet<String> = BTreeSet::new();
         for claim in case.actions().flat_map(Action::claims) {
@@ -75,7 +76,7 @@ impl Kinds {
 
     /// All resources, to be watched.
     pub(super) fn resources(&self) -> Vec<ApiResource> {
-        self.0.values().cloned().collect()
+        self.0.values().map(|place| place.resource.clone()).collect()
     }
 }
 
@@ -85,19 +86,25 @@ pub(crate) async fn resource(
     api_version: &str,
     kind: &str,
 ) -> Result<ApiResource, EngineError> {
+    Ok(place(client, api_version, kind).await?.resource)
+}
+
+async fn place(client: &Client, api_version: &str, kind: &str) -> Result<Place, EngineError> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let gvk = GroupVersionKind::gvk(group, version, kind);
     let lookup = || pinned_kind(client, &gvk);
-    let (resource, _) = lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
+    let (resource, capabilities) = lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         source: Box::new(source),
     })?;
-    Ok(resource)
+    Ok(Place { resource, namespaced: capabilities.scope == Scope::Namespaced })
 }
 
 /// `apiVersion` and `kind` of Jobs.
 const JOB: (&str, &str) = ("batch/v1", "Job");
+/// How an expression begins.
+const EXPRESSION: &str = "${{";
 /// The kinds that are always watched, so that a failure can show them.
 const ALWAYS: &[(&str, &str)] = &[JOB, ("v1", "ConfigMap"), ("v1", "Pod"), ("v1", "Event")];
 
@@ -112,5 +119,7 @@ fn touched(plan: &Plan, fence: Option<&Fence>) -> BTreeSet<Kind> {
         _ => None,
     });
     let all = ALWAYS.iter().copied().chain(sent).chain(named);
-    all.map(|(api_version, kind)| (api_version.to_owned(), kind.to_owned())).collect()
+    // Kinds whose group is known only while a case runs are defined by that case.
+    let known = all.filter(|(api_version, _)| !api_version.contains(EXPRESSION));
+    known.map(|(api_version, kind)| (api_version.to_owned(), kind.to_owned())).collect()
 }

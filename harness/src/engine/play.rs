@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::ApiResource;
 use tokio::task::JoinSet;
 
 use super::act::Reference;
 use super::case::CaseRun;
+use super::cluster_scope::Place;
 use super::finish::end;
 use crate::check::present;
 use crate::record::{ObjectVersion, Record};
@@ -24,7 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub(super) struct Players {
     playing: JoinSet<()>,
-    trouble: Arc<Mutex<Option<String>>>,
+    pub(super) churning: JoinSet<()>,
+    pub(super) trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Players {
@@ -38,7 +39,7 @@ impl Players {
 struct Player {
     client: Client,
     namespace: String,
-    resource: ApiResource,
+    place: Place,
     record: Record,
     bindings: Bindings,
     finish: Finish,
@@ -49,11 +50,11 @@ struct Player {
 impl CaseRun<'_> {
     /// Ends every Job of a selection from now on, each `after` it was first seen.
     pub(super) fn play(&mut self, finish: &Finish, after: Duration) {
-        let Ok(resource) = self.resource("batch/v1", "Job") else { return };
+        let Ok(place) = self.place("batch/v1", "Job") else { return };
         let player = Player {
             client: self.client().clone(),
             namespace: self.namespace.clone(),
-            resource: resource.clone(),
+            place: place.clone(),
             record: self.record.clone(),
             bindings: self.fresh_bindings(),
             finish: finish.clone(),
@@ -87,7 +88,7 @@ impl Player {
     /// Ends one Job. That it is gone by then is as good.
     async fn end(self: Arc<Self>, job: ObjectVersion) {
         tokio::time::sleep(self.after).await;
-        let reference = Reference { resource: self.resource.clone(), name: job.name, uid: job.uid };
+        let reference = Reference { place: self.place.clone(), name: job.name, uid: job.uid };
         match end(&self.client, &self.namespace, &reference, &self.finish).await {
             Ok(_ended_or_replaced) => {}
             Err(error) if error.is_not_found() => {}

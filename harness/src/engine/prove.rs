@@ -13,6 +13,7 @@ use super::case::RunContext;
 use super::plan::Plan;
 use super::prepare::{self, Prepared};
 use super::run::{Runner, Stage, abilities_at_most, new_run_id};
+use crate::backup;
 use crate::cluster::ClusterSpec;
 use crate::event::{CaseId, Event, EventSink, Verdict};
 use crate::scenario::Filter;
@@ -24,8 +25,11 @@ use crate::subject::{Defect, Implementation, SubjectContext};
 pub struct ProveRequest {
     /// The suite.
     pub suite: Suite,
-    /// The implementation with its programs that can be given a defect, see [`Implementation::defective`].
+    /// The implementation, with its programs that can be given a defect if it is given them, see
+    /// [`Implementation::defective`].
     pub implementation: Implementation,
+    /// Who has the defects.
+    pub culprit: Culprit,
     /// The defects to plant.
     pub defects: Vec<Defect>,
     /// The cluster; all defects share it.
@@ -34,6 +38,15 @@ pub struct ProveRequest {
     pub parallel: usize,
     /// How many cases of one defect run at the same time.
     pub jobs: usize,
+}
+
+/// Who has a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Culprit {
+    /// The implementation under test.
+    Implementation,
+    /// The backup engine of this program, which must be able to have one.
+    Engine,
 }
 
 /// A defect, and whether the suite noticed it.
@@ -135,11 +148,16 @@ impl Attempt<'_> {
         let implementation = Some(&self.request.implementation);
         let plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities(), implementation);
         let (sink, mut events) = EventSink::channel();
+        let sound = &self.request.implementation;
+        let (implementation, engine_defect) = match self.request.culprit {
+            Culprit::Implementation => (sound.with_defect(&defect.name), None),
+            Culprit::Engine => (sound.clone(), backup::defects::Defect::named(&defect.name)),
+        };
         let context = RunContext {
             run_id: self.run_id.to_owned(),
             client: self.prepared.client.clone(),
             subjects: self.prepared.context.clone().map(|context| SubjectContext {
-                implementation: Arc::new(self.request.implementation.with_defect(&defect.name)),
+                implementation: Arc::new(implementation),
                 events: sink.clone(),
                 ..context
             }),
@@ -151,6 +169,7 @@ impl Attempt<'_> {
             cancel: cancel.clone(),
             slack: self.request.implementation.slack,
             bless: false,
+            engine_defect,
         };
         let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
         let mut verdicts = Verdicts::default();

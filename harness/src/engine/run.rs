@@ -199,6 +199,7 @@ async fn on_cluster(
         cancel: cancel.clone(),
         slack: request.implementation.as_ref().map_or(Duration::ZERO, |implementation| implementation.slack),
         bless: request.bless,
+        engine_defect: None,
     };
     let tidy = !is_thrown_away(prepared, request);
     let (jobs, keep) = (request.jobs, request.keep);

@@ -93,7 +93,7 @@ impl CaseRun<'_> {
             .await?;
         match (judged, found.pop()) {
             (Judgement::Holds, Some(version)) => Ok(Reference {
-                resource: self.resource(&version.api_version, &version.kind)?.clone(),
+                place: self.place(&version.api_version, &version.kind)?.clone(),
                 name: version.name,
                 uid: version.uid,
             }),

@@ -17,6 +17,8 @@ pub(super) struct ApiRequest {
     pub(super) namespace: String,
     /// Name; empty for collections and creations.
     pub(super) name: String,
+    /// Whether the API server is only asked what it would do.
+    pub(super) dry_run: bool,
 }
 
 impl ApiRequest {
@@ -33,7 +35,7 @@ impl ApiRequest {
         if rest.is_empty() {
             let resource = group.to_owned();
             let (namespace, name) = (String::new(), String::new());
-            return Some(Self { verb: Verb::Discover, resource, namespace, name });
+            return Some(Self { verb: Verb::Discover, resource, namespace, name, dry_run: false });
         }
         let (namespace, rest) = match rest.as_slice() {
             // `/namespaces/NAME` and its subresources are about the namespace itself.
@@ -62,7 +64,13 @@ impl ApiRequest {
             "" => resource.to_owned(),
             subresource => format!("{resource}/{subresource}"),
         };
-        Some(Self { verb, resource, namespace, name: name.to_owned() })
+        let dry_run = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dryRun=All"));
+        Some(Self { verb, resource, namespace, name: name.to_owned(), dry_run })
+    }
+
+    /// Whether something is different afterwards.
+    pub(super) fn changes(&self) -> bool {
+        self.verb.writes() && !self.dry_run
     }
 
     /// Whether a controller makes the request whatever happens to its objects: discovery, leader election and
@@ -111,6 +119,14 @@ mod tests {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request = ApiRequest::parse(&method, &path.parse().unwrap()).unwrap();
         assert_eq!((request.to_string().as_str(), request.namespace.as_str()), (text, namespace));
+    }
+
+    #[rstest]
+    #[case("/api/v1/namespaces/one/pods?dryRun=All&fieldValidation=Strict", false)]
+    #[case("/api/v1/namespaces/one/pods?fieldValidation=Strict", true)]
+    fn what_is_only_tried_changes_nothing(#[case] path: &str, #[case] changes: bool) {
+        let request = ApiRequest::parse(&Method::POST, &path.parse().unwrap()).unwrap();
+        assert_eq!(request.changes(), changes);
     }
 
     #[rstest]

@@ -50,10 +50,11 @@ impl Armed {
 fn means(selector: &Selector, request: &ApiRequest) -> bool {
     let verb = match selector.verb {
         VerbSelector::Any => true,
-        VerbSelector::Write => request.verb.writes(),
+        VerbSelector::Write => request.changes(),
         VerbSelector::One(verb) => request.verb == verb,
     };
-    verb && match &selector.resource {
+    let named = selector.name.as_ref().is_none_or(|name| *name == request.name);
+    verb && named && match &selector.resource {
         Some(resource) => *resource == request.resource,
         None => !request.is_bookkeeping(),
     }
@@ -67,11 +68,17 @@ mod tests {
     use crate::scenario::fault::{Moment, Verb};
 
     fn request(verb: Verb, resource: &str) -> ApiRequest {
-        ApiRequest { verb, resource: resource.to_owned(), namespace: "one".to_owned(), name: String::new() }
+        ApiRequest {
+            verb,
+            resource: resource.to_owned(),
+            namespace: "one".to_owned(),
+            name: String::new(),
+            dry_run: false,
+        }
     }
 
     fn fault(verb: VerbSelector, resource: Option<&str>, nth: u32, times: u32) -> Fault {
-        let on = Selector { verb, resource: resource.map(str::to_owned) };
+        let on = Selector { verb, resource: resource.map(str::to_owned), name: None };
         Fault { on, nth, times, effect: Effect::Answer(StatusCode::CONFLICT), optional: false }
     }
 
@@ -98,6 +105,26 @@ mod tests {
         }
         assert_eq!(armed.meet(&request(Verb::Update, "leases")), None);
         assert_eq!(armed.meet(&request(Verb::Create, "events")), None);
+    }
+
+    #[test]
+    fn a_fault_with_a_name_meets_no_other_object() {
+        let mut armed = Armed::default();
+        let one = fault(VerbSelector::One(Verb::Update), Some("jobs/status"), 1, 100);
+        let on = Selector { name: Some("one".to_owned()), ..one.on.clone() };
+        armed.add(Fault { on, ..one });
+        let named = |name: &str| ApiRequest { name: name.to_owned(), ..request(Verb::Update, "jobs/status") };
+        assert_eq!(armed.meet(&named("other")), None);
+        assert!(armed.meet(&named("one")).is_some());
+    }
+
+    #[test]
+    fn what_is_only_tried_is_no_write() {
+        let mut armed = Armed::default();
+        armed.add(fault(VerbSelector::Write, None, 1, 100));
+        let tried = ApiRequest { dry_run: true, ..request(Verb::Create, "jobs") };
+        assert_eq!(armed.meet(&tried), None);
+        assert!(armed.meet(&request(Verb::Create, "jobs")).is_some());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) enum Cut {
     Dead(#[from] Dead),
     /// The subject stopped asking in the middle of a request.
     #[error("read the request of the subject")]
-    Request(#[from] hyper::Error),
+    Request(#[source] tower::BoxError),
     /// The API server gave no answer.
     #[error("ask the API server")]
     Upstream(#[from] kube::Error),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use kube::Client;
@@ -43,7 +43,8 @@ const OF_ONE_CONNECTION: [HeaderName; 5] = [
 /// Stands between one subject and the API server; everything ends when it is dropped.
 #[derive(Debug)]
 pub struct FaultProxy {
-    route: ApiRoute,
+    /// Absent where nobody comes over the network.
+    route: Option<ApiRoute>,
     shared: Arc<Shared>,
     cancel: CancellationToken,
 }
@@ -53,11 +54,18 @@ struct Shared {
     armed: Mutex<Armed>,
     /// Writes that arrived so far.
     writes: AtomicU64,
+    /// The same with leases and Events.
+    changes: AtomicU64,
     watch_faults: broadcast::Sender<WatchFault>,
     gate: Arc<Gate>,
     kills: mpsc::UnboundedSender<()>,
     log: LogSink,
 }
+
+/// The body of a request, over a connection or from within.
+trait Asking: hyper::body::Body<Data = Bytes, Error: Into<tower::BoxError>> + Send {}
+
+impl<B> Asking for B where B: hyper::body::Body<Data = Bytes, Error: Into<tower::BoxError>> + Send {}
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,30 +82,47 @@ impl FaultProxy {
         kubeconfig: &Path,
         log: LogSink,
     ) -> Result<(Self, mpsc::UnboundedReceiver<()>), FaultError> {
-        let upstream = anonymous(kubeconfig).await?;
+        let (mut proxy, killing) = Self::within(anonymous(kubeconfig).await?, log);
         let (authority, tls) = certificate::make()?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(FaultError::Listen)?;
         let address: SocketAddr = listener.local_addr().map_err(FaultError::Listen)?;
+        let (shared, cancel) = (Arc::clone(&proxy.shared), proxy.cancel.clone());
+        let serving = serve(listener, TlsAcceptor::from(tls), shared, cancel.clone());
+        tokio::spawn(cancel.run_until_cancelled_owned(serving));
+        proxy.route = Some(ApiRoute { server: format!("https://{address}"), authority });
+        Ok((proxy, killing))
+    }
+
+    /// A proxy within this process, for clients of its own: see [`FaultProxy::client`]. It adds the rights of
+    /// `upstream` to every request.
+    pub fn within(upstream: Client, log: LogSink) -> (Self, mpsc::UnboundedReceiver<()>) {
         let (kills, killing) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             upstream,
             armed: Mutex::default(),
             writes: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             watch_faults: broadcast::Sender::new(WATCH_FAULTS),
             gate: Arc::new(Gate::new()),
             kills,
             log,
         });
-        let cancel = CancellationToken::new();
-        let serving = serve(listener, TlsAcceptor::from(tls), Arc::clone(&shared), cancel.clone());
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(serving));
-        let route = ApiRoute { server: format!("https://{address}"), authority };
-        Ok((Self { route, shared, cancel }, killing))
+        (Self { route: None, shared, cancel: CancellationToken::new() }, killing)
     }
 
-    /// Where the subject finds it.
-    pub fn route(&self) -> &ApiRoute {
-        &self.route
+    /// A client whose requests meet the faults, without a connection of its own.
+    pub fn client(&self) -> Client {
+        let shared = Arc::clone(&self.shared);
+        let answer = tower::service_fn(move |request: Request<Body>| {
+            let shared = Arc::clone(&shared);
+            async move { shared.answer(request).await }
+        });
+        Client::new(answer, "default")
+    }
+
+    /// Where a subject of another process finds it.
+    pub fn route(&self) -> Option<&ApiRoute> {
+        self.route.as_ref()
     }
 
     /// From now on requests are counted for this fault.
@@ -125,6 +150,11 @@ impl FaultProxy {
     pub fn disarm(&self) -> u64 {
         self.shared.armed().disarm();
         self.shared.writes.load(Ordering::Relaxed)
+    }
+
+    /// How many requests arrived that change something, those for leases and Events included.
+    pub fn changes(&self) -> u64 {
+        self.shared.changes.load(Ordering::Relaxed)
     }
 
     /// The first fault that met no request although the scenario needs it to.
@@ -188,13 +218,17 @@ impl Shared {
     }
 
     /// Answers a request; an error cuts its connection.
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
+    async fn answer<B>(&self, request: Request<B>) -> Result<Response<AnswerBody>, Cut>
+    where
+        B: Asking,
+    {
         self.gate.pass().await?;
         let Some(asked) = ApiRequest::parse(request.method(), request.uri()) else {
             return self.forward(request, None).await;
         };
         let effect = self.armed().meet(&asked);
-        let number = (asked.verb.writes() && !asked.is_bookkeeping())
+        self.changes.fetch_add(u64::from(asked.changes()), Ordering::Relaxed);
+        let number = (asked.changes() && !asked.is_bookkeeping())
             .then(|| self.writes.fetch_add(1, Ordering::Relaxed) + 1);
         if let Some(effect) = effect {
             self.tell(Observation::Fault { what: format!("{effect}: {asked}") });
@@ -232,14 +266,14 @@ impl Shared {
     }
 
     /// Has the API server do what is asked, whatever it answers.
-    async fn done(&self, request: Request<Incoming>, asked: &ApiRequest) -> Result<(), Cut> {
+    async fn done<B: Asking>(&self, request: Request<B>, asked: &ApiRequest) -> Result<(), Cut> {
         self.forward(request, Some(asked)).await?.into_body().collect().await?;
         Ok(())
     }
 
-    async fn forward(
+    async fn forward<B: Asking>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         asked: Option<&ApiRequest>,
     ) -> Result<Response<AnswerBody>, Cut> {
         // Subscribed before the API server answers, so that a fault finds every watch that it shall find.
@@ -248,7 +282,8 @@ impl Shared {
         for name in OF_ONE_CONNECTION.iter().chain([&header::HOST]) {
             head.headers.remove(name);
         }
-        let body = Body::from(body.collect().await?.to_bytes());
+        let body = body.collect().await.map_err(|error| Cut::Request(error.into()))?;
+        let body = Body::from(body.to_bytes());
         let (mut head, body) = self.upstream.send(Request::from_parts(head, body)).await?.into_parts();
         for name in &OF_ONE_CONNECTION {
             head.headers.remove(name);

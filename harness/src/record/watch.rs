@@ -20,6 +20,8 @@ use super::log::Record;
 
 /// How long the first list of every kind may take.
 const FIRST_LIST: Duration = Duration::from_secs(30);
+/// The label of objects of the cluster; its value is the namespace of the case that made them.
+pub const OWNER_LABEL: &str = "hallmark.dev/namespace";
 /// Pause after an interruption.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -88,6 +90,17 @@ impl Drop for WatchHub {
 
 fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, BTreeMap<String, Record>> {
     routes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The namespace of the case that an object belongs to. Objects of the cluster name it in a label, and a
+/// namespace is its own.
+fn owner(version: &ObjectVersion) -> &str {
+    if !version.namespace.is_empty() {
+        return &version.namespace;
+    }
+    let labels = version.object.pointer("/metadata/labels");
+    let named = labels.and_then(|labels| labels.get(OWNER_LABEL)?.as_str());
+    named.unwrap_or(&version.name)
 }
 
 /// The watch of one kind.
@@ -201,7 +214,7 @@ impl Follower {
     }
 
     fn deliver(&self, version: ObjectVersion) {
-        let record = lock(&self.routes).get(&version.namespace).cloned();
+        let record = lock(&self.routes).get(owner(&version)).cloned();
         if let Some(record) = record {
             record.append(Observation::Object(version));
         }

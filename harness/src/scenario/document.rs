@@ -16,7 +16,9 @@ use serde::Deserialize;
 pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
 pub use self::drill::DrillDocument;
 pub use self::fault::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
-pub use self::recovery::{BackupDocument, Damage, DamageDocument, RestoreDocument, VerifyDocument};
+pub use self::recovery::{
+    BackupDocument, ChurnDocument, Damage, DamageDocument, KilledDocument, RestoreDocument, VerifyDocument,
+};
 use crate::yaml::{Located, Node};
 
 /// The version of every document of the harness.
@@ -175,11 +177,13 @@ pub enum StepDocument {
         #[serde(default)]
         replica: Option<Replica>,
     },
-    /// From now on something happens to some of the controller's requests to the API server.
+    /// From now on something happens to some of the requests to the API server.
     Fault(FaultDocument),
     /// Disturbs the controller's watches that run at present.
     Watches(WatchFaultDocument),
-    /// From now on nothing happens to the controller's requests any more.
+    /// From now on objects are created, changed and deleted again and again.
+    Churn(ChurnDocument),
+    /// From now on nothing happens to any requests any more, and no objects are churned.
     Calm {},
     /// Upgrades the controller's release: values are put over those it has.
     Upgrade(UpgradeDocument),
@@ -187,7 +191,7 @@ pub enum StepDocument {
     Rollback {},
     /// Takes an archive of the scenario's namespace.
     Backup(BackupDocument),
-    /// Damages an archive.
+    /// Damages an archive, or changes it.
     Damage(DamageDocument),
     /// Verifies an archive without a cluster.
     Verify(VerifyDocument),

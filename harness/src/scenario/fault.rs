@@ -61,6 +61,19 @@ pub struct Selector {
     pub verb: VerbSelector,
     /// Their resource with its subresource, for example `agentruns/status`; any unless told.
     pub resource: Option<String>,
+    /// The name of their object; any unless told.
+    pub name: Option<String>,
+}
+
+/// Whose requests are disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Party {
+    /// The controller.
+    #[default]
+    Subject,
+    /// Whoever performs the steps `backup` and `restore`.
+    Recovery,
 }
 
 /// Which verbs a fault is about.
@@ -82,7 +95,10 @@ impl fmt::Display for Selector {
             VerbSelector::Write => f.write_str("write")?,
             VerbSelector::One(verb) => write!(f, "{verb}")?,
         }
-        self.resource.as_ref().map_or(Ok(()), |resource| write!(f, " {resource}"))
+        for part in [&self.resource, &self.name].into_iter().flatten() {
+            write!(f, " {part}")?;
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::assertion::{Operator, Target};
 use super::case::PlannedCase;
 use super::document::{API_VERSION, ScenarioDocument, SubjectMode};
 use super::reader::aliases;
-use super::step::{Action, Step};
+use super::step::{Action, RestoreEnd, Step};
 use crate::diagnostic::Diagnostic;
 use crate::event::RequirementInfo;
 use crate::yaml::{Located, Node};
@@ -231,9 +231,9 @@ fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mu
 
 fn claims_something(action: &Action) -> bool {
     match action {
-        Action::Assert(_) | Action::Http(_) | Action::Verify { .. } => true,
-        Action::Backup { equals, .. } => equals.is_some(),
-        Action::Restore(restore) => restore.unchanged || restore.fails.is_some(),
+        // A backup claims that it writes nothing.
+        Action::Assert(_) | Action::Http(_) | Action::Verify(_) | Action::Backup(_) => true,
+        Action::Restore(restore) => restore.rivals > 0 || !matches!(restore.ends, RestoreEnd::Restored),
         Action::Create { refused, .. } | Action::Patch { refused, .. } => refused.is_some(),
         Action::Render(render) => render.fails.is_some(),
         _ => false,

@@ -147,17 +147,18 @@ impl Reader<'_> {
             }
             StepDocument::Fault(fault) => self.fault(fault, at)?,
             StepDocument::Watches(watches) => self.watches(watches)?,
+            StepDocument::Churn(churn) => self.churn(churn)?,
             StepDocument::Calm {} => (Action::Calm, "faults are over".to_owned()),
             StepDocument::Upgrade(upgrade) => (
                 Action::Upgrade { values: upgrade.values.to_json() },
                 "upgrade the subject's release".to_owned(),
             ),
             StepDocument::Rollback {} => (Action::Rollback, "roll the subject's release back".to_owned()),
-            StepDocument::Backup(backup) => Self::backup(backup),
+            StepDocument::Backup(backup) => self.backup(backup)?,
             StepDocument::Damage(damage) => self.damage(damage)?,
             StepDocument::Verify(verify) => self.verify(verify),
             StepDocument::Lose {} => (Action::Lose, "lose every object".to_owned()),
-            StepDocument::Restore(restore) => self.restore(restore),
+            StepDocument::Restore(restore) => self.restore(restore, at)?,
             StepDocument::Render(render) => {
                 let render = self.render(render);
                 let summary = format!("render the chart as {}", render.alias);

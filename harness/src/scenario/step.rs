@@ -1,5 +1,6 @@
 //! Steps as the engine performs them: checked, files read, `case` put in.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use regex::Regex;
 
 use super::assertion::{Assertion, Claim, Target};
 use super::document::{Damage, Outcome, Propagation};
-use super::fault::{Fault, WatchFault};
+use super::fault::{Fault, Party, WatchFault};
 use crate::yaml::{Location, Node};
 
 /// One step of a case.
@@ -82,11 +83,23 @@ pub enum Action {
     Kill,
     /// Kills the replica of the subject that holds its Lease; it stays down.
     KillLeader,
-    /// From now on something happens to some of the subject's requests.
-    Fault(Fault),
+    /// From now on something happens to some requests.
+    Fault {
+        /// Whose.
+        of: Party,
+        /// What happens to which of them.
+        fault: Fault,
+    },
     /// Disturbs the subject's watches that run at present.
     Watches(WatchFault),
-    /// Nothing happens to the subject's requests any more.
+    /// From now on objects are created, changed and deleted.
+    Churn {
+        /// The objects of one round.
+        manifests: Vec<Manifest>,
+        /// Pause between two writes.
+        every: Duration,
+    },
+    /// Nothing happens to requests any more, and nothing is churned.
     Calm,
     /// Upgrades the subject's release with more values and waits until it is ready.
     Upgrade {
@@ -96,32 +109,20 @@ pub enum Action {
     /// Rolls the subject's release back to the revision before and waits until it is ready.
     Rollback,
     /// Takes an archive of the case's namespace.
-    Backup {
-        /// The name of the archive.
-        alias: String,
-        /// The archive whose content it has.
-        equals: Option<String>,
-    },
+    Backup(Backup),
     /// Damages an archive.
     Damage {
         /// Which.
         archive: String,
         /// What happens to it.
-        how: Damage,
-        /// Where, as a share of its length.
-        at: f64,
+        how: Harm,
     },
     /// Verifies an archive, or proves that it is refused.
-    Verify {
-        /// Which.
-        archive: String,
-        /// The pattern of the refusal that is expected.
-        fails: Option<Regex>,
-    },
+    Verify(Box<Verify>),
     /// Kills the subject and deletes what a lost cluster would lose.
     Lose,
     /// Restores an archive into the case's namespace, or proves that this is refused.
-    Restore(Restore),
+    Restore(Box<Restore>),
     /// Renders the chart.
     Render(Render),
     /// Waits until the subject has processed a sentinel.
@@ -147,7 +148,10 @@ impl Action {
 
     /// Whether the step needs the harness between the subject and the API server.
     pub fn needs_fault_proxy(&self) -> bool {
-        matches!(self, Self::Fault(_) | Self::Watches(_) | Self::Calm | Self::Restart { ready: false, .. })
+        matches!(
+            self,
+            Self::Fault { of: Party::Subject, .. } | Self::Watches(_) | Self::Restart { ready: false, .. }
+        )
     }
 
     /// Whether the step is an assertion, which never opens a new window for `eventually`.
@@ -158,7 +162,7 @@ impl Action {
     /// The archive that the step makes.
     pub fn makes_archive(&self) -> Option<&str> {
         match self {
-            Self::Backup { alias, .. } => Some(alias),
+            Self::Backup(backup) => Some(&backup.alias),
             _ => None,
         }
     }
@@ -166,8 +170,9 @@ impl Action {
     /// The archive that the step takes from an earlier one.
     pub fn uses_archive(&self) -> Option<&str> {
         match self {
-            Self::Backup { equals, .. } => equals.as_deref(),
-            Self::Damage { archive, .. } | Self::Verify { archive, .. } => Some(archive),
+            Self::Backup(backup) => backup.equals.as_deref(),
+            Self::Damage { archive, .. } => Some(archive),
+            Self::Verify(verify) => Some(&verify.archive),
             Self::Restore(restore) => Some(&restore.archive),
             _ => None,
         }
@@ -176,7 +181,7 @@ impl Action {
     /// Every object that the step sends.
     pub fn manifests(&self) -> Vec<&Manifest> {
         match self {
-            Self::Create { manifests, .. } => manifests.iter().collect(),
+            Self::Create { manifests, .. } | Self::Churn { manifests, .. } => manifests.iter().collect(),
             Self::Apply { manifest, .. } => vec![manifest],
             _ => Vec::new(),
         }
@@ -254,6 +259,49 @@ pub struct Http {
     pub within: Duration,
 }
 
+/// A backup of the case's namespace.
+#[derive(Debug, Clone)]
+pub struct Backup {
+    /// The name of the archive.
+    pub alias: String,
+    /// The archive whose content it has.
+    pub equals: Option<String>,
+    /// API groups; a list of texts that may hold templates of the running scenario.
+    pub groups: Option<Node>,
+    /// Objects per request of a list.
+    pub page: Option<NonZeroU32>,
+    /// How many processes that take it are killed.
+    pub killed: u32,
+}
+
+/// What happens to an archive.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Harm {
+    /// Something about its bytes at a share of its length.
+    Bytes(Damage, f64),
+    /// Something about its entries.
+    Entries(Damage),
+    /// It gets another version of the format.
+    Format(String),
+}
+
+/// A verification, and what it must come to.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// The archive.
+    pub archive: String,
+    /// The pattern of the refusal that is expected.
+    pub fails: Option<Regex>,
+    /// The pattern of a warning.
+    pub warns: Option<Regex>,
+    /// A part of its manifest; may hold templates of the running scenario.
+    pub matches: Option<Node>,
+    /// Texts that stand nowhere in it.
+    pub lacks: Vec<String>,
+    /// Whether its content is that of the record.
+    pub as_recorded: bool,
+}
+
 /// A restore into the case's namespace.
 #[derive(Debug, Clone)]
 pub struct Restore {
@@ -261,10 +309,31 @@ pub struct Restore {
     pub archive: String,
     /// Whether objects whose names are taken are left out.
     pub skip_existing: bool,
-    /// Whether it has to find everything there already.
-    pub unchanged: bool,
-    /// The pattern of the refusal that is expected.
-    pub fails: Option<Regex>,
+    /// Whether missing definitions are an obstacle.
+    pub without_definitions: bool,
+    /// Whether missing Secrets are no obstacle.
+    pub without_secrets: bool,
+    /// What it must come to.
+    pub ends: RestoreEnd,
+    /// How many others begin at the same time.
+    pub rivals: u32,
+}
+
+/// What a restore must come to.
+#[derive(Debug, Clone)]
+pub enum RestoreEnd {
+    /// Everything is there.
+    Restored,
+    /// Everything was there, and nothing was written.
+    Unchanged,
+    /// It was refused before anything was written, with a message of this pattern.
+    Refused(Regex),
+    /// Some objects are missing, and are named in a text of this pattern.
+    Partial(Regex),
+    /// It was killed after this write.
+    Killed(NonZeroU32),
+    /// It was killed after each write, at least so many times, and everything is there.
+    KilledOften(NonZeroU32),
 }
 
 /// A rendering of the chart.

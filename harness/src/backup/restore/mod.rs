@@ -25,11 +25,13 @@ pub(in crate::backup) use self::guard::HOLD;
 pub use self::guard::LeaderGuard;
 use self::judge::Action;
 use self::lock::LockSettings;
+pub(in crate::backup) use self::lock::lease;
 pub use self::report::{Outcome, RestoreReport};
 use self::stages::Stages;
 use self::target::Target;
 use super::api::ObjectApi;
 use super::kind::Role;
+use super::patience::Patience;
 use super::phase::is_terminal;
 use super::verify::Checked;
 use crate::event::EventSink;
@@ -55,6 +57,8 @@ pub struct RestoreOptions {
     pub lock_duration: Duration,
     /// How long the API server may take to serve a definition.
     pub established: Duration,
+    /// How long trouble of the API server is borne.
+    pub patience: Patience,
 }
 
 impl Default for RestoreOptions {
@@ -69,6 +73,7 @@ impl Default for RestoreOptions {
             lock_namespace: "default".to_owned(),
             lock_duration: Duration::from_secs(15),
             established: Duration::from_mins(1),
+            patience: Patience::default(),
         }
     }
 }
@@ -91,7 +96,7 @@ pub async fn restore(
     events: &EventSink,
 ) -> Result<RestoreReport, RestoreError> {
     let begin = Instant::now();
-    let api = ObjectApi::new(client);
+    let api = ObjectApi::new(client, options.patience);
     let settings = LockSettings { namespace: &options.lock_namespace, duration: options.lock_duration };
     lock::check(&api, settings).await?;
     events.progress("looking at the target", "");

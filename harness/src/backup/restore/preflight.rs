@@ -10,6 +10,7 @@ use super::judge::Action;
 use super::target::{Step, Target};
 use super::{Existing, RestoreOptions, guard};
 use crate::backup::api::{ApiError, ObjectApi, Which};
+use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::verify::Checked;
 use crate::event::EventSink;
@@ -27,7 +28,7 @@ pub(super) async fn check(
 ) -> Result<(), RestoreError> {
     target.findings.extend(guard::unheld(api, &options.guard).await?);
     target.findings.extend(conflicts(&target.steps, options.existing));
-    if !options.allow_missing_secrets {
+    if !options.allow_missing_secrets && !Defect::MissingSecretsPass.is_planted() {
         target.findings.extend(secrets(api, checked).await?);
     }
     let quotas = quotas(api, target).await?;
@@ -45,7 +46,8 @@ fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
         let object = step.stored.path.describe();
         match &step.action {
             Action::Terminating => Some(Finding::Terminating { object }),
-            Action::Conflict { differences } if existing == Existing::Refuse => {
+            Action::Conflict { differences } if existing == Existing::Refuse && !Defect::ConflictsNoticedLate.is_planted() =>
+            {
                 Some(Finding::Conflict { object, differences: differences.clone() })
             }
             _ => None,
@@ -139,7 +141,7 @@ pub(super) async fn dry_run(
     let tried: Vec<&Step<'_>> = target
         .steps
         .iter()
-        .filter(|step| step.action == Action::Create)
+        .filter(|step| step.action == Action::Create && !Defect::NothingTried.is_planted())
         .filter(|step| wanted(step))
         .collect();
     let number = tried.len();

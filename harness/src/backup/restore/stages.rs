@@ -9,6 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Api;
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
+use serde_json::Value;
 
 use super::error::{Finding, RestoreError, Unrestored};
 use super::judge::{Action, deviations};
@@ -18,6 +19,7 @@ use super::target::{Step, Target, key, live};
 use super::write::{Writer, Written};
 use super::{Existing, RestoreOptions, guard, preflight};
 use crate::backup::api::{ApiError, ObjectApi};
+use crate::backup::defects::Defect;
 use crate::backup::kind::Role;
 use crate::backup::verify::Stored;
 use crate::event::EventSink;
@@ -101,9 +103,22 @@ impl Stages<'_> {
                     report.created += 1;
                 }
             },
+            Action::Keep { .. } if Defect::DefinitionsReplaced.is_planted() => self.replace(step).await?,
             _there => report.unchanged += 1,
         }
         Ok(())
+    }
+
+    async fn replace(&self, step: &Step<'_>) -> Result<(), ApiError> {
+        let path = &step.stored.path;
+        let mut wanted = step.stored.value.clone();
+        let live = self.api.get(step.kind, path.namespace.as_deref(), &path.name).await?.unwrap_or_default();
+        if let (Some(version), Some(Value::Object(metadata))) =
+            (live.pointer("/metadata/resourceVersion"), wanted.get_mut("metadata"))
+        {
+            metadata.insert("resourceVersion".to_owned(), version.clone());
+        }
+        self.api.replace(step.kind, &wanted, false).await.map(drop)
     }
 
     async fn established(&self, name: &str) -> Result<(), RestoreError> {
@@ -194,6 +209,10 @@ impl Stages<'_> {
                 self.events.progress(phase, format!("{done} of {number}"));
             }
             let object = || step.stored.path.describe();
+            if matches!(outcome, Written::Failed { .. }) && Defect::FirstRefusalEndsRestore.is_planted() {
+                report.failed.push(Unrestored { object: object(), reason: "refused".to_owned() });
+                return Ok(());
+            }
             if !matches!(outcome, Written::Failed { refused: false, .. }) {
                 unanswered = 0;
             }
@@ -238,6 +257,9 @@ impl Stages<'_> {
     ) -> Result<(), RestoreError> {
         let new = |step: &&Step<'_>| written.contains(step.stored.entry.path.as_str());
         let mut rest: Vec<&Step<'_>> = steps.iter().filter(new).collect();
+        if Defect::NothingCompared.is_planted() {
+            return Ok(());
+        }
         while let Some(kind) = rest.first().map(|step| step.kind) {
             let (of_kind, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|step| step.kind == kind);
             rest = others;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::judge::{Action, judge, owners, status_of};
 use super::target::Step;
 use crate::backup::api::{ApiError, ObjectApi};
+use crate::backup::defects::Defect;
 use crate::backup::kind::Kind;
 use crate::backup::portable::Owner;
 use crate::backup::verify::Stored;
@@ -99,7 +100,9 @@ impl<'a> Writer<'a> {
                 self.status(kind, stored, live).await
             }
             // Somebody was quicker, or the answer to our own create was lost.
-            Err(error) if error.is_already_exists() => self.settle(kind, stored).await,
+            Err(error) if error.is_already_exists() && !Defect::LostAnswerIsConflict.is_planted() => {
+                self.settle(kind, stored).await
+            }
             Err(error) => Written::failed(&error, "create"),
         }
     }
@@ -140,6 +143,11 @@ impl<'a> Writer<'a> {
             if let Value::Object(fields) = &mut live {
                 fields.insert("status".to_owned(), status);
             }
+            if let Some(Value::Object(metadata)) = live.get_mut("metadata")
+                && Defect::NewerStatusOverwritten.is_planted()
+            {
+                metadata.shift_remove("resourceVersion");
+            }
             let error = match self.api.replace(kind, &live, true).await {
                 Ok(_written) => return Written::Created,
                 Err(error) => error,
@@ -171,7 +179,10 @@ impl<'a> Writer<'a> {
         for reference in owners(&stored.value) {
             let owner = Owner::of(reference);
             let uid = self.uid(&owner, stored.path.namespace.as_deref());
-            let uid = uid.ok_or_else(|| format!("its owner {} {} is not there", owner.kind, owner.name))?;
+            let mut uid = uid.ok_or_else(|| format!("its owner {} {} is not there", owner.kind, owner.name))?;
+            if Defect::OwnersKeepTheirUids.is_planted() {
+                "00000000-0000-4000-8000-000000000000".clone_into(&mut uid);
+            }
             let mut reference = reference.clone();
             if let Value::Object(fields) = &mut reference {
                 fields.insert("uid".to_owned(), uid.into());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::ConfigMaps;
 use crate::archive::{MANIFEST_FILE, pack};
 use crate::archive::{digest, to_canonical};
+use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::manifest::{
     Created, DefinitionRecord, Engine, Entry, EvidenceRecord, FORMAT, JOBS_FILE, KindRecord, Listing,
@@ -189,12 +190,12 @@ impl<'a> Chosen<'a> {
     fn place(&mut self, object: ObjectOf<'a>, dying: &BTreeMap<&str, &str>) {
         let of_namespace = namespace(object.live).and_then(|namespace| dying.get(namespace).copied());
         match deletion(object.live).or(of_namespace) {
-            Some(since) => self.terminating.push(Terminating {
+            Some(since) if !Defect::DeletedRevived.is_planted() => self.terminating.push(Terminating {
                 path: path_of(object.kind, object.live),
                 uid: text(object.live, "/metadata/uid").to_owned(),
                 deletion_timestamp: since.to_owned(),
             }),
-            None => self.objects.push(object),
+            _ => self.objects.push(object),
         }
     }
 }
@@ -279,7 +280,7 @@ pub(in crate::backup) fn required_secrets<'a>(
     objects: impl IntoIterator<Item = &'a Value>,
 ) -> Vec<RequiredSecret> {
     let mut needed: BTreeMap<(String, String), (BTreeSet<String>, usize)> = BTreeMap::new();
-    for object in objects {
+    for object in objects.into_iter().filter(|_object| !Defect::SecretsNotListed.is_planted()) {
         let Some(namespace) = namespace(object) else { continue };
         for (name, keys) in references::of(object).secrets {
             let (all, referrers) = needed.entry((namespace.to_owned(), name)).or_default();

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::assemble::KindList;
 use crate::backup::api::{ApiError, Listed, ObjectApi, Which};
+use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::manifest::{Listing, Method};
 use crate::event::EventSink;
@@ -79,7 +80,8 @@ impl Reader<'_> {
         let mut revision: Option<String> = None;
         let mut lists = Vec::new();
         for kind in self.kinds {
-            let list = self.list(kind, revision.as_deref()).await?;
+            let moment = revision.as_deref().filter(|_| !Defect::MomentsMixed.is_planted());
+            let list = self.list(kind, moment).await?;
             if revision.is_none() {
                 revision = list.resource_versions.first().cloned();
             }

@@ -3,23 +3,27 @@
 mod assemble;
 mod listing;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[cfg(test)]
 pub(in crate::backup) use assemble::KindList;
 pub(in crate::backup) use assemble::{Collected, assemble, required_secrets};
 
 use self::listing::Reader;
-use super::api::{ApiError, ObjectApi, Which};
+use super::api::{ApiError, ObjectApi, PAGE, Which};
+use super::defects::Defect;
 use super::kind::{Kind, Role};
 use super::manifest::{Created, Manifest, Scope};
+use super::patience::Patience;
 use super::portable::Strip;
 use crate::archive::{Limits, PublishError, is_published, publish};
+use crate::backup::restore::lease;
 use crate::backup::verify::verify_bytes;
 use crate::event::EventSink;
 
@@ -38,6 +42,10 @@ pub struct BackupOptions {
     pub strip_last_applied: bool,
     /// SHA-256 of a dump of the idempotency store, to be recorded.
     pub idempotency_store: Option<String>,
+    /// Objects per request of a list.
+    pub page: NonZeroU32,
+    /// How long trouble of the API server is borne.
+    pub patience: Patience,
 }
 
 impl Default for BackupOptions {
@@ -49,6 +57,8 @@ impl Default for BackupOptions {
             config_maps: ConfigMaps::default(),
             strip_last_applied: false,
             idempotency_store: None,
+            page: PAGE,
+            patience: Patience::default(),
         }
     }
 }
@@ -138,13 +148,28 @@ async fn collect(
     let started = Timestamp::now();
     let version = client.apiserver_version().await;
     let kubernetes = version.map_err(|error| BackupError::Version(Box::new(error)))?.git_version;
-    let api = ObjectApi::new(client);
+    let api = ObjectApi::new(client, options.patience).paged(options.page);
     let kinds = kinds(&api, options).await?;
+    if Defect::BackupWrites.is_planted() {
+        let namespace = options.namespaces.first().map_or("default", String::as_str);
+        let mark = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "last-backup", "namespace": namespace},
+        });
+        api.create(&Kind::config_map(), &mark, false).await?;
+    }
     let reader = Reader { api: &api, kinds: &kinds, namespaces: &options.namespaces, events };
     let (mut lists, listing) = reader.read().await?;
     for list in &mut lists {
         if list.kind.role == Role::Definition {
             list.items.retain(|definition| of_groups(definition, &options.groups));
+        }
+    }
+    if Defect::UnusedDefinitionsLeftOut.is_planted() {
+        let used: Vec<String> = lists.iter().filter(|it| !it.items.is_empty()).map(|it| it.kind.resource()).collect();
+        for list in lists.iter_mut().filter(|list| list.kind.role == Role::Definition) {
+            let name = |it: &Value| it.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+            list.items.retain(|definition| name(definition).is_some_and(|name| used.contains(&name)));
         }
     }
     for namespace in &options.namespaces {
@@ -181,15 +206,29 @@ async fn kinds(api: &ObjectApi, options: &BackupOptions) -> Result<Vec<Kind>, Ba
     let definitions = api.list(&Kind::definition(), Which::default()).await?.items;
     let ours = definitions.iter().filter(|definition| of_groups(definition, &options.groups));
     let mut kinds: Vec<Kind> = ours.filter_map(|it| Kind::of_definition(it, &options.last)).collect();
-    if kinds.is_empty() {
+    if kinds.is_empty() || (Defect::NoRunsNoBackup.is_planted() && nothing_runs(api, &kinds, options).await?) {
         return Err(BackupError::NoKinds { groups: options.groups.clone() });
     }
     kinds.extend([Kind::definition(), Kind::namespace()]);
+    if Defect::LeasesArchived.is_planted() {
+        kinds.push(lease());
+    }
     if options.config_maps != ConfigMaps::None {
         kinds.push(Kind::config_map());
     }
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.role));
     Ok(kinds)
+}
+
+/// Whether there is no run in the namespaces.
+async fn nothing_runs(api: &ObjectApi, kinds: &[Kind], options: &BackupOptions) -> Result<bool, ApiError> {
+    let namespace = options.namespaces.first().map(String::as_str);
+    for kind in kinds.iter().filter(|kind| kind.role == Role::Run) {
+        if !api.list(kind, Which { namespace, ..Which::default() }).await?.items.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn of_groups(definition: &Value, groups: &[String]) -> bool {

@@ -5,6 +5,7 @@
 //! refuses the archive. Digests find damage; they do not stop somebody who computes all of them anew.
 
 mod cross;
+mod salvage;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::defects::Defect;
 use super::manifest::{Entry, FORMAT, JOBS_FILE, Manifest, VERSION_FILE};
 use super::object_path::ObjectPath;
 use crate::archive::{
@@ -61,7 +63,13 @@ pub fn verify(path: &Path, limits: Limits) -> Result<Checked, VerifyError> {
 
 /// Verifies the bytes of an archive with the line of its digest file, in the form of `sha256sum`.
 pub fn verify_bytes(bytes: &[u8], digest_line: &str, limits: Limits) -> Result<Checked, VerifyError> {
+    if Defect::VerificationSkipped.is_planted() {
+        return salvage::salvage(bytes);
+    }
     match verify_digest(bytes, digest_line) {
+        Err(VerifyError::Outer { found, .. }) if Defect::FileDigestIgnored.is_planted() => {
+            content(bytes, found, limits)
+        }
         Ok(sha256) => content(bytes, sha256, limits),
         Err(VerifyError::Outer { expected, found, .. }) => {
             // The file is refused anyway; what can still be read may tell which object is concerned.
@@ -106,11 +114,14 @@ fn objects(manifest: &Manifest, entries: Vec<Unpacked>) -> Result<Vec<Stored>, V
             return Err(VerifyError::Duplicate { path });
         }
         if !missing.remove(path.as_str()) {
+            if Defect::ExtraEntriesPass.is_planted() {
+                continue;
+            }
             return Err(VerifyError::Extra { path });
         }
         contents.push((path, content));
     }
-    if let Some(path) = missing.first() {
+    if let Some(path) = missing.first().filter(|_| !Defect::MissingEntriesPass.is_planted()) {
         return Err(VerifyError::Missing { path: (*path).to_owned(), others: missing.len() - 1 });
     }
     let mut objects = Vec::with_capacity(contents.len());

@@ -88,6 +88,7 @@ impl BackupArgs {
             config_maps: self.config_maps.into(),
             strip_last_applied: self.strip_last_applied,
             idempotency_store: self.idempotency_store.clone(),
+            ..BackupOptions::default()
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::args::{SpecArgs, SuiteArgs};
+use crate::engine::Culprit;
 
 /// `hallmark prove`.
 #[derive(Debug, Args)]
@@ -15,6 +16,10 @@ pub(in crate::cli) struct ProveArgs {
     /// Only this defect; may be repeated
     #[arg(long = "defect", value_name = "NAME")]
     pub(super) defects: Vec<String>,
+    /// Plant the defects of the backup engine of this program instead of those of the implementation
+    #[cfg(feature = "defects")]
+    #[arg(long)]
+    pub(super) engine: bool,
     #[command(flatten)]
     pub(super) cluster: SpecArgs,
     /// The implementation with the defects; without it the one that the suite names
@@ -29,6 +34,17 @@ pub(in crate::cli) struct ProveArgs {
     /// How many cases of one defect run at the same time
     #[arg(short, long, value_name = "N", default_value = "6")]
     pub(super) jobs: std::num::NonZeroUsize,
+}
+
+impl ProveArgs {
+    /// Who is to have the defects.
+    pub(super) fn culprit(&self) -> Culprit {
+        #[cfg(feature = "defects")]
+        if self.engine {
+            return Culprit::Engine;
+        }
+        Culprit::Implementation
+    }
 }
 
 const PROVE_HELP: &str = "\

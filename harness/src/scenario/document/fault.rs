@@ -3,14 +3,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::scenario::fault::{Moment, Verb};
+use crate::scenario::fault::{Moment, Party, Verb};
 use crate::yaml::Located;
 
-/// Something that happens to requests of the controller. Exactly one of `answer`, `delay`, `cut` and `kill`
+/// Something that happens to requests of the controller, or of backups and restores. Exactly one of `answer`, `delay`, `cut` and `kill`
 /// says what.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FaultDocument {
+    /// Whose requests; the controller's unless told.
+    #[serde(default)]
+    pub of: Party,
     /// Which requests are counted.
     #[serde(default)]
     pub on: RequestSelector,
@@ -30,7 +33,7 @@ pub struct FaultDocument {
     #[serde(default)]
     pub cut: Option<Moment>,
     /// The controller is killed with SIGKILL before the API server sees the request, or after it has acted,
-    /// and started again.
+    /// and started again. Restores have `killed` for that.
     #[serde(default)]
     pub kill: Option<Moment>,
     /// The scenario proves something even if no such request is made. Without this it is inconclusive then.
@@ -38,7 +41,7 @@ pub struct FaultDocument {
     pub optional: bool,
 }
 
-/// Requests of the controller.
+/// Requests to the API server.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RequestSelector {
@@ -49,6 +52,9 @@ pub struct RequestSelector {
     /// told any but `leases` and `events`, which come whatever happens.
     #[serde(default)]
     pub resource: Option<String>,
+    /// The name of their object, which creations do not have; any unless told.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// A verb, or all that change something.

@@ -6,12 +6,20 @@ use super::Reader;
 use crate::diagnostic::Diagnostic;
 use crate::scenario::document::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
 use crate::scenario::duration;
-use crate::scenario::fault::{Effect, Fault, Selector, VerbSelector, WatchEffect, WatchFault};
+use crate::scenario::fault::{Effect, Fault, Party, Selector, VerbSelector, WatchEffect, WatchFault};
 use crate::scenario::step::Action;
 use crate::yaml::{Located, Location};
 
 impl Reader<'_> {
     pub(super) fn fault(&mut self, fault: FaultDocument, at: &Location) -> Option<(Action, String)> {
+        let of = fault.of;
+        if let (Party::Recovery, Some(_)) = (of, fault.kill) {
+            self.problems.push(
+                Diagnostic::new(at.clone(), "a fault kills the controller only")
+                    .with_help("write `restore: {archive: …, killed: {atWrite: 1}}`"),
+            );
+            return None;
+        }
         let verb = match fault.on.verb.map(VerbDocument::verb) {
             None => VerbSelector::Any,
             Some(None) => VerbSelector::Write,
@@ -36,10 +44,10 @@ impl Reader<'_> {
             );
             return None;
         };
-        let on = Selector { verb, resource: fault.on.resource };
+        let on = Selector { verb, resource: fault.on.resource, name: fault.on.name };
         let fault = Fault { on, nth, times, effect, optional: fault.optional };
         let summary = format!("fault: {fault}");
-        Some((Action::Fault(fault), summary))
+        Some((Action::Fault { of, fault }, summary))
     }
 
     pub(super) fn watches(&mut self, document: WatchFaultDocument) -> Option<(Action, String)> {

@@ -1,0 +1,207 @@
+//! Restores, and what they must come to.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::Client;
+
+use super::{PATIENCE, silent};
+use crate::backup::defects::planting;
+use crate::backup::{
+    self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
+};
+use crate::engine::case::{CaseRun, Stop, chain};
+use crate::scenario::step::{Restore, RestoreEnd};
+use crate::yaml::Location;
+
+/// How long the lock of a killed restore is held: the shortest time that a Lease can tell.
+const LOCK: Duration = Duration::from_secs(1);
+/// How long such a lock is waited for.
+const ABANDONED: Duration = Duration::from_secs(5);
+/// Pause between two looks at it.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the API server may take to serve a definition.
+const ESTABLISHED: Duration = Duration::from_secs(10);
+
+/// What a restore came to.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// It ended, and tells what it did.
+    Ended(Box<RestoreReport>),
+    /// It was refused before the first write.
+    Refused(String),
+    /// Another one was running.
+    Locked(String),
+    /// It did not go on.
+    Stopped(String),
+}
+
+impl Came {
+    /// In words for people.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Ended(report) => {
+                let RestoreReport { created, completed, unchanged, skipped, failed, .. } = report.as_ref();
+                let failed: Vec<String> =
+                    failed.iter().map(|failed| format!("{}: {}", failed.object, failed.reason)).collect();
+                let all = format!("{created} created, {completed} completed, {unchanged} unchanged");
+                format!("{all}, {} skipped, failed: [{}]", skipped.len(), failed.join("; "))
+            }
+            Self::Refused(reason) => format!("refused: {reason}"),
+            Self::Locked(reason) | Self::Stopped(reason) => reason.clone(),
+        }
+    }
+}
+
+impl CaseRun<'_> {
+    /// Restores an archive, or proves that this is refused, or that it ends as it must.
+    pub(in crate::engine) async fn restore(&mut self, restore: &Restore, at: &Location) -> Result<(), Stop> {
+        let options = self.restore_options(restore);
+        let before = self.engine_changes();
+        let came = match &restore.ends {
+            RestoreEnd::Killed(write) => {
+                return Box::pin(self.kill_restore(restore, &options, *write, at)).await;
+            }
+            RestoreEnd::KilledOften(times) => {
+                Box::pin(self.kill_restores(restore, &options, *times, at)).await?
+            }
+            _ if restore.rivals > 0 => Box::pin(self.rivals(restore, &options, at)).await?,
+            _ => self.undisputed(restore, &options).await?,
+        };
+        let changes = self.engine_changes() - before;
+        let described = came.describe();
+        self.tell(format!("{}: {described}", restore.archive));
+        match fulfilled(restore, &came, changes) {
+            Ok(()) => Ok(()),
+            Err(claim) => {
+                let claim = format!("restore {}: {claim}", restore.archive);
+                let reason = format!("{described}; {changes} requests that change something were sent");
+                Err(self.refused(&claim, "the restore", &reason, at))
+            }
+        }
+    }
+
+    fn restore_options(&self, restore: &Restore) -> RestoreOptions {
+        let namespace = self.namespace.clone();
+        let implementation = self.run.subjects.as_ref().map(|subjects| &subjects.implementation);
+        let lease = implementation.and_then(|it| it.settings.leader_lease.as_ref());
+        let mut guard = LeaderGuard { namespace: Some(namespace.clone()), ..LeaderGuard::default() };
+        if let Some(lease) = lease {
+            guard.lease.clone_from(&lease.name);
+        }
+        let default = RestoreOptions::default();
+        let killed = matches!(restore.ends, RestoreEnd::Killed(_) | RestoreEnd::KilledOften(_));
+        RestoreOptions {
+            existing: if restore.skip_existing { Existing::Skip } else { Existing::Refuse },
+            // One write after the other: then it is known what was done before one of them.
+            workers: if killed { NonZeroUsize::MIN } else { default.workers },
+            definitions: !restore.without_definitions,
+            allow_missing_secrets: restore.without_secrets,
+            guard,
+            lock_namespace: namespace,
+            lock_duration: LOCK,
+            established: ESTABLISHED,
+            patience: PATIENCE,
+            ..default
+        }
+    }
+
+    /// One restore, after the lock of a killed one has come to its end.
+    async fn undisputed(
+        &mut self,
+        restore: &Restore,
+        options: &RestoreOptions,
+    ) -> Result<Came, Stop> {
+        let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
+        let deadline = tokio::time::Instant::now() + ABANDONED;
+        loop {
+            let came = Box::pin(self.attempt(client.clone(), &path, options)).await?;
+            let waits = self.recovery.abandoned && tokio::time::Instant::now() < deadline;
+            if !(waits && matches!(came, Came::Locked(_))) {
+                self.recovery.abandoned = false;
+                return Ok(came);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Several restores at the same time; what the one came to that was not kept away.
+    async fn rivals(
+        &mut self,
+        restore: &Restore,
+        options: &RestoreOptions,
+        at: &Location,
+    ) -> Result<Came, Stop> {
+        let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
+        let all = (0..=restore.rivals).map(|_| self.attempt(client.clone(), &path, options));
+        let mut came = join_all(all).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        came.sort_by_key(|came| matches!(came, Came::Locked(_)));
+        let locked = came.iter().filter(|came| matches!(came, Came::Locked(_))).count();
+        let described: Vec<String> = came.iter().map(Came::describe).collect();
+        match came.into_iter().next() {
+            Some(first) if locked == restore.rivals as usize => Ok(first),
+            _ => {
+                let (rivals, all) = (restore.rivals, described.len());
+                let claim = format!("{rivals} of {all} restores are kept away by another one");
+                Err(self.refused(&claim, "the restores", &described.join(" | "), at))
+            }
+        }
+    }
+
+    /// Restores as the command does it: what is damaged never gets as far as the cluster.
+    pub(super) async fn attempt(
+        &self,
+        client: Client,
+        path: &Path,
+        options: &RestoreOptions,
+    ) -> Result<Came, Stop> {
+        let checked = match self.checked(path).await {
+            Ok(checked) => checked,
+            Err(error) => return Ok(Came::Refused(chain(&error))),
+        };
+        let events = silent();
+        let restoring = backup::restore(client, &checked, options, &events);
+        Ok(match Box::pin(planting(self.run.engine_defect, restoring)).await {
+            Ok(report) => Came::Ended(Box::new(report)),
+            Err(RestoreError::Refused(findings)) => {
+                Came::Refused(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            }
+            Err(error @ RestoreError::Locked { .. }) => Came::Locked(error.to_string()),
+            Err(RestoreError::Api(error)) if !error.is_refusal() => {
+                return Err(Stop::Inconclusive(chain(&error)));
+            }
+            Err(error) => Came::Stopped(chain(&error)),
+        })
+    }
+}
+
+/// Whether a restore came to what its step expects; else the claim that does not hold.
+fn fulfilled(restore: &Restore, came: &Came, changes: u64) -> Result<(), String> {
+    let holds = |holds: bool, claim: String| if holds { Ok(()) } else { Err(claim) };
+    match (&restore.ends, came) {
+        (RestoreEnd::Unchanged, Came::Ended(report)) => {
+            let nothing = report.created + report.completed == 0 && report.outcome == Outcome::Completed;
+            holds(nothing && changes == 0, "everything is there, and nothing is written".to_owned())
+        }
+        (RestoreEnd::Refused(pattern), came) => {
+            let refused = matches!(came, Came::Refused(reason) if pattern.is_match(reason));
+            let claim = format!("it is refused before the first write, with a message like `{pattern}`");
+            holds(refused && changes == 0, claim)
+        }
+        (RestoreEnd::Partial(pattern), came) => {
+            let partial = matches!(came, Came::Ended(report) if report.outcome == Outcome::PartiallyFailed);
+            let claim = format!("only a part is restored, and the rest is named like `{pattern}`");
+            holds(partial && pattern.is_match(&came.describe()), claim)
+        }
+        (_, Came::Ended(report)) if restore.skip_existing => {
+            let skipped = report.outcome == Outcome::CompletedWithSkips;
+            holds(skipped, "everything is restored but objects whose names are taken".to_owned())
+        }
+        (_, Came::Ended(report)) => {
+            holds(report.outcome == Outcome::Completed, "everything is restored".to_owned())
+        }
+        _ => Err("everything is restored".to_owned()),
+    }
+}

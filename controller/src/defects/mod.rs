@@ -93,7 +93,7 @@ mod tests {
         ("TTL-21", "Kubernetes removes the Job"),
     ];
     /// Families of the requirements that controllers decide.
-    const FAMILIES: [&str; 8] = ["IMG", "TTL", "RET", "LC", "JOB", "LIM", "WF", "SEC"];
+    const FAMILIES: [&str; 9] = ["IMG", "TTL", "RET", "LC", "JOB", "LIM", "WF", "SEC", "INV"];
 
     #[derive(Deserialize)]
     struct Catalogue {

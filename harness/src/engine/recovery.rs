@@ -124,6 +124,7 @@ impl CaseRun<'_> {
         let alias = &restore.archive;
         let claim = format!("restore {alias}");
         let path = self.archive(alias)?;
+        let before = self.record.snapshot().len();
         // As the command does it: what is damaged never gets as far as the cluster.
         let restored = match backup::verify(&path, Limits::default()) {
             Err(error) => Err(chain(&error)),
@@ -138,12 +139,30 @@ impl CaseRun<'_> {
                 }
             }
         };
+        self.restored(before).await?;
         let restored = restored.and_then(|report| judged(restore, report));
         if let Ok(report) = &restored {
             let RestoreReport { created, completed, unchanged, .. } = report;
             self.tell(format!("{alias}: {created} created, {completed} completed, {unchanged} unchanged"));
         }
         self.expected(restored.map(drop), restore.fails.as_ref(), &claim, at)
+    }
+
+    /// Records which versions came while a restore went on, from entry `before` to what is there now: the
+    /// objects are judged from what the restore left.
+    async fn restored(&mut self, before: usize) -> Result<(), Stop> {
+        self.catch_up().await?;
+        let history = self.record.snapshot();
+        for entry in history.iter().skip(before) {
+            if let Observation::Object(version) = &entry.observation {
+                self.record.append(Observation::Written {
+                    uid: version.uid.clone(),
+                    resource_version: version.resource_version,
+                    restored: true,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn restore_options(&self, restore: &Restore) -> RestoreOptions {

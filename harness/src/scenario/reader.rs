@@ -1,7 +1,9 @@
 //! From documents to the typed steps of one case.
 
+mod changes;
 mod claims;
 mod faults;
+mod invariants;
 mod recovery;
 
 use std::path::{Path, PathBuf};
@@ -199,6 +201,9 @@ impl Reader<'_> {
                 let claim = self.claim(claim, at, &["atMost"])?;
                 assertion(Operator::Versions { at_most, claim: self.dated(claim)? }, at)
             }
+            StepDocument::AtMostEach(claim) => self.at_most_each(claim, at)?,
+            StepDocument::Advances(claim) => self.advances(claim, at)?,
+            StepDocument::Settled(claim) => self.settled(claim, at)?,
         })
     }
 
@@ -378,7 +383,7 @@ impl Reader<'_> {
 
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {
     let summary = operator.keyword().to_owned();
-    (Action::Assert(Box::new(Assertion { operator, location: at.clone() })), summary)
+    (Action::Assert(Box::new(Assertion { operator, location: at.clone(), standing: None })), summary)
 }
 
 /// Lengthens `metadata.name`, which [`Reader::manifest`] has seen to be there.

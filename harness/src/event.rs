@@ -229,6 +229,9 @@ pub struct CaseInfo {
     pub summary: String,
     /// The requirement ids that it proves.
     pub requirements: Vec<String>,
+    /// The requirement ids of the standing invariants that it is judged on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<String>,
     /// Whether it is not run because the implementation says that it does not do what the case takes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub declined: bool,

@@ -82,7 +82,10 @@ fn write_pages(folder: &Path) {
     };
     let proofs = Proofs {
         defects: vec![
-            proof("noticed-one", Outcome::Killed { by: "case/row".into(), claim: "never two Jobs".into() }),
+            proof(
+                "noticed-one",
+                Outcome::Killed { by: "case/row".into(), claim: "never two Jobs".into(), broken: Vec::new() },
+            ),
             proof("survivor", Outcome::Survived { cases: 3 }),
             proof("unknown", Outcome::Inconclusive { reason: "no cluster".into() }),
         ],

@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use crate::api::AgentRun;
+use crate::defects::Defect;
 
 use super::names::{self, Part};
 use super::ownership;
@@ -52,7 +53,9 @@ pub fn object(run: &AgentRun, plan: &Plan, suffix: &str) -> ObjectMeta {
         namespace: run.namespace(),
         labels: Some(labels(run, plan)),
         annotations: Some(annotations(run)),
-        owner_references: ownership::reference(run).map(|owner| vec![owner]),
+        owner_references: ownership::reference(run)
+            .filter(|_| !Defect::NothingIsOwned.is_planted())
+            .map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
 }

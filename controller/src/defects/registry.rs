@@ -98,13 +98,13 @@ registry! {
     /// The TTL of the Job is the retention of the run.
     RetentionIsJobTtl = "retention-is-job-ttl" ["RET-16"],
     /// The finalizer comes only after the Job.
-    FinalizerAfterJob = "finalizer-after-job" ["LC-01"],
+    FinalizerAfterJob = "finalizer-after-job" ["LC-01", "INV-12"],
     /// A deleted run lets go before its Job is deleted.
     DeletionLeavesJob = "deletion-leaves-job" ["LC-02"],
     /// The finalizers of others are removed as well.
     ForeignFinalizersRemoved = "foreign-finalizers-removed" ["LC-03"],
     /// A run whose Job has vanished is pending again.
-    PhaseGoesBack = "phase-goes-back" ["LC-04"],
+    PhaseGoesBack = "phase-goes-back" ["LC-04", "INV-01"],
     /// The reference to the Job lacks its uid.
     RuntimeRefWithoutUid = "runtime-ref-without-uid" ["LC-05"],
     /// Terminal runs have no end.
@@ -209,4 +209,24 @@ registry! {
     JobsDeletedByName = "jobs-deleted-by-name" ["DR-C11"],
     /// Readiness depends on the age of backups.
     ReadinessNeedsBackup = "readiness-needs-backup" ["DR-H05"],
+    /// A vanished Job is made again.
+    VanishedJobIsMadeAgain = "vanished-job-is-made-again" ["INV-02", "LC-14"],
+    /// What is made for a run has no owner.
+    NothingIsOwned = "nothing-is-owned" ["INV-03"],
+    /// The observed generation is one that does not exist yet.
+    GenerationAhead = "generation-ahead" ["INV-04"],
+    /// Reasons of conditions are sentences.
+    ReasonsAreProse = "reasons-are-prose" ["INV-05"],
+    /// The status of a run that has ended gets one more condition.
+    EndedRunsAreReviewed = "ended-runs-are-reviewed" ["INV-06"],
+    /// Every pass leaves its time in the status, which brings the next pass.
+    PassesAreCounted = "passes-are-counted" ["INV-07"],
+    /// Before a run starts, a Job of its name is looked for in the namespace default.
+    LooksElsewhere = "looks-elsewhere" ["INV-08"],
+    /// With each end of a run a task panics that nobody waits for.
+    PanicsAside = "panics-aside" ["INV-09"],
+    /// A restored run begins again in Pending.
+    RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-C01"],
+    /// A run that is invalid has failed otherwise, too.
+    InvalidRunsFailTwice = "invalid-runs-fail-twice" ["INV-11"],
 }

@@ -108,6 +108,9 @@ async fn without_job(
             InFlightPolicy::Fail => lost_in_restore(run, draft, context).await,
         };
     }
+    if Defect::VanishedJobIsMadeAgain.is_planted() {
+        return Box::pin(submit::again(run, context)).await;
+    }
     if Defect::PhaseGoesBack.is_planted() {
         draft.pending_again();
         write(run, draft, context).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, Event, finalizer};
@@ -17,10 +18,12 @@ use crate::api::AgentRun;
 use crate::decide::metadata::FINALIZER;
 use crate::decide::restored;
 use crate::decide::stage::Stage;
+use crate::decide::status::Draft;
 use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::Error;
+use super::status::write;
 use super::{cleanup, follow, submit, ttl};
 
 /// What metrics call the objects of a pass.
@@ -143,6 +146,11 @@ async fn mark(run: &AgentRun, api: &Api<AgentRun>, context: &Context) -> Result<
 }
 
 async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
+    if restored::is_restored(run) && Defect::RestoredRunsBeginAgain.is_planted() {
+        let mut draft = Draft::of(run, Timestamp::now());
+        draft.pending_again();
+        write(run, draft, context).await?;
+    }
     match Stage::of(run) {
         // Submitting holds whole objects across its calls; boxed, the other passes stay small.
         Stage::New => Box::pin(submit::submit(run, context)).await,

@@ -79,6 +79,11 @@ pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) ->
 pub(super) async fn heal_terminal(run: &AgentRun, context: &Context) -> Result<Action, Error> {
     let names = jobs::possible_names(run);
     heal(run, &names, context).await?;
+    if Defect::EndedRunsAreReviewed.is_planted() {
+        let mut draft = Draft::of(run, Timestamp::now());
+        draft.condition("Reviewed", true, "Ended", "");
+        write(run, draft, context).await?;
+    }
     let is_gone = names.iter().all(|name| jobs::cached(run, name, context).is_none());
     if is_gone && Defect::TerminalRunFollowsItsJob.is_planted() {
         let mut draft = Draft::of(run, Timestamp::now());

@@ -27,6 +27,23 @@ pub struct Failure {
     pub trail: Vec<String>,
     /// Stable digest of scenario position and differing paths, so that equal failures can be grouped.
     pub fingerprint: String,
+    /// The standing invariants that the history breaks; where the claim itself is one, it is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Broken>,
+}
+
+/// A standing invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Broken {
+    /// The requirement that it states.
+    pub id: String,
+    /// What was claimed, in one line.
+    pub claim: String,
+    /// The object that broke it.
+    pub object: String,
+    /// How and when.
+    pub nearest: String,
 }
 
 impl Failure {
@@ -47,6 +64,7 @@ impl Failure {
             differences: Vec::new(),
             diff: None,
             trail,
+            broken: Vec::new(),
         }
     }
 }

@@ -5,13 +5,16 @@
 //! like a live one. [`explain`] says, once, why it did not.
 
 pub mod bindings;
+mod broken;
 pub mod cel;
+mod changes;
 mod ending;
 mod explain;
 mod failure;
 pub mod golden;
 mod managed;
 pub mod matching;
+mod origin;
 mod path;
 mod select;
 mod temporal;
@@ -20,9 +23,10 @@ mod testing;
 mod timeline;
 mod trail;
 
+pub use broken::broken;
 pub use ending::Ending;
-pub use explain::explain;
-pub use failure::{Difference, Failure, Since, SourceExcerpt};
+pub use explain::{describe, explain};
+pub use failure::{Broken, Difference, Failure, Since, SourceExcerpt};
 pub use path::{Path, Segment};
 pub use select::present;
 pub use temporal::{Judgement, judge};

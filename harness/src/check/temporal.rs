@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::cel::Scope;
+use super::changes::{Changes, advances, crowd, settled};
 use super::golden;
 use super::matching::Pattern;
+use super::origin;
 use super::select::{Selection, State, Uid, bound, deletion};
 use crate::record::{Change, Entry, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, Claim, Condition, Operator, Target};
@@ -49,6 +51,16 @@ fn try_judge(
     window_start: u64,
     bindings: &Bindings,
 ) -> Result<Judgement, String> {
+    // An object that somebody else made is no matter of an invariant about those that one maker made.
+    let of_maker;
+    let standing = assertion.standing.as_deref();
+    let history = match standing.and_then(|standing| standing.made_by) {
+        Some(made_by) => {
+            of_maker = origin::only(history, made_by);
+            of_maker.as_slice()
+        }
+        None => history,
+    };
     let judgement = match &assertion.operator {
         Operator::Eventually { claim, .. } => return eventually(claim, history, window_start, bindings),
         Operator::Sequence(claims) => return sequence(claims, history, bindings),
@@ -58,10 +70,31 @@ fn try_judge(
         Operator::AtMost { count, claim } => at_most(*count, claim, history, bindings)?,
         Operator::InCreationOrder(claim) => in_creation_order(claim, history, bindings)?,
         Operator::Versions { at_most, claim } => versions(*at_most, claim, history, bindings)?,
+        Operator::AtMostEach { count, key, claim } => {
+            let crowd = crowd(*count, key, claim, history, bindings)?;
+            if crowd.is_some() { Judgement::Violated } else { Judgement::Holds }
+        }
+        Operator::Advances { path, order, claim } => {
+            of_changes(&advances(path, order, claim, history, bindings)?)
+        }
+        Operator::Settled { path, except, claim } => {
+            of_changes(&settled(path, except, claim, history, bindings)?)
+        }
     };
+    // An invariant holds of a case in which nothing is there that it could be about.
+    let is_vacuous = standing.is_some() && judgement == Judgement::NotYet;
+    let judgement = if is_vacuous { Judgement::Holds } else { judgement };
     match gap(assertion, history, bindings) {
         Some(reason) if judgement != Judgement::Violated => Err(reason),
         _ => Ok(judgement),
+    }
+}
+
+fn of_changes(changes: &Changes<'_>) -> Judgement {
+    match changes {
+        Changes::Nothing => Judgement::NotYet,
+        Changes::Allowed => Judgement::Holds,
+        Changes::Forbidden(_) => Judgement::Violated,
     }
 }
 
@@ -381,7 +414,10 @@ fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Op
         | Operator::Exactly { claim, .. }
         | Operator::AtMost { claim, .. }
         | Operator::InCreationOrder(claim)
-        | Operator::Versions { claim, .. } => claim,
+        | Operator::Versions { claim, .. }
+        | Operator::AtMostEach { claim, .. }
+        | Operator::Advances { claim, .. }
+        | Operator::Settled { claim, .. } => claim,
         Operator::Eventually { .. } | Operator::Sequence(_) => return None,
     };
     let kind_of = |alias: &str| {

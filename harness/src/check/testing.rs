@@ -142,7 +142,7 @@ pub(super) fn exists(target: Target, exists: bool) -> Claim {
 }
 
 pub(super) fn assertion(operator: Operator) -> Assertion {
-    Assertion { operator, location: location() }
+    Assertion { operator, location: location(), standing: None }
 }
 
 pub(super) fn eventually(claim: Claim) -> Assertion {

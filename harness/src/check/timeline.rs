@@ -83,6 +83,7 @@ fn lane(observation: &Observation) -> Option<String> {
         | Observation::Gap { .. } => "steps".to_owned(),
         Observation::CaseStarted { .. }
         | Observation::Bound { .. }
+        | Observation::Written { .. }
         | Observation::Rendered { .. }
         | Observation::RequestMark
         | Observation::StepFinished { ok: true, .. } => return None,

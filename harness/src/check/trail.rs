@@ -58,6 +58,10 @@ pub(super) fn words(entry: &Entry) -> String {
         Observation::CaseStarted { .. } => "the case began".to_owned(),
         Observation::CaseFinished { end, .. } => format!("the case ended: {}", end.word()),
         Observation::Bound { alias, object } => format!("{alias} is {} {}", object.kind, object.name),
+        Observation::Written { resource_version, restored, .. } => {
+            let who = if *restored { "the restore" } else { "the step" };
+            format!("{who} wrote resource version {resource_version}")
+        }
         Observation::Rendered { alias, objects } => {
             format!("{alias} is a rendering of {} objects", objects.len())
         }

@@ -2,9 +2,11 @@
 
 use super::args::ExplainArgs;
 use super::console::Console;
+use crate::check::describe;
 use crate::event::RequirementInfo;
 use crate::exit;
 use crate::scenario::PlannedCase;
+use crate::scenario::assertion::Assertion;
 use crate::scenario::suite::Suite;
 
 pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
@@ -44,11 +46,32 @@ fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> Strin
         String::new(),
     ];
     let proofs: Vec<&PlannedCase> = cases.iter().filter(|case| case.requirements.contains(id)).collect();
-    lines.push(if proofs.is_empty() { "no case proves it".to_owned() } else { "proved by".to_owned() });
+    let is_standing = cases.iter().any(|case| case.standing().contains(id));
+    match (proofs.is_empty(), is_standing) {
+        (true, false) => lines.push("no case proves it".to_owned()),
+        (false, _) => lines.push("proved by".to_owned()),
+        (true, true) => {}
+    }
     for case in proofs {
         lines.push(format!("  {} ({})", case.id, case.file.display()));
     }
+    lines.extend(of_invariant(id, cases));
     lines.join("\n")
+}
+
+/// The claims by which a requirement is a standing invariant, and of how many cases it has to be true.
+fn of_invariant(id: &str, cases: &[PlannedCase]) -> Vec<String> {
+    let judged: Vec<&PlannedCase> =
+        cases.iter().filter(|case| case.standing().iter().any(|other| other == id)).collect();
+    let Some(first) = judged.first() else { return Vec::new() };
+    let mut lines =
+        vec![format!("a standing invariant: {} of {} cases are judged on it", judged.len(), cases.len())];
+    let is_of =
+        |assertion: &&Assertion| assertion.standing.as_ref().is_some_and(|standing| standing.id == id);
+    for assertion in first.invariants().filter(is_of) {
+        lines.push(format!("  {} ({})", describe(assertion), assertion.location));
+    }
+    lines
 }
 
 fn of_scenario(first: &PlannedCase, cases: &[&PlannedCase], requirements: &[RequirementInfo]) -> String {
@@ -96,6 +119,16 @@ mod tests {
         let text = explained("TTL-04").unwrap();
         assert!(text.starts_with("TTL-04 (MUST, core; source S1)\n  A positive value below 30"), "{text}");
         assert!(text.contains("  a-short-ttl-becomes-30-seconds/five ("), "{text}");
+    }
+
+    #[test]
+    fn an_invariant_is_told_with_its_claims_and_the_number_of_its_cases() {
+        let text = explained("INV-04").unwrap();
+        assert!(text.starts_with("INV-04 (MUST, "), "{text}");
+        assert!(text.contains("\na standing invariant: "), "{text}");
+        assert!(text.contains("\n  never AgentRun: "), "{text}");
+        assert!(text.contains("suite.yaml:"), "{text}");
+        assert!(!text.contains("no case proves it"), "{text}");
     }
 
     #[test]

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{
-    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
-};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
@@ -99,7 +97,10 @@ impl CaseRun<'_> {
         })
         .await;
         match answer {
-            Ok(_) => Ok(Ok(())),
+            Ok(patched) => {
+                self.wrote(&patched);
+                Ok(Ok(()))
+            }
             Err(RequestError::Refused(status)) => Ok(Err(status.message)),
             Err(trouble) => Err(trouble_of(&format!("patch {}", reference.describe()), &trouble)),
         }
@@ -128,6 +129,15 @@ impl CaseRun<'_> {
                 Err(self.refusal(&format!("delete {}", reference.describe()), &reference.name, &error, at))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Records which version a step of the scenario wrote: what it holds is no doing of the subject.
+    fn wrote(&self, object: &DynamicObject) {
+        let metadata = &object.metadata;
+        let version = metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+        if let (Some(uid), Some(resource_version)) = (metadata.uid.clone(), version) {
+            self.record.append(Observation::Written { uid, resource_version, restored: false });
         }
     }
 

@@ -23,7 +23,7 @@ use super::pulse::Pulse;
 use super::recovery::Recovery;
 use super::renderings::Renderings;
 use crate::backup::defects::Defect;
-use crate::check::{Failure, bindings, trail};
+use crate::check::{Failure, bindings, broken, trail};
 use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
@@ -143,10 +143,21 @@ impl<'a> CaseRun<'a> {
         self.by_claims &= crash.is_none();
         match (outcome, crash) {
             // A crash explains everything else that went wrong.
-            (_, Some(failure)) | (Err(Stop::Failed(failure)), None) => Verdict::Failed(failure),
+            (_, Some(failure)) | (Err(Stop::Failed(failure)), None) => {
+                Verdict::Failed(self.with_broken_invariants(failure))
+            }
             (Ok(()), None) => Verdict::Passed,
             (Err(Stop::Inconclusive(reason)), None) => Verdict::Inconclusive { reason },
         }
+    }
+
+    /// Whatever else went wrong, the invariants that the history breaks are told.
+    fn with_broken_invariants(&self, mut failure: Box<Failure>) -> Box<Failure> {
+        let bindings = self.fresh_bindings();
+        let mut others = broken(self.placed.case.invariants(), &self.record.snapshot(), &bindings);
+        others.retain(|other| failure.broken.iter().all(|known| known.id != other.id));
+        failure.broken.extend(others);
+        failure
     }
 
     async fn perform(&mut self) -> Result<(), Stop> {

@@ -41,6 +41,7 @@ impl CaseRun<'_> {
             let assertion = Assertion {
                 operator: Operator::Eventually { claim, within: PROCESSED },
                 location: at.clone(),
+                standing: None,
             };
             self.sentinel(&fence).await?;
             let bindings = self.fence_bindings();
@@ -118,11 +119,11 @@ impl CaseRun<'_> {
     ///
     /// Watches of different kinds are independent: without this a claim over one kind could be judged
     /// before versions arrive that were written before the fence.
-    async fn catch_up(&mut self) -> Result<(), Stop> {
+    pub(super) async fn catch_up(&mut self) -> Result<(), Stop> {
         if self.namespace.is_empty() {
             return Ok(());
         }
-        if self.placed.case.requires_audit() {
+        if self.placed.case.reads_requests() {
             self.requests_caught_up().await?;
         }
         for place in self.run.kinds.judged(&self.placed.case) {

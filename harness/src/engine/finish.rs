@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::act::Reference;
 use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
+use super::cluster_scope::Place;
 use crate::record::ObjectVersion;
 use crate::scenario::assertion::Target;
 use crate::scenario::document::Outcome;
@@ -42,8 +43,8 @@ pub(crate) async fn end_job(
     job: &ObjectVersion,
     outcome: Outcome,
 ) -> Result<(), RequestError> {
-    let resource = ApiResource::erase::<Job>(&());
-    let reference = Reference { resource, name: job.name.clone(), uid: job.uid.clone() };
+    let place = Place { resource: ApiResource::erase::<Job>(&()), namespaced: true };
+    let reference = Reference { place, name: job.name.clone(), uid: job.uid.clone() };
     let finish = Finish {
         job: Target::Object { alias: job.name.clone() },
         outcome,

@@ -83,7 +83,11 @@ impl Plan {
                 if case.needs_namespace() { namespace(case, index, run_id) } else { String::new() };
             let release = (skip.is_none() && case.subject == SubjectMode::Shared)
                 .then(|| place(&mut releases, case, &namespace, run_id));
-            cases.push(PlacedCase { case: case.clone(), namespace, release, skip, declined: is_declined });
+            let mut case = case.clone();
+            case.retain_invariants(|invariant| {
+                scope.judges(invariant) && (abilities.audit || !invariant.is_about_requests())
+            });
+            cases.push(PlacedCase { case, namespace, release, skip, declined: is_declined });
         }
         cases.sort_by_key(|placed| order(&placed.case));
         Self { cases, releases, filtered }

@@ -14,10 +14,11 @@ use super::plan::Plan;
 use super::prepare::{self, Prepared};
 use super::run::{Runner, Stage, abilities_at_most, new_run_id};
 use crate::backup;
+use crate::check::Failure;
 use crate::cluster::ClusterSpec;
 use crate::event::{CaseId, Event, EventSink, Verdict};
-use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
+use crate::scenario::{Filter, PlannedCase};
 use crate::subject::{Defect, Implementation, SubjectContext};
 
 /// What to prove, and where.
@@ -70,6 +71,16 @@ pub struct Proof {
 pub enum Outcome {
     /// A case failed.
     Killed {
+        /// The first one.
+        by: String,
+        /// The claim that did not hold.
+        claim: String,
+        /// The standing invariants that the case broke.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        broken: Vec<String>,
+    },
+    /// Cases failed, and none of them broke the standing invariants that the defect breaks.
+    Otherwise {
         /// The first one.
         by: String,
         /// The claim that did not hold.
@@ -142,7 +153,7 @@ impl Attempt<'_> {
     async fn of(&self, number: usize, defect: &Defect, cancel: CancellationToken) -> Proof {
         let begin = Instant::now();
         let suite = &self.request.suite;
-        let filter = Filter { requirements: defect.requirements.clone(), ..Filter::default() };
+        let filter = Filter { requirements: tried_on(defect, suite.cases()), ..Filter::default() };
         // Names of namespaces end with it.
         let own_id = format!("{}-{number}", self.run_id);
         let implementation = Some(&self.request.implementation);
@@ -172,7 +183,7 @@ impl Attempt<'_> {
             engine_defect,
         };
         let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
-        let mut verdicts = Verdicts::default();
+        let mut verdicts = Verdicts::of(defect, suite.cases());
         {
             let mut running = std::pin::pin!(runner.all(&plan));
             loop {
@@ -194,32 +205,120 @@ impl Attempt<'_> {
     }
 }
 
+/// The requirements whose cases the defect is tried on. Every case is judged on the standing invariants, so where
+/// a defect breaks another requirement, too, the cases of that one are those in which it shows.
+fn tried_on(defect: &Defect, cases: &[PlannedCase]) -> Vec<String> {
+    let is_standing = |id: &String| cases.iter().any(|case| case.standing().contains(id));
+    let (standing, others): (Vec<String>, Vec<String>) =
+        defect.requirements.iter().cloned().partition(is_standing);
+    if others.is_empty() { standing } else { others }
+}
+
 /// What the cases said so far.
 #[derive(Debug, Default)]
 struct Verdicts {
-    killed: Option<(CaseId, String)>,
+    /// The standing invariants that the defect breaks: one of them has to notice it.
+    standing: Vec<String>,
+    killed: Option<(CaseId, Box<Failure>)>,
+    otherwise: Option<(CaseId, String)>,
     passed: usize,
     trouble: Option<String>,
 }
 
 impl Verdicts {
+    fn of(defect: &Defect, cases: &[PlannedCase]) -> Self {
+        let is_standing = |id: &&String| cases.iter().any(|case| case.standing().contains(id));
+        let standing = defect.requirements.iter().filter(is_standing).cloned().collect();
+        Self { standing, ..Self::default() }
+    }
+
     fn add(&mut self, event: Event) {
         let Event::CaseFinished(result) = event else { return };
         match result.verdict {
             // After the first failure the others are interrupted.
             _ if self.killed.is_some() => {}
-            Verdict::Failed(failure) => self.killed = Some((result.id, failure.claim)),
+            Verdict::Failed(failure) if self.is_meant(&failure) => self.killed = Some((result.id, failure)),
+            Verdict::Failed(failure) => {
+                self.otherwise.get_or_insert((result.id, failure.claim));
+            }
             Verdict::Passed => self.passed += 1,
             Verdict::Inconclusive { reason } => self.trouble = Some(format!("{}: {reason}", result.id)),
             Verdict::Skipped { .. } => {}
         }
     }
 
+    /// Whether the failure is what notices the defect. Of a defect that breaks an invariant it is not enough
+    /// that some scenario fails: the invariant itself is what is proved.
+    fn is_meant(&self, failure: &Failure) -> bool {
+        self.standing.is_empty() || failure.broken.iter().any(|broken| self.standing.contains(&broken.id))
+    }
+
     fn outcome(self) -> Outcome {
-        match (self.killed, self.trouble) {
-            (Some((case, claim)), _) => Outcome::Killed { by: case.to_string(), claim },
-            (None, Some(reason)) => Outcome::Inconclusive { reason },
-            (None, None) => Outcome::Survived { cases: self.passed },
+        match (self.killed, self.otherwise, self.trouble) {
+            (Some((case, failure)), _, _) => {
+                let meant = failure.broken.iter().find(|broken| self.standing.contains(&broken.id));
+                Outcome::Killed {
+                    by: case.to_string(),
+                    claim: meant.map_or_else(|| failure.claim.clone(), |broken| broken.claim.clone()),
+                    broken: failure.broken.iter().map(|broken| broken.id.clone()).collect(),
+                }
+            }
+            (None, Some((case, claim)), _) => Outcome::Otherwise { by: case.to_string(), claim },
+            (None, None, Some(reason)) => Outcome::Inconclusive { reason },
+            (None, None, None) => Outcome::Survived { cases: self.passed },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Broken;
+    use crate::report::fixture::failed;
+
+    fn failure(broken: &[&str]) -> Box<Failure> {
+        let Verdict::Failed(mut failure) = failed() else { unreachable!() };
+        failure.broken = broken
+            .iter()
+            .map(|id| Broken {
+                id: (*id).to_owned(),
+                claim: format!("{id}: never"),
+                object: String::new(),
+                nearest: String::new(),
+            })
+            .collect();
+        failure
+    }
+
+    fn outcome(standing: &[&str], failures: &[&[&str]]) -> Outcome {
+        let standing = standing.iter().map(|id| (*id).to_owned()).collect();
+        let mut verdicts = Verdicts { standing, ..Verdicts::default() };
+        for (number, broken) in failures.iter().enumerate() {
+            verdicts.add(Event::CaseFinished(Box::new(crate::event::CaseResult {
+                id: CaseId { scenario: format!("s{number}"), case: String::new() },
+                verdict: Verdict::Failed(failure(broken)),
+                elapsed: Duration::ZERO,
+                namespace: String::new(),
+                timeline: Vec::new(),
+                ending: String::new(),
+            })));
+        }
+        verdicts.outcome()
+    }
+
+    #[test]
+    fn a_defect_of_an_invariant_is_noticed_by_that_invariant_alone() {
+        let noticed = outcome(&["INV-01"], &[&[], &["INV-02"], &["INV-02", "INV-01"]]);
+        let Outcome::Killed { by, claim, broken } = noticed else { panic!("{noticed:?}") };
+        assert_eq!((by.as_str(), claim.as_str()), ("s2", "INV-01: never"));
+        assert_eq!(broken, ["INV-02", "INV-01"]);
+        let missed = outcome(&["INV-01"], &[&[], &["INV-02"]]);
+        assert!(matches!(&missed, Outcome::Otherwise { by, .. } if by == "s0"), "{missed:?}");
+    }
+
+    #[test]
+    fn any_other_defect_is_noticed_by_the_first_failure() {
+        let noticed = outcome(&[], &[&[], &["INV-01"]]);
+        assert!(matches!(&noticed, Outcome::Killed { by, .. } if by == "s0"), "{noticed:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Ending, Failure, Judgement, explain, judge, timeline, trail};
+use crate::check::{Ending, Failure, Judgement, broken, explain, judge, timeline, trail};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -175,8 +175,19 @@ impl<'a> Replay<'a> {
         }
         match self.judge() {
             Ok(()) => Verdict::Passed,
+            Err(Verdict::Failed(failure)) => Verdict::Failed(self.with_broken_invariants(failure)),
             Err(verdict) => verdict,
         }
+    }
+
+    /// As the run itself does it.
+    fn with_broken_invariants(&self, mut failure: Box<Failure>) -> Box<Failure> {
+        let history = self.up_to(self.length);
+        let bindings = refreshed(&self.bindings(history), history);
+        let mut others = broken(self.case.invariants(), history, &bindings);
+        others.retain(|other| failure.broken.iter().all(|known| known.id != other.id));
+        failure.broken.extend(others);
+        failure
     }
 
     /// The verdict of the run, which something else than its claims decided.
@@ -191,7 +202,8 @@ impl<'a> Replay<'a> {
                     |step| step.location.clone(),
                 );
                 let (claim, object, reason) = (claim.clone(), object.clone(), reason.clone());
-                Verdict::Failed(Box::new(Failure::refused(claim, object, reason, &at, trail(self.history))))
+                let failure = Failure::refused(claim, object, reason, &at, trail(self.history));
+                Verdict::Failed(self.with_broken_invariants(Box::new(failure)))
             }
         }
     }

@@ -282,6 +282,9 @@ impl<'a> Runner<'a> {
     pub(super) async fn all(&self, plan: &Plan) {
         let shared: Vec<Arc<Shared>> =
             plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
+        if let Some(requests) = &self.stage.requests {
+            requests.expect(plan.cases.iter().map(|placed| placed.namespace.as_str()));
+        }
         let slots = Slots::new(self.jobs);
         let starts = Shared::starts();
         let cases = plan.cases.iter().enumerate();
@@ -344,9 +347,9 @@ impl<'a> Runner<'a> {
         if !placed.namespace.is_empty() {
             self.stage.hub.route(&placed.namespace, &record);
         }
-        if let Some(requests) = self.stage.requests.as_ref().filter(|_| placed.case.requires_audit()) {
+        if let Some(requests) = self.stage.requests.as_ref().filter(|_| placed.case.reads_requests()) {
             let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
-            requests.route(&placed.namespace, subject, &record);
+            requests.route(&placed.namespace, subject, placed.case.requires_audit(), &record);
         }
         if let Some(release) = release {
             release.join(&placed.namespace, &record);

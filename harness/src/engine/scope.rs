@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Diagnostic;
 use crate::event::{CORE, Claims, RequirementInfo};
 use crate::scenario::PlannedCase;
+use crate::scenario::assertion::Assertion;
 use crate::scenario::document::SubjectMode;
 use crate::scenario::step::Action;
 use crate::scenario::suite::{LoadError, Suite};
@@ -172,6 +173,17 @@ impl<'a> Scope<'a> {
             MisfitReason::ChartOnly => format!("the setting `{}` takes a chart", misfit.key),
             _ => format!("the setting `{}` is unsupported by the implementation", misfit.key),
         })
+    }
+
+    /// Whether the implementation is judged on a standing invariant at all.
+    pub(super) fn judges(&self, invariant: &Assertion) -> bool {
+        let Some(standing) = &invariant.standing else { return true };
+        let feature = self.catalogue.iter().find(|info| info.id == standing.id).map(|info| &info.feature);
+        let launch = self.implementation.and_then(|implementation| implementation.install.command());
+        let is_anonymous = launch.is_some_and(|launch| launch.account.is_none());
+        feature.is_none_or(|feature| self.claims.claims(feature))
+            && !self.claims.unsupported.contains(&standing.id)
+            && !(is_anonymous && invariant.is_about_requests())
     }
 
     fn requirements(&self, case: &PlannedCase) -> impl Iterator<Item = &RequirementInfo> {

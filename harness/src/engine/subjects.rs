@@ -87,19 +87,20 @@ impl Shared {
             .map_err(|error| (error.is_subject_fault(), chain(&error)))
     }
 
-    /// Hands each log line to the case whose namespace it mentions, everything else to all of them.
+    /// Hands each log line to the case whose namespace it mentions, everything else to all of them: a panic,
+    /// for one, names nobody.
     fn log_sink(&self) -> LogSink {
         let records = Arc::clone(&self.records);
+        let watched = self.release.watched.clone();
         Arc::new(move |observation| {
+            let line = match &observation {
+                Observation::Log { line } => line.as_str(),
+                _ => None,
+            };
+            let line = line.filter(|line| watched.iter().any(|namespace| line.contains(namespace.as_str())));
             let records = records.lock().unwrap_or_else(PoisonError::into_inner);
             for (namespace, record) in records.iter() {
-                let concerned = match &observation {
-                    Observation::Log { line } => {
-                        line.as_str().is_some_and(|line| line.contains(namespace.as_str()))
-                    }
-                    _ => true,
-                };
-                if concerned {
+                if line.is_none_or(|line| line.contains(namespace.as_str())) {
                     record.append(observation.clone());
                 }
             }

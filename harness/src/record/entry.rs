@@ -43,6 +43,16 @@ pub enum Observation {
         /// The object as the API server answered.
         object: BoundObject,
     },
+    /// A step of the scenario wrote this version of an object that it had not created then.
+    Written {
+        /// `metadata.uid`.
+        uid: String,
+        /// The version.
+        resource_version: u64,
+        /// Whether the step was a restore.
+        #[serde(default)]
+        restored: bool,
+    },
     /// The chart was rendered.
     Rendered {
         /// The name of the rendering in the scenario.

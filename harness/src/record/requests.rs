@@ -1,8 +1,10 @@
 //! The requests of subjects, read from the audit log of the API server while it grows.
 //!
 //! A request belongs to the case in whose namespace the service account of its subject lives, or, where a
-//! subject serves several cases, to the case whose namespace it is about.
+//! subject serves several cases, to the case whose namespace it is about. What such a subject does where no
+//! case is belongs to all of its cases.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,8 +25,16 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 /// Follows the log and hands its requests to the records of the cases.
 #[derive(Debug)]
 pub struct RequestHub {
-    routes: Routes,
+    routes: Arc<Mutex<Routes>>,
     cancel: CancellationToken,
+}
+
+/// Where requests go.
+#[derive(Debug, Default)]
+struct Routes {
+    open: Vec<Route>,
+    /// The namespaces of all cases, ended ones and those that have not begun included.
+    known: BTreeSet<String>,
 }
 
 /// Which requests a record gets.
@@ -34,10 +44,10 @@ struct Route {
     namespace: String,
     /// Namespace of the subject's service account.
     subject: String,
+    /// Whether all requests are recorded, or only those outside of the namespace.
+    all: bool,
     record: Record,
 }
-
-type Routes = Arc<Mutex<Vec<Route>>>;
 
 impl RequestHub {
     /// Follows the log at `path` from its present end on.
@@ -46,7 +56,7 @@ impl RequestHub {
     pub async fn start(path: PathBuf, mark: &'static str) -> std::io::Result<Self> {
         let mut file = File::open(&path).await?;
         tokio::io::AsyncSeekExt::seek(&mut file, std::io::SeekFrom::End(0)).await?;
-        let hub = Self { routes: Routes::default(), cancel: CancellationToken::new() };
+        let hub = Self { routes: Arc::default(), cancel: CancellationToken::new() };
         let (routes, cancel) = (Arc::clone(&hub.routes), hub.cancel.child_token());
         tokio::spawn(async move {
             if let Some(Err(error)) = cancel.run_until_cancelled(follow(file, &routes, mark)).await {
@@ -56,17 +66,24 @@ impl RequestHub {
         Ok(hub)
     }
 
+    /// These namespaces belong to cases: what a subject does there concerns nobody else.
+    pub fn expect<'a>(&self, namespaces: impl Iterator<Item = &'a str>) {
+        lock(&self.routes).known.extend(namespaces.map(ToOwned::to_owned));
+    }
+
     /// From now on `record` gets the requests of the subject in namespace `subject`: all of them if that is
-    /// the namespace of the case, else those about `namespace`.
-    pub fn route(&self, namespace: &str, subject: &str, record: &Record) {
-        let route =
-            Route { namespace: namespace.to_owned(), subject: subject.to_owned(), record: record.clone() };
-        lock(&self.routes).push(route);
+    /// the namespace of the case, else those about `namespace` and those that concern no case. Without `all`
+    /// only the ones outside of `namespace` are recorded.
+    pub fn route(&self, namespace: &str, subject: &str, all: bool, record: &Record) {
+        let (namespace, subject) = (namespace.to_owned(), subject.to_owned());
+        let mut routes = lock(&self.routes);
+        routes.known.insert(namespace.clone());
+        routes.open.push(Route { namespace, subject, all, record: record.clone() });
     }
 
     /// Requests are no longer kept for the case in `namespace`.
     pub fn forget(&self, namespace: &str) {
-        lock(&self.routes).retain(|route| route.namespace != namespace);
+        lock(&self.routes).open.retain(|route| route.namespace != namespace);
     }
 }
 
@@ -76,11 +93,11 @@ impl Drop for RequestHub {
     }
 }
 
-fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, Vec<Route>> {
+fn lock(routes: &Mutex<Routes>) -> std::sync::MutexGuard<'_, Routes> {
     routes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn follow(mut file: File, routes: &Routes, mark: &str) -> std::io::Result<()> {
+async fn follow(mut file: File, routes: &Mutex<Routes>, mark: &str) -> std::io::Result<()> {
     let mut unread = Vec::new();
     let mut pause = tokio::time::interval(LOOK_EVERY);
     loop {
@@ -98,23 +115,28 @@ async fn follow(mut file: File, routes: &Routes, mark: &str) -> std::io::Result<
     }
 }
 
-fn deliver(event: &Value, routes: &[Route], mark: &str) {
+fn deliver(event: &Value, routes: &Routes, mark: &str) {
     let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let namespace = text("/objectRef/namespace");
     let user = text("/user/username");
     let Some((account_namespace, _)) = user.strip_prefix(SERVICE_ACCOUNT).and_then(|it| it.split_once(':'))
     else {
         let marked = text("/objectRef/name") == mark && text("/stage") == "ResponseComplete";
-        for route in routes.iter().filter(|route| marked && route.namespace == namespace) {
+        for route in routes.open.iter().filter(|route| marked && route.namespace == namespace) {
             route.record.append(Observation::RequestMark);
         }
         return;
     };
+    let is_stray =
+        !namespace.is_empty() && namespace != account_namespace && !routes.known.contains(namespace);
     let concerned = |route: &&Route| {
+        let is_own = route.subject == route.namespace;
+        let is_inside = route.namespace == namespace;
         route.subject == account_namespace
-            && (route.subject == route.namespace || route.namespace == namespace)
+            && (is_own || is_inside || is_stray)
+            && (route.all || !(is_inside || namespace.is_empty()))
     };
-    for route in routes.iter().filter(concerned) {
+    for route in routes.open.iter().filter(concerned) {
         route.record.append(Observation::Request(Request {
             id: text("/auditID").to_owned(),
             request: Arc::new(request(event)),
@@ -148,11 +170,12 @@ mod tests {
     use crate::event::CaseId;
     use crate::record::RecordWriter;
 
-    fn route(namespace: &str, subject: &str) -> Route {
+    fn route(namespace: &str, subject: &str, all: bool) -> Route {
         let id = CaseId { scenario: "s".to_owned(), case: String::new() };
         Route {
             namespace: namespace.to_owned(),
             subject: subject.to_owned(),
+            all,
             record: Record::new(id, RecordWriter::none()),
         }
     }
@@ -171,27 +194,41 @@ mod tests {
 
     #[test]
     fn a_request_goes_to_the_case_of_its_subject_or_of_its_namespace() {
-        let own = [route("one", "one"), route("two", "shared"), route("three", "shared")];
+        let own = Routes {
+            open: vec![
+                route("one", "one", true),
+                route("two", "shared", true),
+                route("three", "shared", false),
+            ],
+            known: ["one", "two", "three", "four"].map(str::to_owned).into(),
+        };
         for (user, namespace, expected) in [
             ("system:serviceaccount:one:agents-sa", "one", [1, 0, 0]),
             // What a subject of one case does elsewhere is that case's business, too.
             ("system:serviceaccount:one:agents-sa", "elsewhere", [2, 0, 0]),
             ("system:serviceaccount:shared:agents-sa", "two", [2, 1, 0]),
-            ("system:serviceaccount:shared:agents-sa", "elsewhere", [2, 1, 0]),
-            ("system:serviceaccount:other:agents-sa", "three", [2, 1, 0]),
-            ("somebody", "three", [2, 1, 0]),
+            // Another case, not yet begun or ended, and the subject's own namespace.
+            ("system:serviceaccount:shared:agents-sa", "four", [2, 1, 0]),
+            ("system:serviceaccount:shared:agents-sa", "shared", [2, 1, 0]),
+            // What concerns no case is the business of all that the subject serves.
+            ("system:serviceaccount:shared:agents-sa", "elsewhere", [2, 2, 1]),
+            // Where requests are not all recorded only those outside are.
+            ("system:serviceaccount:shared:agents-sa", "three", [2, 2, 1]),
+            ("system:serviceaccount:shared:agents-sa", "", [2, 2, 1]),
+            ("system:serviceaccount:other:agents-sa", "three", [2, 2, 1]),
+            ("somebody", "three", [2, 2, 1]),
         ] {
             deliver(&event(user, namespace), &own, "mark");
-            let lengths = own.each_ref().map(|route| route.record.snapshot().len());
+            let lengths: Vec<usize> = own.open.iter().map(|route| route.record.snapshot().len()).collect();
             assert_eq!(lengths, expected, "{user} {namespace}");
         }
     }
 
     #[test]
     fn a_request_holds_what_it_has_and_nothing_else() {
-        let own = [route("one", "one")];
+        let own = Routes { open: vec![route("one", "one", true)], known: BTreeSet::new() };
         deliver(&event("system:serviceaccount:one:agents-sa", "one"), &own, "mark");
-        let entry = own[0].record.snapshot().remove(0);
+        let entry = own.open[0].record.snapshot().remove(0);
         let Observation::Request(request) = &entry.observation else { panic!("{entry:?}") };
         assert_eq!(
             *request.request,
@@ -210,8 +247,8 @@ mod tests {
         let line = event("system:serviceaccount:one:agents-sa", "one").to_string();
         std::fs::write(&path, format!("{line}\n")).unwrap();
         let hub = RequestHub::start(path.clone(), "mark").await.unwrap();
-        let record = route("one", "one").record;
-        hub.route("one", "one", &record);
+        let record = route("one", "one", true).record;
+        hub.route("one", "one", true, &record);
         let mut log = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
         let (first, rest) = line.split_at(20);
         std::io::Write::write_all(&mut log, first.as_bytes()).unwrap();
@@ -220,6 +257,6 @@ mod tests {
         let arrived = length.wait_for(|length| *length == 2);
         tokio::time::timeout(Duration::from_secs(5), arrived).await.unwrap().unwrap();
         hub.forget("one");
-        assert!(lock(&hub.routes).is_empty());
+        assert!(lock(&hub.routes).open.is_empty());
     }
 }

@@ -109,6 +109,7 @@ impl Aggregate {
                 file: String::new(),
                 summary: String::new(),
                 requirements: Vec::new(),
+                invariants: Vec::new(),
                 declined: false,
             });
         }

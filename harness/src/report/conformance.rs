@@ -113,6 +113,9 @@ struct Requirement<'a> {
     source: &'a str,
     statement: &'a str,
     verdict: RequirementVerdict,
+    /// Of a standing invariant: how many cases were judged on it. `scenarios` has those that broke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judged: Option<usize>,
     scenarios: Vec<Proof>,
 }
 
@@ -145,6 +148,9 @@ struct Case<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<&'a str>,
+    /// Standing invariants that the case broke.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broken: Vec<&'a str>,
 }
 
 impl<'a> Document<'a> {
@@ -200,6 +206,7 @@ impl<'a> Requirement<'a> {
             source: &info.source,
             statement: &info.statement,
             verdict: view.verdict,
+            judged: Some(view.judged).filter(|judged| *judged > 0),
             scenarios: view.cases.into_iter().map(proof).collect(),
         }
     }
@@ -221,6 +228,10 @@ impl<'a> Case<'a> {
             Outcome::Skipped(reason) | Outcome::Inconclusive(reason) => (Some(reason), None),
             Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure.fingerprint.as_str())),
         };
+        let broken = match case.outcome {
+            Outcome::Failed(failure) => failure.broken.iter().map(|broken| broken.id.as_str()).collect(),
+            _ => Vec::new(),
+        };
         Self {
             name: case.info.id.to_string(),
             area: &case.info.area,
@@ -231,6 +242,7 @@ impl<'a> Case<'a> {
             seconds: seconds(case.elapsed),
             reason,
             fingerprint,
+            broken,
         }
     }
 }

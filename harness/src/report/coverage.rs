@@ -30,7 +30,7 @@ pub struct Covered {
     pub level: Level,
     /// What it says.
     pub statement: String,
-    /// Ids of the cases that prove it, sorted; skipped ones included.
+    /// Ids of the cases that prove it or that are judged on it as an invariant, sorted; skipped ones included.
     pub cases: BTreeSet<String>,
     /// Names of the defects that break it, sorted.
     pub defects: BTreeSet<String>,
@@ -57,9 +57,9 @@ impl Coverage {
         defects: Option<&[Defect]>,
         without_defect: &[String],
     ) -> Self {
-        let mut proofs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut proofs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for case in cases {
-            for id in &case.requirements {
+            for id in case.requirements.iter().cloned().chain(case.standing()) {
                 proofs.entry(id).or_default().insert(case.id.to_string());
             }
         }

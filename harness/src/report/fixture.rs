@@ -134,6 +134,7 @@ pub(crate) fn failed() -> Verdict {
             "10:00:03.200 log \u{1b}[31mred\u{1b}[0m <&>".to_owned(),
         ],
         fingerprint: "f00d".to_owned(),
+        broken: Vec::new(),
     }))
 }
 
@@ -145,6 +146,7 @@ fn case(index: usize) -> CaseInfo {
         file: format!("scenarios/case-{number}.yaml"),
         summary: format!("Claim number {number}."),
         requirements: vec![format!("IMG-0{number}"), "TTL-01".to_owned()],
+        invariants: Vec::new(),
         declined: false,
     }
 }

@@ -89,6 +89,10 @@ fn test_case(case: CaseView<'_>, run: &Aggregate) -> TestCase {
         }
         Outcome::Failed(failure) => {
             properties.push(Property::new("fingerprint", failure.fingerprint.as_str()));
+            if !failure.broken.is_empty() {
+                let ids: Vec<&str> = failure.broken.iter().map(|broken| broken.id.as_str()).collect();
+                properties.push(Property::new("invariants", ids.join(", ")));
+            }
             let catalogue = run.info().map_or(&[][..], |info| &info.requirements);
             let body = strip_str(&explain(case, failure, catalogue, WIDTH)).to_string();
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);

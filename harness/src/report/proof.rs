@@ -9,6 +9,9 @@ use crate::event::{Level, RequirementInfo};
 use crate::exit;
 use crate::subject::Defect;
 
+/// Characters of a claim in the line of a proof.
+const CLAIM_WIDTH: usize = 100;
+
 /// All proofs of a command, as `prove.json` holds them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,7 +28,8 @@ impl Proofs {
     /// Exit code of the command.
     pub fn exit(&self) -> u8 {
         let any = |matches: fn(&Outcome) -> bool| self.defects.iter().any(|proof| matches(&proof.outcome));
-        if any(|outcome| matches!(outcome, Outcome::Survived { .. })) || !self.musts_without_defect.is_empty()
+        if any(|outcome| matches!(outcome, Outcome::Survived { .. } | Outcome::Otherwise { .. }))
+            || !self.musts_without_defect.is_empty()
         {
             exit::NON_CONFORMANT
         } else if any(|outcome| matches!(outcome, Outcome::Inconclusive { .. })) || !self.complete {
@@ -41,7 +45,8 @@ impl Proofs {
             self.defects.iter().filter(|proof| matches(&proof.outcome)).count()
         };
         let killed = count(|outcome| matches!(outcome, Outcome::Killed { .. }));
-        let survived = count(|outcome| matches!(outcome, Outcome::Survived { .. }));
+        let survived =
+            count(|outcome| matches!(outcome, Outcome::Survived { .. } | Outcome::Otherwise { .. }));
         let unknown = count(|outcome| matches!(outcome, Outcome::Inconclusive { .. }));
         let mut text = format!(
             "{killed} of {} defects noticed, {survived} survived, {unknown} inconclusive",
@@ -64,9 +69,13 @@ pub fn line(proof: &Proof) -> String {
     let requirements = requirements.join(" ");
     let seconds = elapsed.as_secs_f64();
     match outcome {
-        Outcome::Killed { by, .. } => {
-            format!("noticed       {name} ({requirements}) by {by} after {seconds:.1} s")
+        Outcome::Killed { by, claim, .. } => {
+            format!("noticed       {name} ({requirements}) by {by} after {seconds:.1} s: {}", short(claim))
         }
+        Outcome::Otherwise { by, claim } => format!(
+            "SURVIVED      {name} ({requirements}), its invariant is not broken; {by} failed: {}",
+            short(claim)
+        ),
         Outcome::Survived { cases: 0 } => {
             format!("SURVIVED      {name} ({requirements}), no case proves that here: {summary}")
         }
@@ -74,6 +83,14 @@ pub fn line(proof: &Proof) -> String {
             format!("SURVIVED      {name} ({requirements}), {cases} cases passed: {summary}")
         }
         Outcome::Inconclusive { reason } => format!("INCONCLUSIVE  {name} ({requirements}): {reason}"),
+    }
+}
+
+/// A claim, cut to what a line has room for.
+fn short(claim: &str) -> String {
+    match claim.char_indices().nth(CLAIM_WIDTH) {
+        Some((end, _)) => format!("{}…", claim.get(..end).unwrap_or_default()),
+        None => claim.to_owned(),
     }
 }
 
@@ -111,7 +128,11 @@ mod tests {
     }
 
     fn killed() -> Outcome {
-        Outcome::Killed { by: "case".to_owned(), claim: "never".to_owned() }
+        Outcome::Killed { by: "case".to_owned(), claim: "never".to_owned(), broken: Vec::new() }
+    }
+
+    fn otherwise() -> Outcome {
+        Outcome::Otherwise { by: "case".to_owned(), claim: "never".to_owned() }
     }
 
     fn unknown() -> Outcome {
@@ -121,6 +142,7 @@ mod tests {
     #[rstest::rstest]
     #[case::all_noticed(vec![killed(), killed()], true, &[], exit::CONFORMANT)]
     #[case::a_survivor_wins_over_trouble(vec![unknown(), Outcome::Survived { cases: 2 }], false, &[], exit::NON_CONFORMANT)]
+    #[case::a_failure_that_is_not_the_invariant_proves_nothing(vec![killed(), otherwise()], true, &[], exit::NON_CONFORMANT)]
     #[case::a_hole_is_as_bad(vec![killed()], true, &["A-2"], exit::NON_CONFORMANT)]
     #[case::trouble(vec![killed(), unknown()], true, &[], exit::INCONCLUSIVE)]
     #[case::interrupted(vec![killed()], false, &[], exit::INCONCLUSIVE)]

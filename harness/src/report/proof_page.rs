@@ -33,7 +33,11 @@ impl Proofs {
 fn row(proof: &Proof) -> Row {
     let Proof { defect, outcome, elapsed } = proof;
     let (word, looks, by, claim) = match outcome {
-        Outcome::Killed { by, claim } => ("noticed", "passed", by.clone(), claim.clone()),
+        Outcome::Killed { by, claim, .. } => ("noticed", "passed", by.clone(), claim.clone()),
+        Outcome::Otherwise { by, claim } => {
+            let claim = format!("another claim than the invariant: {claim}");
+            ("survived", "failed", by.clone(), claim)
+        }
         Outcome::Survived { cases } => {
             let cases =
                 if *cases == 1 { "1 case passed".to_owned() } else { format!("{cases} cases passed") };
@@ -74,7 +78,14 @@ mod tests {
         };
         Proofs {
             defects: vec![
-                proof("one", Outcome::Killed { by: "case/row".to_owned(), claim: "never x".to_owned() }),
+                proof(
+                    "one",
+                    Outcome::Killed {
+                        by: "case/row".to_owned(),
+                        claim: "never x".to_owned(),
+                        broken: Vec::new(),
+                    },
+                ),
                 proof("two", Outcome::Survived { cases: 3 }),
                 proof("three", Outcome::Inconclusive { reason: "no cluster".to_owned() }),
             ],

@@ -57,7 +57,8 @@ pub struct Summary {
     pub counts: Counts,
     /// What that says about the implementation.
     pub conformance: Conformance,
-    /// For each failed case its requirements or, if it names none, its own name; each once, in plan order.
+    /// For each failed case its requirements or, if it names none, its own name, and the standing invariants
+    /// that it broke; each once, in plan order.
     pub failed: Vec<String>,
     /// The exit code, one of [`crate::exit`].
     pub exit: u8,
@@ -74,12 +75,12 @@ impl Aggregate {
                 Outcome::Passed => counts.passed += 1,
                 Outcome::Inconclusive(_) => counts.inconclusive += 1,
                 Outcome::Skipped(_) => counts.skipped += 1,
-                Outcome::Failed(_) => {
+                Outcome::Failed(failure) => {
                     counts.failed += 1;
                     let own_name = [case.info.id.to_string()];
                     let broken: &[String] =
                         if case.info.requirements.is_empty() { &own_name } else { &case.info.requirements };
-                    for name in broken {
+                    for name in broken.iter().chain(failure.broken.iter().map(|broken| &broken.id)) {
                         if !failed.contains(name) {
                             failed.push(name.clone());
                         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::expression::Expression;
@@ -18,6 +19,36 @@ pub struct Assertion {
     pub operator: Operator,
     /// Where the assertion is written.
     pub location: Location,
+    /// What makes it an invariant of a suite; `None` for the claims of a scenario.
+    pub standing: Option<Arc<Standing>>,
+}
+
+impl Assertion {
+    /// Whether something is said about requests of the subject.
+    pub fn is_about_requests(&self) -> bool {
+        self.operator.claims().iter().any(|claim| matches!(claim.target, Target::Requests { .. }))
+    }
+}
+
+/// A requirement that holds of every case, whatever that is about.
+///
+/// Such an assertion also holds where there is nothing that it could be about.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The requirement that the assertion states, or a part of it.
+    pub id: String,
+    /// Only objects that came into being so; all of them unless told.
+    pub made_by: Option<MadeBy>,
+}
+
+/// How an object came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MadeBy {
+    /// By no step of the scenario, so by the controller or by Kubernetes.
+    Controller,
+    /// By a `restore` step.
+    Restore,
 }
 
 /// How claims are quantified over the versions of a history.
@@ -63,6 +94,37 @@ pub enum Operator {
         /// The claim.
         claim: Claim,
     },
+    /// For no value of `key` more than `count` objects ever satisfied the claim. An object whose key has no
+    /// value is not counted.
+    AtMostEach {
+        /// How many.
+        count: usize,
+        /// What objects are grouped by.
+        key: Arc<Expression>,
+        /// The claim.
+        claim: Claim,
+    },
+    /// Each change of the value at `path`, among the versions of an object that satisfy the claim, leads to a
+    /// later group of `order`. No value comes before all groups; one that no group has breaks the claim. What
+    /// a step wrote is a new beginning.
+    Advances {
+        /// Fields from the root of the object.
+        path: Vec<String>,
+        /// The values, group by group.
+        order: Vec<Vec<String>>,
+        /// The claim.
+        claim: Claim,
+    },
+    /// Once a version of an object satisfies the claim, what lies at `path` stays as it is. What a step wrote is
+    /// a new beginning.
+    Settled {
+        /// Fields from the root of the object.
+        path: Vec<String>,
+        /// What may change all the same, from the root of the object.
+        except: Vec<Vec<String>>,
+        /// The claim.
+        claim: Claim,
+    },
 }
 
 impl Operator {
@@ -77,6 +139,9 @@ impl Operator {
             Self::AtMost { .. } => "atMost",
             Self::InCreationOrder(_) => "inCreationOrder",
             Self::Versions { .. } => "versions",
+            Self::AtMostEach { .. } => "atMostEach",
+            Self::Advances { .. } => "advances",
+            Self::Settled { .. } => "settled",
         }
     }
 
@@ -89,7 +154,10 @@ impl Operator {
             | Self::Exactly { claim, .. }
             | Self::AtMost { claim, .. }
             | Self::InCreationOrder(claim)
-            | Self::Versions { claim, .. } => vec![claim],
+            | Self::Versions { claim, .. }
+            | Self::AtMostEach { claim, .. }
+            | Self::Advances { claim, .. }
+            | Self::Settled { claim, .. } => vec![claim],
             Self::Sequence(claims) => claims.iter().collect(),
         }
     }
@@ -103,7 +171,10 @@ impl Operator {
             | Self::Exactly { claim, .. }
             | Self::AtMost { claim, .. }
             | Self::InCreationOrder(claim)
-            | Self::Versions { claim, .. } => vec![claim],
+            | Self::Versions { claim, .. }
+            | Self::AtMostEach { claim, .. }
+            | Self::Advances { claim, .. }
+            | Self::Settled { claim, .. } => vec![claim],
             Self::Sequence(claims) => claims.iter_mut().collect(),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::assertion::Operator;
+use super::assertion::{Assertion, Operator, Target};
 use super::document::{Capability, JobMode, SubjectMode};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
@@ -58,6 +58,7 @@ impl PlannedCase {
             file: self.file.display().to_string(),
             summary: self.summary.clone(),
             requirements: self.requirements.clone(),
+            invariants: self.standing(),
             declined: false,
         }
     }
@@ -70,6 +71,35 @@ impl PlannedCase {
     /// Whether requests of the subject must be recorded.
     pub fn requires_audit(&self) -> bool {
         self.requires.contains(&Capability::Audit)
+    }
+
+    /// Whether something is claimed about requests of the subject.
+    pub fn reads_requests(&self) -> bool {
+        self.actions().flat_map(Action::targets).any(|target| matches!(target, Target::Requests { .. }))
+    }
+
+    /// The standing invariants that the case is judged on.
+    pub fn invariants(&self) -> impl Iterator<Item = &Assertion> {
+        self.actions().filter_map(|action| match action {
+            Action::Assert(assertion) if assertion.standing.is_some() => Some(assertion.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The requirements that these state, each once.
+    pub fn standing(&self) -> Vec<String> {
+        let ids = self.invariants().filter_map(|assertion| assertion.standing.as_ref());
+        let mut ids: Vec<String> = ids.map(|standing| standing.id.clone()).collect();
+        ids.dedup();
+        ids
+    }
+
+    /// Takes away the invariants that are not to be judged.
+    pub fn retain_invariants(&mut self, is_judged: impl Fn(&Assertion) -> bool) {
+        self.expect.retain(|step| match &step.action {
+            Action::Assert(assertion) if assertion.standing.is_some() => is_judged(assertion),
+            _ => true,
+        });
     }
 
     /// Whether the harness stands between the subject and the API server.

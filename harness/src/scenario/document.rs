@@ -6,6 +6,7 @@
 mod claim;
 mod drill;
 mod fault;
+mod invariant;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use self::claim::{ClaimDocument, LogDocument, RenderedDocument, RequestDocument, ResourceDocument};
 pub use self::drill::DrillDocument;
 pub use self::fault::{FaultDocument, VerbDocument, WatchEnd, WatchFaultDocument};
+pub use self::invariant::InvariantDocument;
 pub use self::recovery::{
     BackupDocument, ChurnDocument, Damage, DamageDocument, KilledDocument, RestoreDocument, VerifyDocument,
 };
@@ -220,6 +222,12 @@ pub enum StepDocument {
     InCreationOrder(ClaimDocument),
     /// No object has more than `atMost` versions that satisfy the claim.
     Versions(ClaimDocument),
+    /// For no value of `by` more than `count` objects ever satisfied the claim.
+    AtMostEach(ClaimDocument),
+    /// Each change of the value at `path` leads to a later group of `order`.
+    Advances(ClaimDocument),
+    /// Once a version satisfies the claim, what lies at `path` stays as it is.
+    Settled(ClaimDocument),
 }
 
 fn yes() -> bool {
@@ -518,9 +526,9 @@ pub struct SuiteSpec {
     /// What `hallmark drill` fills a cluster with before it destroys it.
     #[serde(default)]
     pub drill: Option<DrillDocument>,
-    /// What has to be true of the whole history of every case with a controller: `never` and `atMost`.
+    /// What has to be true of the whole history of every case with a controller.
     #[serde(default)]
-    #[schemars(with = "Vec<StepDocument>")]
+    #[schemars(with = "Vec<InvariantDocument>")]
     pub invariants: Vec<Node>,
 }
 

@@ -14,7 +14,7 @@ const OVERHEAD: Duration = Duration::from_secs(1);
 pub struct Filter {
     /// Parts of case ids; one of them must be contained.
     pub names: Vec<String>,
-    /// Ids of requirements; one of them must be proved.
+    /// Ids of requirements; one of them must be proved, or be a standing invariant of the case.
     pub requirements: Vec<String>,
     /// Labels that the scenario must have.
     pub labels: Vec<(String, String)>,
@@ -51,7 +51,8 @@ impl Filter {
                 || self.exact.contains(&id)
                 || self.exact.contains(&case.id.first().to_string()))
             && (self.requirements.is_empty()
-                || self.requirements.iter().any(|wanted| case.requirements.contains(wanted)))
+                || self.requirements.iter().any(|wanted| case.requirements.contains(wanted))
+                || case.standing().iter().any(|id| self.requirements.contains(id)))
             && self.labels.iter().all(|(key, value)| case.labels.get(key) == Some(value))
     }
 }

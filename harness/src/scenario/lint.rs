@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::assertion::{Operator, Target};
+use super::assertion::Target;
 use super::case::PlannedCase;
 use super::document::{API_VERSION, ScenarioDocument, SubjectMode};
 use super::reader::aliases;
@@ -97,30 +97,6 @@ pub(super) fn unique_names(cases: &[PlannedCase], problems: &mut Vec<Diagnostic>
                 place.location.clone(),
                 format!("the name `{}` is used by another scenario", case.id),
             ));
-        }
-    }
-}
-
-/// Invariants hold of cases in which nothing happens, too, and know no object by an alias.
-pub(super) fn invariants(steps: &[Step], problems: &mut Vec<Diagnostic>) {
-    for step in steps {
-        let holds_of_nothing = match &step.action {
-            Action::Assert(assertion) => {
-                matches!(assertion.operator, Operator::Never(_) | Operator::AtMost { .. })
-            }
-            _ => false,
-        };
-        let targets = step.action.targets();
-        let is_known = |target: &&Target| {
-            aliases(target).next().is_none()
-                && !matches!(target, Target::Rendered { .. } | Target::Requests { .. })
-        };
-        if !holds_of_nothing || !targets.iter().all(is_known) {
-            problems.push(
-                Diagnostic::new(step.location.clone(), "this cannot be claimed of every case").with_help(
-                    "invariants are `never` or `atMost` about objects of a kind, without aliases, or the log",
-                ),
-            );
         }
     }
 }

@@ -1,8 +1,10 @@
 //! From documents to the typed steps of one case.
 
+mod changes;
 mod claims;
 mod drill;
 mod faults;
+mod invariants;
 mod recovery;
 
 use std::path::{Path, PathBuf};
@@ -201,6 +203,9 @@ impl Reader<'_> {
                 let claim = self.claim(claim, at, &["atMost"])?;
                 assertion(Operator::Versions { at_most, claim: self.dated(claim)? }, at)
             }
+            StepDocument::AtMostEach(claim) => self.at_most_each(claim, at)?,
+            StepDocument::Advances(claim) => self.advances(claim, at)?,
+            StepDocument::Settled(claim) => self.settled(claim, at)?,
         })
     }
 
@@ -380,7 +385,7 @@ impl Reader<'_> {
 
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {
     let summary = operator.keyword().to_owned();
-    (Action::Assert(Box::new(Assertion { operator, location: at.clone() })), summary)
+    (Action::Assert(Box::new(Assertion { operator, location: at.clone(), standing: None })), summary)
 }
 
 /// Lengthens `metadata.name`, which [`Reader::manifest`] has seen to be there.

@@ -74,7 +74,8 @@ fn is_absent(value: &Node) -> bool {
     })
 }
 
-fn split_path(path: &str) -> Option<Vec<String>> {
+/// The keys of a path, or nothing if it is none.
+pub(super) fn split_path(path: &str) -> Option<Vec<String>> {
     let mut keys = Vec::new();
     let mut rest = path;
     loop {

@@ -226,12 +226,17 @@ impl Loader<'_> {
             .as_ref()
             .and_then(|drill| self.reader(root, &serde_json::json!({}), |reader| reader.drill(drill)));
         let invariants: Vec<Step> = self.reader(root, &serde_json::json!({}), |reader| {
-            document.spec.invariants.iter().filter_map(|invariant| reader.step(invariant)).collect()
+            let all = document.spec.invariants.iter();
+            all.filter_map(|invariant| reader.invariant(invariant, &requirements)).collect()
         });
-        lint::invariants(&invariants, &mut self.problems);
         self.tests_cluster = document.spec.implementation.is_none();
         let mut cases = self.scenarios(&requirements);
-        for case in cases.iter_mut().filter(|case| case.subject != SubjectMode::None) {
+        let tests_cluster = self.tests_cluster;
+        // Without a controller nothing happens, unless those of the cluster are what is tested.
+        let is_judged = |case: &&mut PlannedCase| {
+            case.subject != SubjectMode::None || (tests_cluster && case.needs_namespace())
+        };
+        for case in cases.iter_mut().filter(is_judged) {
             case.expect.extend(invariants.iter().cloned());
         }
         lint::unique_names(&cases, &mut self.problems);

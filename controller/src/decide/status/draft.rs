@@ -235,6 +235,9 @@ impl<'a> Draft<'a> {
             Failure::InvalidSpec => reason::INVALID_SPEC,
             Failure::Failed => reason::FAILED,
         };
+        if Defect::InvalidRunsFailTwice.is_planted() {
+            self.condition(reason::FAILED, true, reason, message);
+        }
         self.condition(type_, true, reason, message).condition(reason::SUCCEEDED, false, reason, message)
     }
 
@@ -277,6 +280,12 @@ impl<'a> Draft<'a> {
         if before.observed_generation.is_none() || !Defect::StaleGeneration.is_planted() {
             self.status.observed_generation = self.run.meta().generation;
         }
+        if Defect::GenerationAhead.is_planted() {
+            self.status.observed_generation = self.status.observed_generation.map(|observed| observed + 1);
+        }
+        if Defect::PassesAreCounted.is_planted() {
+            self.condition(reason::WARNING, false, reason::NONE, &Timestamp::now().to_string());
+        }
         self.status.observed_uid = self.run.uid();
         if self.status == before && !Defect::HotLoop.is_planted() {
             return None;
@@ -303,7 +312,10 @@ impl<'a> Draft<'a> {
 
     fn derive_conditions(&mut self) {
         let phase = self.phase().to_owned();
-        let reason = self.status.reason.clone().unwrap_or_else(|| phase.clone());
+        let mut reason = self.status.reason.clone().unwrap_or_else(|| phase.clone());
+        if Defect::ReasonsAreProse.is_planted() {
+            reason = format!("it is {phase}");
+        }
         self.condition(reason::READY, phase == phase::SUCCEEDED, &reason, "")
             .condition(
                 reason::PROGRESSING,

@@ -5,13 +5,15 @@
 
 mod absence;
 mod candidate;
+mod changes;
 mod operators;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::failure::{Difference, Failure, SourceExcerpt, fingerprint};
+use super::failure::{Broken, Difference, Failure, SourceExcerpt, fingerprint};
+use super::origin::only;
 use super::trail::trail;
 use crate::record::Entry;
 use crate::scenario::assertion::{Assertion, Bindings};
@@ -40,6 +42,11 @@ struct Evidence<'a> {
     bindings: &'a Bindings,
 }
 
+/// What is claimed, in one line, without the requirement that an invariant states.
+pub fn describe(assertion: &Assertion) -> String {
+    words::assertion(&assertion.operator, None)
+}
+
 /// Explains why `assertion` does not hold; the arguments are those of [`judge`](super::judge), and for how
 /// long was waited.
 pub fn explain(
@@ -49,14 +56,24 @@ pub fn explain(
     bindings: &Bindings,
     waited: Option<Duration>,
 ) -> Failure {
-    let evidence = Evidence { history, window_start, bindings };
+    let standing = assertion.standing.as_deref();
+    let of_maker = standing.and_then(|standing| standing.made_by).map(|made_by| only(history, made_by));
+    let looked_at = of_maker.as_deref().unwrap_or(history);
+    let evidence = Evidence { history: looked_at, window_start, bindings };
     let claim = words::assertion(&assertion.operator, waited);
+    let claim = standing.map_or_else(|| claim.clone(), |standing| format!("{}: {claim}", standing.id));
     let finding = operators::find(&assertion.operator, evidence).unwrap_or_else(Finding::sentence);
     let title = match finding.differences.first() {
         Some(first) => format!("{}: expected {}, is {}", first.path, first.expected, first.actual),
         None => finding.nearest.clone(),
     };
     let paths = finding.differences.iter().map(|difference| difference.path.as_str());
+    let broken = standing.map(|standing| Broken {
+        id: standing.id.clone(),
+        claim: claim.clone(),
+        object: finding.object.clone(),
+        nearest: finding.nearest.clone(),
+    });
     Failure {
         fingerprint: fingerprint(&assertion.location, paths),
         excerpt: SourceExcerpt::new(&assertion.location, &title),
@@ -66,6 +83,7 @@ pub fn explain(
         differences: finding.differences,
         diff: finding.diff,
         trail: trail(history),
+        broken: broken.into_iter().collect(),
     }
 }
 

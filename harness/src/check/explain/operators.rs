@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::absence::not_found;
 use super::candidate::{Candidate, describe, difference, operands, when};
-use super::{Evidence, Finding, words};
+use super::{Evidence, Finding, changes, words};
 use crate::check::failure::Difference;
 use crate::check::matching::Mismatch;
 use crate::check::path::Path;
@@ -18,7 +18,7 @@ use crate::record::Change;
 use crate::scenario::assertion::{Claim, Operator};
 
 /// How many of many candidates are named.
-const OTHERS: usize = 5;
+pub(super) const OTHERS: usize = 5;
 
 /// The finding, or why nothing can be known.
 pub(super) fn find(operator: &Operator, evidence: Evidence<'_>) -> Result<Finding, String> {
@@ -31,6 +31,9 @@ pub(super) fn find(operator: &Operator, evidence: Evidence<'_>) -> Result<Findin
         Operator::AtMost { count, claim } => at_most(*count, claim, evidence),
         Operator::InCreationOrder(claim) => in_creation_order(claim, evidence),
         Operator::Versions { at_most, claim } => versions(*at_most, claim, evidence),
+        Operator::AtMostEach { count, key, claim } => changes::at_most_each(*count, key, claim, evidence),
+        Operator::Advances { path, order, claim } => changes::advances(path, order, claim, evidence),
+        Operator::Settled { path, except, claim } => changes::settled(path, except, claim, evidence),
     }
 }
 
@@ -201,7 +204,12 @@ fn forbidden(claim: &Claim, judge: &ClaimJudge<'_>, version: &State<'_>) -> Vec<
     places
 }
 
-fn presence(version: &State<'_>, selection: &Selection<'_>, expected: String, actual: &str) -> Difference {
+pub(super) fn presence(
+    version: &State<'_>,
+    selection: &Selection<'_>,
+    expected: String,
+    actual: &str,
+) -> Difference {
     let whole = Mismatch { path: Path::root(), expected, actual: actual.to_owned() };
     difference(&whole, version, selection)
 }

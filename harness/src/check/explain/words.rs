@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::check::matching::Pattern;
+use crate::check::path::Path;
 use crate::check::trail::cut;
 use crate::scenario::assertion::{Claim, Condition, Operator, Target};
 
@@ -29,6 +30,20 @@ pub(super) fn assertion(operator: &Operator, waited: Option<Duration>) -> String
         }
         Operator::Versions { at_most, claim } => {
             format!("at most {} of {}", self::count(*at_most, "version"), self::claim(claim))
+        }
+        Operator::AtMostEach { count, key, claim } => {
+            format!("at most {count} of {} for each {}", self::claim(claim), cut(key.text(), WIDTH))
+        }
+        Operator::Advances { path, order, claim } => {
+            let groups: Vec<String> = order.iter().map(|group| group.join("/")).collect();
+            let path = Path::of_fields(path);
+            format!("{path} of {} only advances {}", self::claim(claim), groups.join(" → "))
+        }
+        Operator::Settled { path, except, claim } => {
+            let except: Vec<String> =
+                except.iter().map(|place| format!(" except {}", Path::of_fields(place))).collect();
+            let path = Path::of_fields(path);
+            format!("{path}{} of {} stays as it is", except.join(""), self::claim(claim))
         }
         Operator::Sequence(claims) => {
             let claims: Vec<String> = claims.iter().map(self::claim).collect();

@@ -38,7 +38,8 @@ pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<St
 
 /// The objects of a kind at the moment at which it was listed, without those that were being deleted.
 fn recorded<'a>(record: &KindRecord, history: &'a [Arc<Entry>]) -> BTreeMap<&'a str, Value> {
-    let moment = record.resource_versions.first().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    let moment =
+        record.resource_versions.first().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     let api_version = record.kind.api_version();
     let mut newest = BTreeMap::new();
     for entry in history {
@@ -63,7 +64,9 @@ fn recorded<'a>(record: &KindRecord, history: &'a [Arc<Entry>]) -> BTreeMap<&'a 
 fn content(object: &Value) -> Value {
     let mut content = Map::new();
     let fields = object.as_object().into_iter().flatten();
-    for (field, value) in fields.filter(|(field, _)| !["apiVersion", "kind", "metadata"].contains(&field.as_str())) {
+    for (field, value) in
+        fields.filter(|(field, _)| !["apiVersion", "kind", "metadata"].contains(&field.as_str()))
+    {
         content.insert(field.clone(), value.clone());
     }
     for field in ["labels", "annotations", "finalizers"] {

@@ -9,10 +9,9 @@ use kube::Client;
 
 use super::{PATIENCE, silent};
 use crate::backup::defects::planting;
-use crate::backup::{
-    self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
-};
+use crate::backup::{self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport};
 use crate::engine::case::{CaseRun, Stop, chain};
+use crate::record::Observation;
 use crate::scenario::step::{Restore, RestoreEnd};
 use crate::yaml::Location;
 
@@ -59,10 +58,12 @@ impl CaseRun<'_> {
     /// Restores an archive, or proves that this is refused, or that it ends as it must.
     pub(in crate::engine) async fn restore(&mut self, restore: &Restore, at: &Location) -> Result<(), Stop> {
         let options = self.restore_options(restore);
-        let before = self.engine_changes();
+        let (before, seen) = (self.engine_changes(), self.record.snapshot().len());
         let came = match &restore.ends {
             RestoreEnd::Killed(write) => {
-                return Box::pin(self.kill_restore(restore, &options, *write, at)).await;
+                let killed = Box::pin(self.kill_restore(restore, &options, *write, at)).await;
+                self.mark_restored(seen).await?;
+                return killed;
             }
             RestoreEnd::KilledOften(times) => {
                 Box::pin(self.kill_restores(restore, &options, *times, at)).await?
@@ -70,6 +71,7 @@ impl CaseRun<'_> {
             _ if restore.rivals > 0 => Box::pin(self.rivals(restore, &options, at)).await?,
             _ => self.undisputed(restore, &options).await?,
         };
+        self.mark_restored(seen).await?;
         let changes = self.engine_changes() - before;
         let described = came.describe();
         self.tell(format!("{}: {described}", restore.archive));
@@ -81,6 +83,23 @@ impl CaseRun<'_> {
                 Err(self.refused(&claim, "the restore", &reason, at))
             }
         }
+    }
+
+    /// Records which versions came while a restore went on, from entry `seen` to what is there now: the
+    /// objects are judged from what the restore left.
+    async fn mark_restored(&mut self, seen: usize) -> Result<(), Stop> {
+        self.catch_up().await?;
+        let history = self.record.snapshot();
+        for entry in history.iter().skip(seen) {
+            if let Observation::Object(version) = &entry.observation {
+                self.record.append(Observation::Written {
+                    uid: version.uid.clone(),
+                    resource_version: version.resource_version,
+                    restored: true,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn restore_options(&self, restore: &Restore) -> RestoreOptions {
@@ -109,11 +128,7 @@ impl CaseRun<'_> {
     }
 
     /// One restore, after the lock of a killed one has come to its end.
-    async fn undisputed(
-        &mut self,
-        restore: &Restore,
-        options: &RestoreOptions,
-    ) -> Result<Came, Stop> {
+    async fn undisputed(&mut self, restore: &Restore, options: &RestoreOptions) -> Result<Came, Stop> {
         let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
         let deadline = tokio::time::Instant::now() + ABANDONED;
         loop {

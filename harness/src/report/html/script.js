@@ -83,7 +83,8 @@
       make("td", {}, requirement.level),
       make("td", { class: requirement.verdict }, word(requirement.verdict)),
       make("td", {}, requirement.statement, make("div", { class: "dim" }, `${requirement.feature} · ${requirement.source}`)),
-      make("td", { class: "proofs" }, ...proofs(requirement.scenarios)));
+      make("td", { class: "proofs" }, ...proofs(requirement.scenarios),
+        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null));
     return row;
   };
 
@@ -106,6 +107,11 @@
     make("h3", {}, "What was claimed"),
     make("pre", { tabindex: "0" }, failed.claim),
     failed.object ? make("p", {}, make("strong", {}, failed.object), " ", failed.nearest) : make("p", {}, failed.nearest),
+    ...(failed.broken || []).filter((it) => it.claim !== failed.claim).flatMap((it) => [
+      make("p", { class: "failed" }, "Breaks ", make("strong", {}, it.id), ", a standing invariant"),
+      make("pre", { tabindex: "0" }, it.claim),
+      make("p", {}, it.object ? make("strong", {}, it.object) : null, " ", it.nearest),
+    ]),
     failed.differences.length ? make("table", { class: "differences" },
       make("thead", {}, make("tr", {}, ...["Path", "Expected", "Actual", "Since"].map((title) => make("th", { scope: "col" }, title)))),
       make("tbody", {}, ...failed.differences.map((it) => make("tr", {},

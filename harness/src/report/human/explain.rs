@@ -24,6 +24,7 @@ pub(in crate::report) fn explain(
         .info
         .requirements
         .iter()
+        .chain(failure.broken.iter().map(|broken| &broken.id))
         .map(|id| match catalogue.iter().find(|requirement| requirement.id == *id) {
             Some(requirement) => format!("{id}  {}", requirement.statement),
             None => id.clone(),
@@ -46,6 +47,14 @@ pub(in crate::report) fn explain_alone(failure: &Failure, namespace: &str, width
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         append(&mut text, &format!("{} {value}", paint(DIM, &format!("{name:<11}"))));
+    }
+    // The first one is the claim itself, where that is an invariant.
+    let others = failure.broken.iter().filter(|broken| broken.claim != failure.claim);
+    let others: Vec<String> = others
+        .map(|broken| plain(&format!("{}\n  {}: {}", broken.claim, broken.object, broken.nearest)))
+        .collect();
+    if !others.is_empty() {
+        section(&mut text, "invariants that are broken, too", &others.join("\n"));
     }
     if !failure.differences.is_empty() {
         let rows = failure.differences.iter().map(row);

@@ -60,6 +60,18 @@ pub struct ClaimDocument {
     /// For `versions`: how many versions of one object.
     #[serde(default)]
     pub at_most: Option<Located<usize>>,
+    /// For `atMostEach`: the CEL expression whose value objects are counted by.
+    #[serde(default)]
+    pub by: Option<Located<String>>,
+    /// For `advances` and `settled`: the place in the object, for example `status.phase`.
+    #[serde(default)]
+    pub path: Option<Located<String>>,
+    /// For `advances`: the values in their order, group by group.
+    #[serde(default)]
+    pub order: Option<Located<Vec<Vec<String>>>>,
+    /// For `settled`: places that may change all the same.
+    #[serde(default)]
+    pub except: Option<Located<Vec<String>>>,
 }
 
 /// Requests of the controller to the API server, from the audit log. Needs `requires: [audit]`.
@@ -77,7 +89,8 @@ pub struct RequestDocument {
     pub name: Option<String>,
 }
 
-/// Lines of the controller's log. A shared controller's lines are those that name the case's namespace.
+/// Lines of the controller's log. Of a shared controller those that name the case's namespace, or that of
+/// no case.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LogDocument {}

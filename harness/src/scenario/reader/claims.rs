@@ -48,6 +48,10 @@ impl Reader<'_> {
             ("within", claim.within.as_ref().map(|within| &within.location)),
             ("count", claim.count.as_ref().map(|count| &count.location)),
             ("atMost", claim.at_most.as_ref().map(|count| &count.location)),
+            ("by", claim.by.as_ref().map(|key| &key.location)),
+            ("path", claim.path.as_ref().map(|path| &path.location)),
+            ("order", claim.order.as_ref().map(|order| &order.location)),
+            ("except", claim.except.as_ref().map(|paths| &paths.location)),
         ] {
             if let Some(place) = place.filter(|_| !extra.contains(&name)) {
                 self.problems.push(Diagnostic::new(place.clone(), format!("`{name}` has no meaning here")));
@@ -102,7 +106,7 @@ impl Reader<'_> {
         Some(Golden { path, source, template: document, location: file.location.clone() })
     }
 
-    fn cel(&mut self, text: &Located<String>) -> Option<Arc<Expression>> {
+    pub(super) fn cel(&mut self, text: &Located<String>) -> Option<Arc<Expression>> {
         let expression = match Expression::compile(&text.value, &text.location) {
             Ok(expression) => expression,
             Err(problem) => {

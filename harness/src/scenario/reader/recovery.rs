@@ -68,11 +68,7 @@ impl Reader<'_> {
         (Action::Verify(Box::new(verify)), summary)
     }
 
-    pub(super) fn restore(
-        &mut self,
-        document: RestoreDocument,
-        at: &Location,
-    ) -> Option<(Action, String)> {
+    pub(super) fn restore(&mut self, document: RestoreDocument, at: &Location) -> Option<(Action, String)> {
         let summary = format!("restore {}", document.archive.value);
         let mut ends = Vec::new();
         if document.unchanged {

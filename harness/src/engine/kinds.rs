@@ -36,12 +36,26 @@ impl Kinds {
         plan: &Plan,
         fence: Option<&Fence>,
     ) -> Result<Self, EngineError> {
-        let mut kinds = BTreeMap::new();
+        let nothing = Self::default();
+        Ok(nothing.extended(client, plan, fence).await?.unwrap_or(nothing))
+    }
+
+    /// Those and the kinds of another plan, if it touches others.
+    pub(super) async fn extended(
+        &self,
+        client: &Client,
+        plan: &Plan,
+        fence: Option<&Fence>,
+    ) -> Result<Option<Self>, EngineError> {
+        let mut kinds = self.0.clone();
         for (api_version, kind) in touched(plan, fence) {
+            if self.get(&api_version, &kind).is_some() {
+                continue;
+            }
             let place = place(client, &api_version, &kind).await?;
             kinds.insert((api_version, kind), place);
         }
-        Ok(Self(kinds))
+        Ok((kinds.len() > self.0.len()).then_some(Self(kinds)))
     }
 
     /// Where the objects of a kind live that the plan touches.

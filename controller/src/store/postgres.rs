@@ -120,8 +120,9 @@ impl Postgres {
     }
 
     /// Brings the keys in line with the runs of the cluster: gives each key that was used to the run that
-    /// used it, and drops those whose run is gone, in `namespaces` or everywhere. What was claimed `since`
-    /// then is newer than what is known here and stays as it is.
+    /// used it, and tidies up in `namespaces` or everywhere: rows that are a day old and whose run is gone are
+    /// dropped, as nobody may ever ask for these keys again. What was claimed `since` then is newer than what
+    /// is known here and stays as it is.
     pub async fn rebuild(
         &self,
         since: &str,
@@ -139,7 +140,7 @@ impl Postgres {
              WHERE known.claimed_at <= $6::text::timestamptz \
              AND (known.run_name, known.run_uid) IS DISTINCT FROM (excluded.run_name, excluded.run_uid)";
         const PURGE: &str = "DELETE FROM idempotency_keys AS known \
-             WHERE claimed_at <= $3::text::timestamptz AND ($4::text[] IS NULL OR namespace = ANY ($4)) \
+             WHERE claimed_at <= $3::text::timestamptz - interval '1 day' AND ($4::text[] IS NULL OR namespace = ANY ($4)) \
              AND NOT EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS present (namespace, name) \
              WHERE present.namespace = known.namespace AND present.name = known.run_name)";
         let column = |of: fn(&(Key, Owner)) -> &str| owners.iter().map(of).collect::<Vec<&str>>();

@@ -17,7 +17,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::support::objects::{create_run, create_run_with_key};
+use crate::support::objects::{create_run, create_run_with_key, is_terminal};
 use crate::support::player::{Ending, Player};
 use crate::support::postgres::Postgres;
 use crate::support::testbed::{Install, unlimited};
@@ -71,17 +71,17 @@ impl Stage {
 
     /// Waits until a run shows this phase and reason, which is empty for none.
     async fn until(&self, name: &str, phase: &str, reason: &str) -> Result<AgentRun> {
+        let wanted = format!("{phase} {reason}");
         let look = async || {
             let run = self.runs().get(name).await?;
-            let status = run.status.clone().unwrap_or_default();
-            let shown = (status.phase.unwrap_or_default(), status.reason.unwrap_or_default());
-            Ok(if shown == (phase.to_owned(), reason.to_owned()) {
-                Ok(run)
-            } else {
-                Err(format!("{} {}", shown.0, shown.1))
-            })
+            let status = run.status.as_ref();
+            let phase = status.and_then(|status| status.phase.as_deref());
+            let reason = status.and_then(|status| status.reason.as_deref());
+            let shown = format!("{} {}", phase.unwrap_or_default(), reason.unwrap_or_default());
+            ensure!(shown == wanted || !is_terminal(phase), "{name} is {shown} instead of {wanted}");
+            Ok(if shown == wanted { Ok(run) } else { Err(shown) })
         };
-        Ok(wait::until(FINISHED, &format!("{name} is {phase} {reason}"), look).await?.0)
+        Ok(wait::until(FINISHED, &format!("{name} is {wanted}"), look).await?.0)
     }
 
     async fn until_done(&self, name: &str) -> Result<AgentRun> {
@@ -271,7 +271,7 @@ async fn executed_once(stage: &Stage, names: &[&str]) -> Result<()> {
         Ok(if ended == names.len() { Ok(phases) } else { Err(format!("{phases:?}")) })
     };
     let (phases, _) = wait::until(FINISHED, "all runs of one key have ended", look).await?;
-    ensure!(phases.get("Succeeded") == Some(&1), "runs of one key: {phases:?}");
+    ensure!(phases.get("Succeeded") == Some(&1), "runs of one key: {phases:?} instead of one success");
     Ok(())
 }
 
@@ -335,10 +335,11 @@ pub(crate) async fn a_lost_leader_doubles_nothing(
     let stage = Stage::open(&bed, namespace, all).await?;
     let names: Vec<Vec<String>> =
         (0..KEYS).map(|key| (0..EACH).map(|each| format!("run-{key}-{each}")).collect()).collect();
+    let client = stage.client.clone();
     let mut creations = FuturesUnordered::new();
     for (key, names) in names.iter().enumerate() {
         for name in names {
-            creations.push(async move { (create_key(bed.testbed.client(), namespace, name, key)).await });
+            creations.push(create_key(&client, namespace, name, key));
         }
     }
     let mut created = 0;
@@ -372,4 +373,20 @@ async fn kill_the_leader(stage: &Stage) -> Result<()> {
         }
     }
     anyhow::bail!("nobody leads")
+}
+
+/// Plants a defect.
+#[cfg(feature = "defects")]
+pub(crate) fn planted(defect: &str) -> Value {
+    json!({"env": {"vars": {"AGENTS_CONTROLLER_DEFECT": defect}}})
+}
+
+/// Whether a proof fails because of what it is about.
+#[cfg(feature = "defects")]
+pub(crate) async fn is_noticed(proof: impl Future<Output = Result<()>>) -> Result<()> {
+    match proof.await {
+        Ok(()) => anyhow::bail!("the defect has survived"),
+        Err(error) if error.to_string().contains("instead of") => Ok(()),
+        Err(error) => Err(error).context("no claim was broken"),
+    }
 }

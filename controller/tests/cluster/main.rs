@@ -126,6 +126,40 @@ const TESTS: [Test; 13] = [
     },
 ];
 
+/// Defects that need a database to show, which no scenario has.
+#[cfg(feature = "defects")]
+const DEFECTS: [Test; 3] = [
+    Test {
+        name: "duplicates_start_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("duplicates-start");
+            let proof =
+                keys::a_restored_run_keeps_its_key(shared, "keys-duplicates", Database::Kept, planted);
+            Box::pin(keys::is_noticed(proof))
+        },
+    },
+    Test {
+        name: "lost_runs_keep_their_key_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("lost-runs-keep-their-key");
+            Box::pin(keys::is_noticed(keys::the_key_of_a_lost_run_is_free_once(shared, "keys-stay", planted)))
+        },
+    },
+    Test {
+        name: "keys_not_rebuilt_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("keys-not-rebuilt");
+            let proof = keys::a_restored_run_keeps_its_key(shared, "keys-forgotten", Database::Lost, planted);
+            Box::pin(keys::is_noticed(proof))
+        },
+    },
+];
+#[cfg(not(feature = "defects"))]
+const DEFECTS: [Test; 0] = [];
+
 fn restored(
     shared: Arc<Shared>,
     namespace: &'static str,
@@ -166,7 +200,7 @@ fn main() -> ExitCode {
                 .map_err(|error| Failed::from(failed(error)))
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, TESTS.map(trial).into());
+    let conclusion = libtest_mimic::run(&arguments, TESTS.into_iter().chain(DEFECTS).map(trial).collect());
     runtime.block_on(shared.stop());
     conclusion.exit_code()
 }

@@ -25,7 +25,7 @@ pub(crate) async fn statements_hold_their_promises() -> Result<()> {
     store.migrate().await?;
     one_of_many_gets_a_key(&store).await?;
     a_key_changes_hands_once(&store).await?;
-    a_rebuild_follows_the_runs(&store).await?;
+    a_rebuild_follows_the_runs(&store, &server).await?;
     the_history_has_each_run_once(&store, &server).await?;
     tables_of_a_newer_program_are_refused(&store, &server).await?;
     server.kill().await;
@@ -86,11 +86,14 @@ async fn a_key_changes_hands_once(store: &Store) -> Result<()> {
     Ok(())
 }
 
-async fn a_rebuild_follows_the_runs(store: &Store) -> Result<()> {
-    let [lost, wrong, kept, gone] = ["lost", "wrong", "kept", "gone"].map(key);
+async fn a_rebuild_follows_the_runs(store: &Store, server: &Postgres) -> Result<()> {
+    let [lost, wrong, kept, gone, young] = ["lost", "wrong", "kept", "gone", "young"].map(key);
     store.claim(&wrong, &owner("other")).await?;
     store.claim(&kept, &owner("starting")).await?;
     store.claim(&gone, &owner("gone")).await?;
+    let age = "UPDATE idempotency_keys SET claimed_at = now() - interval '2 days'";
+    sqlx::query(age).execute(&server.connect(DATABASE).await?).await?;
+    store.claim(&young, &owner("gone")).await?;
     let since = store.now().await?;
     let newer = key("newer");
     store.claim(&newer, &owner("newer")).await?;
@@ -101,7 +104,9 @@ async fn a_rebuild_follows_the_runs(store: &Store) -> Result<()> {
     ensure!(store.claim(&gone, &owner("x")).await? == owner("gone"), "a namespace of others was touched");
     store.rebuild(&since, &owners, &all, Some(&["ns".to_owned()])).await?;
     store.rebuild(&since, &owners, &all, None).await?;
-    for (key, expected) in [(lost, "r1"), (wrong, "r2"), (kept, "starting"), (gone, "x"), (newer, "newer")] {
+    for (key, expected) in
+        [(lost, "r1"), (wrong, "r2"), (kept, "starting"), (gone, "x"), (young, "gone"), (newer, "newer")]
+    {
         let has = store.claim(&key, &owner("x")).await?;
         ensure!(
             has == owner(expected),

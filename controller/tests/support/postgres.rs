@@ -1,6 +1,7 @@
 //! A PostgreSQL server of a test's own, made with the programs of the machine.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,7 +53,7 @@ impl Postgres {
         let programs = programs().context(MISSING)?;
         // The name of a socket may not be long, so the folder is not that of the build.
         let folder = tempfile::Builder::new().prefix("agents-postgres-").tempdir_in("/tmp")?;
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
         }
@@ -69,7 +70,8 @@ impl Postgres {
         let options = ["--auth=trust", "--username", USER, "--encoding=UTF8", "--locale=C", "--no-sync"];
         arguments.extend([OsString::from("--pgdata"), data]);
         arguments.extend(options.map(OsString::from));
-        let done = Command::new(program).args(arguments).output().await.context("run initdb")?;
+        let done = Command::new(program).args(arguments).current_dir(self.folder.path()).output().await;
+        let done = done.context("run initdb")?;
         ensure!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
         Ok(())
     }
@@ -84,6 +86,7 @@ impl Postgres {
         }
         let process = SupervisedCommand::new(&self.supervisor, program)
             .args(arguments)
+            .current_dir(self.folder.path())
             .output(Output::File(self.folder.path().join("log")))
             .spawn()
             .await?;

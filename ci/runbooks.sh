@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
-# cluster without nodes. What needs a running pod is named and not executed. Pods have to pass the restricted
-# Pod Security level.
+# cluster without nodes, and a PostgreSQL server for those that name $DATABASE_URL. What needs a running pod is
+# named and not executed. Pods have to pass the restricted Pod Security level.
 #
 # usage: ci/runbooks.sh HALLMARK-BINARY
 # HELM, KUBECTL   programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
@@ -26,7 +26,8 @@ trap finish EXIT
 # The cluster's state is kept in a cache of its own, so that a cluster the user keeps is left alone.
 finish() {
     HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster down || true
-    rm -rf "$work"
+    [[ -z ${postgres:-} ]] || kill -QUIT "$postgres" || true
+    rm -rf "$work" agents-database.dump
 }
 
 fail() {
@@ -53,6 +54,39 @@ cluster() {
     ln -s "$cache/bin" "$work/cache/bin"
     KUBECONFIG=$(HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster up --cluster local)
     export KUBECONFIG
+}
+
+# unprivileged PROGRAM ARGUMENT... runs a program that refuses to run as root.
+unprivileged() {
+    if ((EUID == 0)); then setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; else "$@"; fi
+}
+
+# An empty database with the tables of the chart, as DATABASE_URL; the commands find its programs in PATH.
+database() {
+    local bin data=$work/postgres
+    bin=$(find /usr/lib/postgresql -maxdepth 3 -name initdb -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)
+    [[ -n $bin ]] || fail 'there are no programs of PostgreSQL here: apt-get install postgresql'
+    export PATH=$bin:$PATH
+    # The server has to reach its folder and may own nothing else.
+    chmod 755 "$work"
+    mkdir "$data"
+    ((EUID != 0)) || chown nobody:nogroup "$data"
+    # Nobody may not be able to enter the present folder.
+    (cd "$data" && unprivileged "$bin/initdb" --auth=trust --username=agents --encoding=UTF8 --no-sync \
+        --pgdata "$data/data") >"$work/log" 2>&1 || { cat "$work/log" >&2; fail 'initdb failed'; }
+    (cd "$data" && unprivileged "$bin/postgres" -D "$data/data" -k "$data" -c listen_addresses= -c fsync=off) \
+        >"$work/postgres.log" 2>&1 &
+    local deadline=$((SECONDS + 60))
+    until pg_isready --quiet --host "$data"; do
+        ((SECONDS < deadline)) || { cat "$work/postgres.log" >&2; fail 'PostgreSQL does not start'; }
+        sleep 0.2
+    done
+    postgres=$(head -n 1 "$data/data/postmaster.pid")
+    export DATABASE_URL="postgres://agents@localhost/postgres?host=$data"
+    local step
+    for step in controller/src/store/migrations/*.sql; do
+        psql --quiet --set ON_ERROR_STOP=1 "$DATABASE_URL" --file "$step"
+    done
 }
 
 # commands DOCUMENT prints the lines of its console blocks.
@@ -102,6 +136,7 @@ execute() {
 }
 
 programs
+database
 cluster
 for document in "${documents[@]}"; do
     execute "$document"

@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// List the defects that can be planted, one JSON object per line.
+    /// List the defects that scenarios can notice, one JSON object per line.
     #[cfg(feature = "defects")]
     Defects,
 }
@@ -66,7 +66,7 @@ impl Cli {
             #[cfg(feature = "defects")]
             Command::Defects => {
                 let mut out = std::io::stdout().lock();
-                for defect in Defect::ALL {
+                for defect in Defect::ALL.iter().filter(|defect| !defect.needs_database()) {
                     writeln!(out, "{}", defect.describe()).context("write the list of defects")?;
                 }
                 Ok(())

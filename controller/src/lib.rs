@@ -32,6 +32,7 @@ pub mod leader;
 pub mod metrics;
 pub mod reconcile;
 pub mod serve;
+pub mod store;
 
 pub use cli::main;
 pub use process::ProcessError;

@@ -10,11 +10,8 @@ const SWITCHES: [(&str, &str); 4] = [
     ("JANGAR_GRPC_ENABLED", "gRPC"),
 ];
 /// Texts, and what they will be used for.
-const TEXTS: [(&str, &str); 3] = [
-    ("DATABASE_URL", "the idempotency store"),
-    ("JANGAR_SCHEDULE_RUNNER_IMAGE", "schedules"),
-    ("JANGAR_SCHEDULE_SERVICE_ACCOUNT", "schedules"),
-];
+const TEXTS: [(&str, &str); 2] =
+    [("JANGAR_SCHEDULE_RUNNER_IMAGE", "schedules"), ("JANGAR_SCHEDULE_SERVICE_ACCOUNT", "schedules")];
 
 /// The switch of version control providers, whose CRD is required while they are on.
 pub(super) const VCS_PROVIDERS: &str = "JANGAR_AGENTS_CONTROLLER_VCS_PROVIDERS_ENABLED";
@@ -47,13 +44,13 @@ mod tests {
         let variables = [
             ("JANGAR_GRPC_ENABLED", "true"),
             ("JANGAR_SUPPORTING_CONTROLLER_ENABLED", "0"),
-            ("DATABASE_URL", "postgres://user:secret@host/db"),
+            ("JANGAR_SCHEDULE_SERVICE_ACCOUNT", "secret"),
             ("JANGAR_SCHEDULE_RUNNER_IMAGE", " "),
         ];
         let mut env = EnvReader::new(variables.map(|(k, v)| (k.to_owned(), v.to_owned())));
         let later = Later::read(&mut env);
         let named: Vec<_> = later.iter().map(|later| later.variable).collect();
-        assert_eq!(named, ["JANGAR_GRPC_ENABLED", "DATABASE_URL"]);
+        assert_eq!(named, ["JANGAR_GRPC_ENABLED", "JANGAR_SCHEDULE_SERVICE_ACCOUNT"]);
         assert!(!format!("{later:?}").contains("secret"));
     }
 }

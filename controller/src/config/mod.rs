@@ -5,6 +5,7 @@
 //! it must not silently become "no policy". All problems are reported together.
 
 mod backup;
+mod database;
 mod env;
 mod later;
 mod leader_election;
@@ -13,6 +14,7 @@ mod restore;
 mod settings;
 mod workload;
 
+pub use database::Database;
 pub use env::{EnvReader, Problem};
 pub use later::Later;
 pub use leader_election::LeaderElection;

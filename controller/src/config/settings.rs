@@ -9,6 +9,7 @@ use crate::decide::heartbeat::Objectives;
 use crate::defects::{self, Defect};
 
 use super::backup;
+use super::database::Database;
 use super::env::{EnvReader, Problem};
 use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub retention_max_deletes: usize,
     /// What is expected of backups, if anything.
     pub backup: Option<Objectives>,
+    /// What remembers idempotency keys and the history of runs, if anything.
+    pub database: Option<Database>,
     /// What a restore means.
     pub restore: Restore,
     /// How long a Job may be missing before its run fails.
@@ -140,6 +143,7 @@ impl Settings {
             ),
             retention_max_deletes: retention_max_deletes(&mut env),
             backup: backup::read(&mut env),
+            database: Database::read(&mut env),
             restore: Restore::read(&mut env),
             job_missing_grace: env.seconds("JANGAR_AGENTS_CONTROLLER_JOB_MISSING_GRACE_SECONDS", 10, 0),
             immutability_enforced: env.switch("JANGAR_AGENTRUN_IMMUTABILITY_ENFORCED", true),

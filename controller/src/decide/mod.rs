@@ -8,6 +8,7 @@ pub mod contract;
 pub mod events;
 pub mod heartbeat;
 pub mod hold;
+pub mod idempotency;
 pub mod image;
 pub mod job;
 pub mod kinds;

@@ -78,8 +78,8 @@ pub fn lost(run: &AgentRun) -> Option<Lost> {
     if Stage::of(run) != Stage::New || Defect::LostStatusLooksNew.is_planted() {
         return None;
     }
-    let mark: Mark = serde_json::from_str(run.annotations().get(MARK)?).ok()?;
-    let is_copy = mark.name == run.name_any() && run.metadata.uid.as_deref() != Some(&mark.uid);
+    let mark = mark(run)?;
+    let is_copy = run.metadata.uid.as_deref() != Some(&mark.uid);
     if !is_copy || has_status(run) {
         return None;
     }
@@ -88,6 +88,17 @@ pub fn lost(run: &AgentRun) -> Option<Lost> {
         Some("done") => Some(Lost::Done(mark)),
         _ => Some(Lost::Undecided),
     }
+}
+
+/// The uid that the run had when it was marked.
+pub fn marked_uid(run: &AgentRun) -> Option<String> {
+    mark(run).map(|mark| mark.uid)
+}
+
+/// The mark of this run; a copy under another name carries that of somebody else.
+fn mark(run: &AgentRun) -> Option<Mark> {
+    let mark: Mark = serde_json::from_str(run.annotations().get(MARK)?).ok()?;
+    (mark.name == run.name_any()).then_some(mark)
 }
 
 /// Whether a status came along, other than the one that tells of the loss.

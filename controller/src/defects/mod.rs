@@ -56,6 +56,11 @@ impl Defect {
         Self::ALL.iter().copied().find(|defect| defect.name() == name.trim())
     }
 
+    /// Whether only a database shows it, so that the cluster tests have to notice it instead of a scenario.
+    pub fn needs_database(self) -> bool {
+        matches!(self, Self::DuplicatesStart | Self::LostRunsKeepTheirKey | Self::KeysNotRebuilt)
+    }
+
     /// Name, requirements and summary.
     pub fn describe(self) -> Value {
         let (requirements, summary) = (self.requirements(), self.summary().trim());

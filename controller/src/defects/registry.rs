@@ -199,6 +199,14 @@ registry! {
     RestoredRunsLookOrdinary = "restored-runs-look-ordinary" ["DR-C04", "DR-C21"],
     /// A run that has lost its status is executed again.
     LostStatusLooksNew = "lost-status-looks-new" ["DR-C02"],
+    /// A run with the key of another one is executed.
+    DuplicatesStart = "duplicates-start" ["DR-C16"],
+    /// The key of a run that is gone is never free again.
+    LostRunsKeepTheirKey = "lost-runs-keep-their-key" ["DR-C17"],
+    /// A database that knows less than was executed is not told.
+    KeysNotRebuilt = "keys-not-rebuilt" ["DR-C18"],
+    /// A database that cannot be used is no reason against a backup.
+    StoreTroublePasses = "store-trouble-passes" ["DR-H05"],
     /// Liveness depends on the CRDs.
     LivenessNeedsCrds = "liveness-needs-crds" ["HL-05", "DR-H01"],
     /// Whatever is known of a run, it is looked at as a new one.

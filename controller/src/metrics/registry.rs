@@ -45,6 +45,17 @@ pub struct Metrics {
     api_requests: Counters<2>,
     active: Gauge,
     writes: Gauge,
+    store: Store,
+}
+
+/// What the optional database is about.
+#[derive(Debug, Default)]
+struct Store {
+    up: Gauge,
+    waiting: Gauge,
+    keys: Counters<1>,
+    errors: Counters<1>,
+    history: Counters<1>,
 }
 
 /// Something is under way until this is dropped.
@@ -101,10 +112,12 @@ impl Default for Metrics {
             api_requests: Counters::default(),
             active: Gauge::default(),
             writes: Gauge::default(),
+            store: Store::default(),
             registry: Registry::default(),
         };
         metrics.register_runs(&mut registry);
         metrics.register_process(&mut registry);
+        metrics.store.register(&mut registry);
         Self { registry, ..metrics }
     }
 }
@@ -309,9 +322,64 @@ impl Metrics {
         self.last_backup.set(at.as_second());
     }
 
+    /// Whether the database can be used.
+    pub fn store_up(&self, up: bool) {
+        self.store.up.set(i64::from(up));
+    }
+
+    /// So many runs wait for the database.
+    pub fn store_waiting(&self, number: usize) {
+        self.store.waiting.set(gauge(number));
+    }
+
+    /// A call to the database failed.
+    pub fn store_failed(&self, reason: &'static str) {
+        self.store.errors.get_or_create(&one("reason", reason)).inc();
+    }
+
+    /// A run with a key asked for it.
+    pub fn key(&self, result: &'static str) {
+        self.store.keys.get_or_create(&one("result", result)).inc();
+    }
+
+    /// So many runs went into the history.
+    pub fn history_written(&self, number: usize) {
+        self.store
+            .history
+            .get_or_create(&one("result", "written"))
+            .inc_by(u64::try_from(number).unwrap_or(0));
+    }
+
+    /// A run stays out of the history unless it is seen again, as too many wait for the database.
+    pub fn history_dropped(&self) {
+        self.store.history.get_or_create(&one("result", "dropped")).inc();
+    }
+
     /// The API server answered a request, or did not (code 0).
     pub fn requested(&self, verb: &'static str, code: u16) {
         self.api_requests.get_or_create(&two("verb", verb, "code", code.to_string())).inc();
+    }
+}
+
+impl Store {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("store_up", "Whether the database can be used, if there is one", self.up.clone());
+        registry.register("store_runs_waiting", "Runs with a key that wait for it", self.waiting.clone());
+        registry.register(
+            "store_errors",
+            "Calls to the database that failed, by reason",
+            self.errors.clone(),
+        );
+        registry.register(
+            "idempotency_keys",
+            "Keys that runs asked for, by what became of it",
+            self.keys.clone(),
+        );
+        registry.register(
+            "history_runs",
+            "Finished runs that were written to the history or dropped; a repetition counts",
+            self.history.clone(),
+        );
     }
 }
 
@@ -365,6 +433,12 @@ mod tests {
         metrics.backup_ready("leader", false);
         metrics.last_backup(Timestamp::from_second(7).unwrap());
         metrics.requested("patch", 409);
+        metrics.store_up(true);
+        metrics.store_waiting(8);
+        metrics.store_failed("StoreTimeout");
+        metrics.key("refused");
+        metrics.history_written(9);
+        metrics.history_dropped();
         let text = metrics.render().unwrap();
         for line in [
             "agents_runs{phase=\"Pending\"} 0",
@@ -389,6 +463,12 @@ mod tests {
             "agents_backup_ready{check=\"leader\"} 0",
             "agents_last_backup_timestamp_seconds 7",
             "agents_api_requests_total{verb=\"patch\",code=\"409\"} 1",
+            "agents_store_up 1",
+            "agents_store_runs_waiting 8",
+            "agents_store_errors_total{reason=\"StoreTimeout\"} 1",
+            "agents_idempotency_keys_total{result=\"refused\"} 1",
+            "agents_history_runs_total{result=\"written\"} 9",
+            "agents_history_runs_total{result=\"dropped\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

@@ -18,7 +18,7 @@ use crate::decide::stage::Stage;
 use crate::metrics::Metrics;
 
 use super::jobs;
-use super::wakes::Wakes;
+use super::wakes::{Wakes, wake};
 
 /// Longest time between two looks at the clock, which may be set while a timer runs.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
@@ -133,11 +133,8 @@ impl Admission {
 
     fn wake(&self, advance: &Advance) {
         for Position { namespace, name, .. } in &advance.woken {
-            let here = |(of, _): &&(Option<String>, _)| of.as_ref().is_none_or(|of| of == namespace);
-            if let Some((_, wakes)) = self.wakes.iter().find(here) {
-                debug!(namespace, run = name, "woken by a change of the limits' counts");
-                wakes.wake(ObjectRef::new(name).within(namespace));
-            }
+            debug!(namespace, run = name, "woken by a change of the limits' counts");
+            wake(&self.wakes, ObjectRef::new(name).within(namespace));
         }
     }
 

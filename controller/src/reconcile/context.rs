@@ -22,6 +22,7 @@ use super::caches::Caches;
 use super::default_memory::DefaultMemories;
 use super::error::Error;
 use super::events::Events;
+use super::keys::Keys;
 
 /// Whether a cache holds everything that was there at the start.
 pub(super) type Filled = watch::Receiver<bool>;
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub permits: Arc<Semaphore>,
     /// Decides who may start.
     pub admission: Arc<Admission>,
+    /// Which run has which idempotency key, if there is a database.
+    pub keys: Option<Arc<Keys>>,
     /// Before when retention deletes what.
     pub grace: Grace,
     /// Told when no new work may begin.
@@ -79,6 +82,8 @@ pub(super) struct Context {
     pub permits: Arc<Semaphore>,
     /// Decides who may start.
     pub admission: Arc<Admission>,
+    /// Which run has which idempotency key, if there is a database.
+    pub keys: Option<Arc<Keys>>,
     /// Told when no new work may begin.
     pub stop: CancellationToken,
     /// Failures in a row.
@@ -90,7 +95,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(shared: Shared, jobs: Store<JobView>, jobs_filled: Filled, references: Caches) -> Self {
-        let Shared { client, settings, metrics, events, permits, admission, grace: _, stop } = shared;
+        let Shared { client, settings, metrics, events, permits, admission, keys, grace: _, stop } = shared;
         Self {
             client,
             settings,
@@ -102,6 +107,7 @@ impl Context {
             events,
             permits,
             admission,
+            keys,
             stop,
             backoff: Backoff::default(),
             missing: Mutex::default(),

@@ -106,8 +106,13 @@ fn count<S>(events: S, shared: &Shared, jobs: &Store<JobView>) -> impl Stream<It
 where
     S: Stream<Item = watcher::Result<Event<AgentRun>>>,
 {
-    let (admission, jobs) = (Arc::clone(&shared.admission), jobs.clone());
-    events.inspect(move |event| admission.observe(event, &jobs))
+    let (admission, keys, jobs) = (Arc::clone(&shared.admission), shared.keys.clone(), jobs.clone());
+    events.inspect(move |event| {
+        admission.observe(event, &jobs);
+        if let Some(keys) = &keys {
+            keys.observe(event, &jobs);
+        }
+    })
 }
 
 fn relisted(
@@ -115,11 +120,14 @@ fn relisted(
     namespace: Option<&str>,
     runs: &Store<AgentRun>,
 ) -> impl FnMut(&watcher::Result<Event<AgentRun>>) + use<> {
-    let (admission, runs) = (Arc::clone(&shared.admission), runs.clone());
+    let (admission, keys, runs) = (Arc::clone(&shared.admission), shared.keys.clone(), runs.clone());
     let namespace = namespace.map(str::to_owned);
     move |event| {
         if matches!(event, Ok(Event::InitDone)) {
             admission.relisted(namespace.as_deref(), &runs);
+            if let Some(keys) = &keys {
+                keys.relisted(namespace.as_deref(), &runs);
+            }
         }
     }
 }

@@ -89,6 +89,12 @@ pub enum Error {
         #[source]
         source: kube::Error,
     },
+    /// The idempotency key of a run changed hands with every attempt to take it.
+    #[error("claim the idempotency key of AgentRun {run}")]
+    Claim {
+        /// Name of the run.
+        run: String,
+    },
     /// The cluster did not answer in time to judge an object.
     #[error("judge {kind} {name} within {deadline:?}")]
     JudgeDeadline {
@@ -123,6 +129,7 @@ impl Error {
             Self::WriteStatus { source, .. }
             | Self::WriteVerdict { source, .. }
             | Self::SetTtl { source, .. } => api_code(source) == Some(409),
+            Self::Claim { .. } => true,
             _ => false,
         }
     }
@@ -138,6 +145,7 @@ impl Error {
             Self::SetTtl { .. } => "SetTtl",
             Self::WriteStatus { .. } => "WriteStatus",
             Self::WriteVerdict { .. } => "WriteVerdict",
+            Self::Claim { .. } => "Claim",
             Self::Deadline { .. } | Self::JudgeDeadline { .. } => "Deadline",
             Self::Stopping => "Stopping",
         }

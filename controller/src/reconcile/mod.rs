@@ -9,6 +9,7 @@
 //!     │           (deleted run) (new run)  (accepted run)  (its steps)  (terminal run)
 //!     ▼                             │ may it start?
 //! admission (one ledger for all namespaces; wakes runs)          retention (beside the passes)
+//! keys (the optional database of idempotency keys; wakes runs)
 //! ```
 //! Next to it, `kinds` tells in the status of the other kinds whether they can be used.
 //!
@@ -29,6 +30,7 @@ mod follow;
 mod heartbeat;
 mod hold;
 mod jobs;
+mod keys;
 mod kinds;
 #[cfg(test)]
 pub(crate) mod mock;

@@ -8,6 +8,7 @@ use kube::runtime::controller::Action;
 use tracing::debug;
 
 use crate::api::{AgentRun, JobView};
+use crate::decide::idempotency::{Key, Taken};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
 use crate::decide::restored::{self, Lost};
@@ -19,6 +20,7 @@ use crate::defects::Defect;
 use super::context::Context;
 use super::error::Error;
 use super::jobs;
+use super::keys::{Claimed, Gate, claim};
 use super::objects::{self, Submitted, began};
 use super::references::{Prepared, prepare};
 use super::status::write;
@@ -50,11 +52,26 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
         let elsewhere = kube::Api::<JobView>::namespaced(context.client.clone(), "default");
         drop(elsewhere.get_opt(&run.name_any()).await);
     }
+    if let Some(keys) = context.keys.as_ref().filter(|_| Key::of(run).is_some()) {
+        // A run that waits for the database takes no slot from others.
+        match keys.gate(run) {
+            Gate::Open => {}
+            closed => return await_store(run, closed, context).await,
+        }
+    }
     if let Answer::Wait(limit) = context.ask_admission(run).await? {
         return block(run, &limit, context).await;
     }
     match prepare(run, Extent::Whole, context).await? {
-        Ok(prepared) => start(run, part, &prepared, context).await,
+        // A key is taken by nobody who could not start, and before anything is made.
+        Ok(prepared) => match claim(run, context).await? {
+            Claimed::Own => start(run, part, &prepared, context).await,
+            Claimed::Taken(taken) => refuse_duplicate(run, &taken, context).await,
+            Claimed::Unavailable => {
+                let gate = context.keys.as_ref().map_or(Gate::Open, |keys| keys.gate(run));
+                await_store(run, gate, context).await
+            }
+        },
         Err(refusal) => {
             context.admission.park(run);
             if refusal.reason == reason::MISSING_AGENT && Defect::MissingAgentIsAwaited.is_planted() {
@@ -127,6 +144,36 @@ async fn block(run: &AgentRun, limit: &Limit, context: &Context) -> Result<Actio
     draft.blocked(limit);
     write(run, draft, context).await?;
     // Admission wakes the run.
+    Ok(Action::await_change())
+}
+
+/// Lets a run wait that has a key, while the database of keys cannot be asked. It is looked at again when
+/// that changes.
+async fn await_store(run: &AgentRun, gate: Gate, context: &Context) -> Result<Action, Error> {
+    context.admission.park(run);
+    match gate {
+        Gate::Open => Ok(Action::requeue(Duration::ZERO)),
+        // Nothing is said of what takes a moment.
+        Gate::Opening => Ok(Action::await_change()),
+        Gate::Closed => {
+            let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
+            if told != Some(reason::IDEMPOTENCY_STORE_UNAVAILABLE) {
+                context.metrics.blocked(reason::IDEMPOTENCY_STORE_UNAVAILABLE);
+            }
+            let mut draft = Draft::of(run, Timestamp::now());
+            draft.store_unavailable();
+            write(run, draft, context).await?;
+            Ok(Action::await_change())
+        }
+    }
+}
+
+/// Ends a run whose key another one has.
+async fn refuse_duplicate(run: &AgentRun, taken: &Taken, context: &Context) -> Result<Action, Error> {
+    context.admission.park(run);
+    let mut draft = Draft::of(run, Timestamp::now());
+    draft.duplicate(taken);
+    write(run, draft, context).await?;
     Ok(Action::await_change())
 }
 

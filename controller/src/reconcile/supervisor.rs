@@ -21,10 +21,12 @@ use crate::defects::Defect;
 use crate::leader::{Election, Leadership, Term};
 use crate::metrics::Metrics;
 use crate::serve::{Census, Health};
+use crate::store::StoreState;
 
 use super::admission::Admission;
 use super::context::Shared;
 use super::events::{Events, events};
+use super::keys::Keys;
 use super::wakes::Wakes;
 use super::{controller, crds, heartbeat, hold};
 
@@ -61,6 +63,7 @@ impl Supervisor {
     /// Works until `stop` is cancelled; returns after the passes that are under way, and after the Lease
     /// was given back.
     pub async fn run(self, election: Option<Election>, stop: CancellationToken) {
+        self.rest_store();
         let served = watch::Sender::new(false);
         let releases = Mutex::new(Releases::default());
         let worked = CancellationToken::new();
@@ -200,6 +203,15 @@ impl Supervisor {
         }
         self.health.stopped();
         self.census.close();
+        self.rest_store();
+    }
+
+    /// Nobody asks the database now, if there is one.
+    fn rest_store(&self) {
+        if self.settings.database.is_some() {
+            self.health.store(StoreState::Idle);
+            self.metrics.store_up(false);
+        }
     }
 
     /// After losing the Lease, less than what is left of it.
@@ -218,7 +230,7 @@ impl Supervisor {
         let wakes: Vec<(_, Arc<Wakes>)> =
             namespaces.into_iter().map(|namespace| (namespace, Arc::default())).collect();
         let shared = self.shared(grace, events, &wakes, session);
-        let admission = &shared.admission;
+        let (admission, keys) = (&shared.admission, shared.keys.as_ref());
         let mut views = Vec::new();
         // Tasks of their own let the runtime spread namespaces over its threads; dropping them ends them.
         let mut controllers = JoinSet::new();
@@ -236,15 +248,27 @@ impl Supervisor {
             if filled.is_ok() {
                 for (runs, jobs) in &stocks {
                     admission.take_stock(runs, jobs);
+                    if let Some(keys) = keys {
+                        keys.take_stock(runs, jobs);
+                    }
                 }
                 admission.open();
+                if let Some(keys) = keys {
+                    keys.open();
+                }
                 self.health.started();
                 info!("caches are filled, ready");
+            }
+        };
+        let keep = async {
+            if let Some(keys) = keys {
+                keys.keep().await;
             }
         };
         tokio::join!(
             session.run_until_cancelled(announce),
             session.run_until_cancelled(admission.run()),
+            session.run_until_cancelled(keep),
             controllers.join_all()
         );
     }
@@ -265,9 +289,19 @@ impl Supervisor {
             events: events.clone(),
             permits: Arc::new(Semaphore::new(PASSES as usize)),
             admission: Arc::new(admission),
+            keys: self.keys(wakes),
             grace,
             stop: session.clone(),
         }
+    }
+
+    fn keys(&self, wakes: &[(Option<String>, Arc<Wakes>)]) -> Option<Arc<Keys>> {
+        let database = self.settings.database.clone()?;
+        self.health.store(StoreState::Opening);
+        let namespaces = self.settings.namespaces.clone();
+        let (leadership, health) = (self.leadership.clone(), Arc::clone(&self.health));
+        let metrics = Arc::clone(&self.metrics);
+        Some(Arc::new(Keys::new(database, namespaces, wakes.to_vec(), leadership, health, metrics)))
     }
 }
 

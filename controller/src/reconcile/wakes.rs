@@ -9,6 +9,15 @@ use tokio::sync::Notify;
 
 use crate::api::AgentRun;
 
+/// Has a run looked at by whoever looks at its namespace. `all` are the controllers by their namespace; one
+/// without looks at all of them.
+pub(super) fn wake(all: &[(Option<String>, Arc<Wakes>)], run: ObjectRef<AgentRun>) {
+    let here = |(of, _): &&(Option<String>, _)| of.is_none() || *of == run.namespace;
+    if let Some((_, wakes)) = all.iter().find(here) {
+        wakes.wake(run);
+    }
+}
+
 /// A set, so that a run that is woken twice is looked at once and the memory is bounded by the runs.
 #[derive(Debug, Default)]
 pub(super) struct Wakes {

@@ -11,17 +11,19 @@ use serde_json::{Map, Value, json};
 
 use crate::decide::heartbeat::{Heartbeat, News, Objectives};
 use crate::defects::Defect;
+use crate::store::StoreState;
 
 use super::census::Count;
 use super::health::Role;
 
 /// Names of all checks.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "crds-established",
     "informers-synced",
     "leader",
     "writes-settled",
     "status-current",
+    "idempotency-store",
     "restore-hold",
     "runs-in-flight",
     "last-backup-age",
@@ -42,6 +44,8 @@ pub struct Facts {
     pub count: Option<Count>,
     /// Passes and writes that are under way.
     pub busy: usize,
+    /// How the database stands.
+    pub store: StoreState,
     /// What is expected of backups and what was heard of them, if a backup system is configured.
     pub backups: Option<(Objectives, Heartbeat)>,
 }
@@ -131,6 +135,7 @@ pub fn checks(facts: &Facts, now: Timestamp) -> Vec<Check> {
         leader(facts.role),
         Check::count("writes-settled", unsettled, "writes", "WritesPending"),
         Check::count("status-current", count.map(|count| count.outdated), "runs", "StatusBehind"),
+        store(facts.store),
         hold(facts.held.as_deref()),
         Check::count("runs-in-flight", count.map(|count| count.in_flight), "runs", "RunsInFlight"),
         of_backups("last-backup-age", &|objectives, news| backup_age(objectives, news, now)),
@@ -234,6 +239,22 @@ fn leader(role: Role) -> Check {
         Role::Off => {
             Check::new(name, Status::Fail).because("ControllerOff", "no controller runs in this process")
         }
+    }
+}
+
+fn store(state: StoreState) -> Check {
+    let name = "idempotency-store";
+    match state {
+        // A backup needs nothing of a database that is not there.
+        StoreState::Off | StoreState::Ready => Check::pass(name),
+        StoreState::Down(_) if Defect::StoreTroublePasses.is_planted() => Check::pass(name),
+        StoreState::Idle => Check::new(name, Status::Warn)
+            .because("StoreNotAsked", "this replica does not work, and does not ask the database"),
+        StoreState::Opening => {
+            Check::new(name, Status::Fail).because("StoreOpening", "the database is being brought up to date")
+        }
+        StoreState::Down(reason) => Check::new(name, Status::Fail)
+            .because(reason, "the database cannot be used, runs with an idempotency key wait"),
     }
 }
 
@@ -341,6 +362,7 @@ mod tests {
             held: None,
             count: Some(Count::default()),
             busy: 0,
+            store: StoreState::Off,
             backups: None,
         }
     }
@@ -375,6 +397,11 @@ mod tests {
     #[case("status-current", facts(), Status::Pass)]
     #[case("status-current", counting(|count| count.outdated = 1), Status::Warn)]
     #[case("runs-in-flight", counting(|count| count.in_flight = 9), Status::Warn)]
+    #[case("idempotency-store", facts(), Status::Pass)]
+    #[case("idempotency-store", Facts { store: StoreState::Ready, ..facts() }, Status::Pass)]
+    #[case("idempotency-store", Facts { store: StoreState::Idle, ..facts() }, Status::Warn)]
+    #[case("idempotency-store", Facts { store: StoreState::Opening, ..facts() }, Status::Fail)]
+    #[case("idempotency-store", Facts { store: StoreState::Down("StoreUnreachable"), ..facts() }, Status::Fail)]
     #[case("restore-hold", facts(), Status::Pass)]
     #[case("restore-hold", Facts { held: Some("why".to_owned()), ..facts() }, Status::Fail)]
     #[case("last-backup-age", facts(), Status::Unknown)]

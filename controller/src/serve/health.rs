@@ -10,6 +10,7 @@ use crate::decide::heartbeat::Heartbeat;
 use crate::decide::hold::Hold;
 use crate::defects::Defect;
 use crate::leader::Leadership;
+use crate::store::StoreState;
 
 /// Shared state, written by the controller and read by the server.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ struct State {
     last_contact: Option<Instant>,
     hold: Hold,
     heartbeat: Heartbeat,
+    store: StoreState,
 }
 
 /// What this replica does.
@@ -94,6 +96,16 @@ impl Health {
     /// What was heard of the backup system last.
     pub fn last_heartbeat(&self) -> Heartbeat {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).heartbeat.clone()
+    }
+
+    /// How the database stands. It never makes the process unready: runs without a key do not need it.
+    pub fn store(&self, store: StoreState) {
+        self.change(|state| state.store = store);
+    }
+
+    /// How the database stood last.
+    pub fn store_state(&self) -> StoreState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).store
     }
 
     /// Why nothing may be written, unless it may.

@@ -169,6 +169,7 @@ fn facts(site: &Site, count: Option<Count>) -> Facts {
         held: site.health.held(),
         count,
         busy: site.metrics.busy(),
+        store: site.health.store_state(),
         backups: site.backups.clone().map(|objectives| (objectives, site.health.last_heartbeat())),
     }
 }

@@ -2,7 +2,8 @@
 //! processes: limits over restarts, steady state, loss of the leader, loss of the API server, missing CRDs.
 //!
 //! Scenarios say what a run leads to; these tests look at what no scenario can say: every instant of a
-//! recorded history, everything that was asked of the API server, and which process asked it.
+//! recorded history, everything that was asked of the API server, and which process asked it. Those with a
+//! database make one with the programs of PostgreSQL, and are skipped where there are none.
 //!
 //! ```text
 //! tests ──┬─ share one cluster, each with an installed controller and namespaces of its own
@@ -15,9 +16,11 @@ mod accident;
 mod follower;
 mod health;
 mod history;
+mod keys;
 mod leader;
 mod limits;
 mod quiet;
+mod store;
 #[expect(dead_code, reason = "the tests and the bench each use a part of it")]
 #[path = "../support/mod.rs"]
 mod support;
@@ -31,45 +34,139 @@ use anyhow::Result;
 use futures::future::LocalBoxFuture;
 use hallmark::cluster::KubeControllers;
 use hallmark::record::WatchHub;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
+use keys::Database;
+use support::postgres;
 use support::testbed::{LOGS, Testbed};
 
 /// A claim and its proof.
 struct Test {
     name: &'static str,
+    needs: Needs,
     proof: fn(Arc<Shared>) -> LocalBoxFuture<'static, Result<()>>,
 }
 
+/// What a machine may lack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Postgres,
+}
+
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 6] = [
+const TESTS: [Test; 13] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
+        needs: Needs::Nothing,
         proof: |shared| Box::pin(quiet::finished_runs_cause_no_write(shared)),
     },
     Test {
         name: "lim_01_lim_03_lim_05_one_run_at_a_time_in_creation_order_over_three_kills",
+        needs: Needs::Nothing,
         proof: |shared| Box::pin(limits::one_at_a_time(shared)),
     },
     Test {
         name: "lim_01_lim_03_lim_05_five_runs_at_a_time_in_creation_order_over_three_kills",
+        needs: Needs::Nothing,
         proof: |shared| Box::pin(limits::five_at_a_time(shared)),
     },
     Test {
         name: "lc_19_the_other_replica_takes_over_from_a_killed_leader_and_they_never_act_at_once",
+        needs: Needs::Nothing,
         proof: |shared| Box::pin(leader::the_other_replica_takes_over(shared)),
     },
     Test {
         name: "lc_18_a_killed_api_server_costs_no_result_and_doubles_no_job",
+        needs: Needs::Nothing,
         proof: |_| Box::pin(accident::a_killed_api_server_costs_nothing()),
     },
     Test {
         name: "hl_01_readiness_follows_the_crds_without_a_restart",
+        needs: Needs::Nothing,
         proof: |_| Box::pin(health::readiness_follows_the_crds()),
     },
+    Test {
+        name: "lc_19_a_leader_lost_among_duplicates_executes_no_key_twice",
+        needs: Needs::Postgres,
+        proof: |shared| Box::pin(keys::a_lost_leader_doubles_nothing(shared, "keys-leader", json!({}))),
+    },
+    Test {
+        name: "dr_h05_an_outage_of_the_database_holds_up_only_runs_with_a_key",
+        needs: Needs::Postgres,
+        proof: |shared| Box::pin(keys::an_outage_costs_nothing(shared, "keys-outage", json!({}))),
+    },
+    Test {
+        name: "dr_c16_the_key_of_a_restored_run_is_refused",
+        needs: Needs::Postgres,
+        proof: |shared| restored(shared, "keys-kept", Database::Kept),
+    },
+    Test {
+        name: "dr_c17_the_key_of_a_run_that_only_the_database_knows_is_accepted_once",
+        needs: Needs::Postgres,
+        proof: |shared| Box::pin(keys::the_key_of_a_lost_run_is_free_once(shared, "keys-newer", json!({}))),
+    },
+    Test {
+        name: "dr_c18_a_lost_database_is_rebuilt_from_the_runs_before_any_key_is_taken",
+        needs: Needs::Postgres,
+        proof: |shared| restored(shared, "keys-lost", Database::Lost),
+    },
+    Test {
+        name: "dr_c18_an_older_database_is_rebuilt_from_the_runs_before_any_key_is_taken",
+        needs: Needs::Postgres,
+        proof: |shared| restored(shared, "keys-older", Database::Older),
+    },
+    Test {
+        name: "the_statements_hold_their_promises_on_a_real_database",
+        needs: Needs::Postgres,
+        proof: |_| Box::pin(store::statements_hold_their_promises()),
+    },
 ];
+
+/// Defects that need a database to show, which no scenario has.
+#[cfg(feature = "defects")]
+const DEFECTS: [Test; 3] = [
+    Test {
+        name: "duplicates_start_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("duplicates-start");
+            let proof =
+                keys::a_restored_run_keeps_its_key(shared, "keys-duplicates", Database::Kept, planted);
+            Box::pin(keys::is_noticed(proof))
+        },
+    },
+    Test {
+        name: "lost_runs_keep_their_key_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("lost-runs-keep-their-key");
+            Box::pin(keys::is_noticed(keys::the_key_of_a_lost_run_is_free_once(shared, "keys-stay", planted)))
+        },
+    },
+    Test {
+        name: "keys_not_rebuilt_is_noticed",
+        needs: Needs::Postgres,
+        proof: |shared| {
+            let planted = keys::planted("keys-not-rebuilt");
+            let proof = keys::a_restored_run_keeps_its_key(shared, "keys-forgotten", Database::Lost, planted);
+            Box::pin(keys::is_noticed(proof))
+        },
+    },
+];
+#[cfg(not(feature = "defects"))]
+const DEFECTS: [Test; 0] = [];
+
+fn restored(
+    shared: Arc<Shared>,
+    namespace: &'static str,
+    database: Database,
+) -> LocalBoxFuture<'static, Result<()>> {
+    Box::pin(keys::a_restored_run_keeps_its_key(shared, namespace, database, json!({})))
+}
 
 /// No test may take longer, apart from a quiet time that somebody asked for.
 const LONGEST: Duration = Duration::from_mins(8);
@@ -88,16 +185,22 @@ fn main() -> ExitCode {
         }
     };
     let shared = Arc::new(Shared::default());
-    let trial = |Test { name, proof }| {
+    let trial = |Test { name, needs, proof }| {
         let (runtime, shared) = (Arc::clone(&runtime), Arc::clone(&shared));
-        Trial::test(name, move || {
+        Trial::ignorable_test(name, move || {
+            if needs == Needs::Postgres && postgres::programs().is_none() {
+                return Ok(Completion::ignored_with(postgres::MISSING));
+            }
             let proof = wait::within(LONGEST + quiet::duration(), "the whole test", proof(shared));
             // Without a backtrace, which says nothing about a cluster.
             let failed = |error| format!("{error:#}\nthe logs of the controllers are in {LOGS}");
-            runtime.block_on(proof).map_err(|error| Failed::from(failed(error)))
+            runtime
+                .block_on(proof)
+                .map(|()| Completion::Completed)
+                .map_err(|error| Failed::from(failed(error)))
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, TESTS.map(trial).into());
+    let conclusion = libtest_mimic::run(&arguments, TESTS.into_iter().chain(DEFECTS).map(trial).collect());
     runtime.block_on(shared.stop());
     conclusion.exit_code()
 }

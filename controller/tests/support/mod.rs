@@ -1,5 +1,5 @@
 //! What the cluster tests and the throughput bench share: a local cluster, the controller installed from
-//! its chart, runs, and Jobs that are played instead of run.
+//! its chart, runs, Jobs that are played instead of run, and a database.
 //!
 //! The controller is the binary that cargo built beside the test or bench, with the profile of the
 //! command: `cargo test` tests a debug build, `cargo bench` measures a release build.
@@ -7,6 +7,7 @@
 pub(crate) mod audit;
 pub(crate) mod objects;
 pub(crate) mod player;
+pub(crate) mod postgres;
 pub(crate) mod testbed;
 
 use std::process::ExitCode;

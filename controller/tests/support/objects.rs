@@ -56,7 +56,23 @@ pub(super) async fn create_references(client: &Client, namespace: &str) -> Resul
 /// Creates a small run with the given name. One that is there already was created by an earlier attempt
 /// whose answer was lost.
 pub(crate) async fn create_run(client: &Client, namespace: &str, name: &str) -> Result<()> {
-    let run = json!({
+    create::<AgentRun>(client, namespace, run(name)).await
+}
+
+/// Creates a small run with the given name and idempotency key.
+pub(crate) async fn create_run_with_key(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    key: &str,
+) -> Result<()> {
+    let mut run = run(name);
+    json_patch::merge(&mut run, &json!({"spec": {"idempotencyKey": key}}));
+    create::<AgentRun>(client, namespace, run).await
+}
+
+fn run(name: &str) -> serde_json::Value {
+    json!({
         "metadata": {"name": name},
         "spec": {
             "agentRef": {"name": AGENT},
@@ -64,8 +80,7 @@ pub(crate) async fn create_run(client: &Client, namespace: &str, name: &str) -> 
             "runtime": {"type": "job"},
             "workload": {"image": "runner:1"},
         },
-    });
-    create::<AgentRun>(client, namespace, run).await
+    })
 }
 
 async fn create<K>(client: &Client, namespace: &str, object: serde_json::Value) -> Result<()>

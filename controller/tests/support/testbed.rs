@@ -25,8 +25,11 @@ use serde_json::{Value, json};
 use super::audit::{self, Request};
 use super::objects;
 
-/// The controller under test.
+/// The controller under test; a build with the feature `defects` can be given one.
+#[cfg(not(feature = "defects"))]
 const CONTROLLER: &str = env!("CARGO_BIN_EXE_agents-controller");
+#[cfg(feature = "defects")]
+const CONTROLLER: &str = env!("CARGO_BIN_EXE_agents-controller-defects");
 /// The folder of its logs, one for each namespace with a release.
 pub(crate) const LOGS: &str = env!("CARGO_TARGET_TMPDIR");
 /// The admission policy that keeps pods away belongs to one cluster, so its name need not be unique.

@@ -12,6 +12,7 @@ use crate::api::{AgentRun, AgentRunStatus, ContractStatus, JobView};
 use crate::config::Settings;
 use crate::defects::Defect;
 
+use super::super::idempotency::Taken;
 use super::super::limits::Limit;
 use super::super::outcome::Outcome;
 use super::super::restored::{Mark, RELEASE};
@@ -125,6 +126,20 @@ impl<'a> Draft<'a> {
              annotation {RELEASE} decides: \"run\" executes it, \"done\" ends it"
         );
         self.waiting().condition(reason::BLOCKED, true, reason::STATUS_LOST_IN_RESTORE, &message)
+    }
+
+    /// The run has an idempotency key, and the database that knows the keys cannot be asked.
+    pub fn store_unavailable(&mut self) -> &mut Self {
+        let message = "the run has an idempotency key, and the database that knows which keys are in use cannot \
+                       be asked; the run starts when it can";
+        self.waiting().condition(reason::BLOCKED, true, reason::IDEMPOTENCY_STORE_UNAVAILABLE, message)
+    }
+
+    /// Another run has the idempotency key, so this one is not executed.
+    pub fn duplicate(&mut self, taken: &Taken) -> &mut Self {
+        let (reason, message) = (taken.reason(), taken.message());
+        self.failed(Failure::Failed, reason, &message, None);
+        self.condition(reason::DUPLICATE, true, reason, &message)
     }
 
     /// The run counts as done without its status; the mark tells how it ended, if it knows.
@@ -496,6 +511,32 @@ mod tests {
         let mut starting = Draft::of(&blocked, at(9));
         starting.accepted(Submission::default()).running(&job());
         assert_eq!(state(&applied(&blocked, starting), reason::BLOCKED).as_deref(), Some("False"));
+    }
+
+    /// [DR-C16] A duplicate has failed like any other failed run, and says which one it repeats.
+    #[test]
+    fn a_duplicate_fails_and_names_the_run_that_has_the_key() {
+        let new = run(&json!({}));
+        let mut draft = Draft::of(&new, at(0));
+        draft.store_unavailable();
+        let waiting = applied(&new, draft);
+        let status = waiting.status.as_ref().unwrap();
+        assert_eq!(
+            (status.phase.as_deref(), status.reason.as_deref()),
+            (Some("Pending"), Some("IdempotencyStoreUnavailable"))
+        );
+        let mut draft = Draft::of(&waiting, at(1));
+        draft.duplicate(&Taken { by: "first".to_owned(), completed: true });
+        let ended = applied(&waiting, draft);
+        let told = |type_| state(&ended, type_);
+        assert_eq!(
+            ["Failed", "Duplicate", "Succeeded", "Blocked"].map(|type_| told(type_).unwrap()),
+            ["True", "True", "False", "False"]
+        );
+        assert_eq!(ended.status.as_ref().unwrap().reason.as_deref(), Some("IdempotencyKeyCompleted"));
+        let conditions = &ended.status.as_ref().unwrap().conditions;
+        let duplicate = conditions.iter().find(|condition| condition.type_ == reason::DUPLICATE).unwrap();
+        assert!(duplicate.message.contains("first"), "{}", duplicate.message);
     }
 
     proptest! {

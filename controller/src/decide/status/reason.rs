@@ -16,6 +16,8 @@ pub const CANCELLED: &str = "Cancelled";
 pub const BLOCKED: &str = "Blocked";
 /// Condition: an object of somebody else has a name the run needs.
 pub const JOB_CONFLICT: &str = "JobConflict";
+/// Condition: another run has the idempotency key.
+pub const DUPLICATE: &str = "Duplicate";
 /// Condition: something is odd, the run goes on.
 pub const WARNING: &str = "Warning";
 /// Condition: version control was asked for and is off.
@@ -47,6 +49,8 @@ pub const QUEUE_LIMIT: &str = "QueueLimit";
 pub const RATE_LIMIT: &str = "RateLimit";
 /// Reason of [`BLOCKED`]: the run came without its status through a restore.
 pub const STATUS_LOST_IN_RESTORE: &str = "StatusLostInRestore";
+/// Reason of [`BLOCKED`]: the run has an idempotency key, and the database cannot be asked about it.
+pub const IDEMPOTENCY_STORE_UNAVAILABLE: &str = "IdempotencyStoreUnavailable";
 /// Reason of [`BLOCKED`] when the run starts.
 pub const NOT_BLOCKED: &str = "NotBlocked";
 /// Reason of [`WARNING`] when nothing is odd any more.
@@ -59,6 +63,10 @@ pub const SPEC_IMMUTABLE_VIOLATION: &str = "SpecImmutableViolation";
 pub const JOB_FAILED: &str = "JobFailed";
 /// Failure: the Job vanished.
 pub const JOB_MISSING: &str = "JobMissing";
+/// Reason of [`DUPLICATE`]: the run with the same idempotency key has not ended.
+pub const IDEMPOTENCY_KEY_IN_USE: &str = "IdempotencyKeyInUse";
+/// Reason of [`DUPLICATE`]: the run with the same idempotency key has ended.
+pub const IDEMPOTENCY_KEY_COMPLETED: &str = "IdempotencyKeyCompleted";
 /// Failure: the run was in flight when it was backed up, and what executed it is lost.
 pub const RUNTIME_LOST_IN_RESTORE: &str = "RuntimeLostInRestore";
 /// Failure: the API server refused the Job or a `ConfigMap` for good.

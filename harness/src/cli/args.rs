@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::diff::args::DiffArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
+use super::gate::args::GateArgs;
 use super::prove::args::ProveArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
@@ -24,6 +26,8 @@ Examples:
   hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
+  hallmark gate --from v0.1.0                may this chart be released after that one?
+  hallmark diff crds old.tgz charts/agents
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -58,6 +62,10 @@ pub(super) enum Command {
     Explore(ExploreArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
+    /// Tell what changes from one chart, or its CRDs, to another, without a cluster
+    Diff(DiffArgs),
+    /// Judge a new version of a chart: is it safe to upgrade to, and does its number say what it is?
+    Gate(Box<GateArgs>),
     /// Check a suite, and an implementation against it, without a cluster
     Lint(LintArgs),
     /// Show the cases of a suite

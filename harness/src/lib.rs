@@ -33,6 +33,7 @@ pub mod event;
 pub mod evidence;
 pub mod exit;
 pub mod fault;
+pub mod gate;
 pub mod libtest;
 pub mod record;
 pub mod report;

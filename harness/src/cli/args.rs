@@ -6,9 +6,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
 use super::dev::args::DevArgs;
+use super::diff::args::DiffArgs;
 use super::drill::args::DrillArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
+use super::gate::args::GateArgs;
 use super::prove::args::ProveArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
@@ -28,6 +30,8 @@ Examples:
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark drill                             does it survive the loss of its cluster, and how long does that take?
+  hallmark gate --from v0.1.0                may this chart be released after that one?
+  hallmark diff crds old.tgz charts/agents
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -66,6 +70,10 @@ pub(super) enum Command {
     Drill(DrillArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
+    /// Tell what changes from one chart, or its CRDs, to another, without a cluster
+    Diff(DiffArgs),
+    /// Judge a new version of a chart: is it safe to upgrade to, and does its number say what it is?
+    Gate(Box<GateArgs>),
     /// Check a suite, and an implementation against it, without a cluster
     Lint(LintArgs),
     /// Show the cases of a suite

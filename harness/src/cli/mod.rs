@@ -8,10 +8,12 @@ mod cluster;
 mod console;
 mod coverage;
 mod dev;
+mod diff;
 mod drill;
 mod evidence;
 mod explain;
 mod explore;
+mod gate;
 mod init;
 mod lint;
 mod list;
@@ -87,6 +89,8 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Verify(args) => block_on(console, backup::verify(args, &cli.output, console)),
         Command::Restore(args) => block_on(console, backup::restore(args, &cli.output, console)),
         Command::Inspect(args) => backup::inspect(&args, console),
+        Command::Diff(args) => block_on(console, diff::diff(args, &cli.output, console)),
+        Command::Gate(args) => block_on(console, gate::gate(*args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),

@@ -27,6 +27,8 @@ mod error;
 pub mod exploration;
 mod exploration_page;
 mod files;
+pub mod gate;
+mod gate_page;
 mod html;
 mod human;
 mod junit;

@@ -1,0 +1,79 @@
+//! `hallmark gate`.
+
+pub(super) mod args;
+
+use self::args::GateArgs;
+use super::args::Output;
+use super::console::Console;
+use super::diff::failure;
+use super::session::Session;
+use super::signal;
+use crate::cluster::provision;
+use crate::event::EventSink;
+use crate::exit;
+use crate::gate::judgement::{Evidence, Judgement};
+use crate::gate::render::Renderer;
+use crate::gate::source::{Need, Opened, USUAL_PATH};
+use crate::gate::{self, Depth, GateError};
+use crate::report::{self, gate::Form};
+
+pub(super) async fn gate(args: GateArgs, output: &Output, console: Console) -> u8 {
+    let told = |(code, error): (u8, Box<dyn std::error::Error>)| {
+        console.error(error.as_ref());
+        code
+    };
+    let (old, new) = match open(&args).await {
+        Ok(both) => both,
+        Err(error) => return told(failure(error)),
+    };
+    let session = match Session::begin(output, console) {
+        Ok(session) => session,
+        Err(code) => return code,
+    };
+    let evidence = tokio::select! {
+        evidence = statics(&args, &old, &new, &session.sink) => evidence,
+        () = session.cancel.cancelled() => return exit::INCONCLUSIVE,
+    };
+    signal::stop(&session.cancel);
+    drop(session.sink);
+    let _panicked = session.reporter.await;
+    let evidence = match evidence {
+        Ok(evidence) => evidence,
+        Err(failed) => return told(failed),
+    };
+    let judgement = Judgement::new((&old.label, &old.chart), (&new.label, &new.chart), evidence);
+    match save(&args, &judgement) {
+        Ok(text) => Console::data(&text),
+        Err(error) => return told((exit::INCONCLUSIVE, error)),
+    }
+    judgement.exit()
+}
+
+async fn open(args: &GateArgs) -> Result<(Opened, Opened), GateError> {
+    let old = Opened::open(&args.from, &args.to, Need::Chart).await?;
+    let new = Opened::open(&args.to, USUAL_PATH, Need::Chart).await?;
+    Ok((old, new))
+}
+
+/// What can be told without a cluster.
+async fn statics(
+    args: &GateArgs,
+    old: &Opened,
+    new: &Opened,
+    events: &EventSink,
+) -> Result<Evidence, (u8, Box<dyn std::error::Error>)> {
+    let helm = provision::helm(events).await.map_err(|error| (exit::INCONCLUSIVE, error.into()))?;
+    let renderer = Renderer::new(&helm).map_err(failure)?;
+    let depth = if args.no_edges { Depth::Files } else { Depth::Edges };
+    let findings = gate::compare(old, new, &renderer, depth).await.map_err(failure)?;
+    Ok(Evidence { findings, accept: args.accept.clone(), ..Evidence::default() })
+}
+
+/// Writes the reports and returns what people read.
+fn save(args: &GateArgs, judgement: &Judgement) -> Result<String, Box<dyn std::error::Error>> {
+    report::save(&args.report_dir, "gate", judgement, &judgement.page()?)?;
+    let markdown = args.report_dir.join("gate.md");
+    std::fs::write(&markdown, judgement.render(Form::Markdown)?)
+        .map_err(|source| report::ReportError::Write { path: markdown, source })?;
+    Ok(judgement.render(Form::Text)?)
+}

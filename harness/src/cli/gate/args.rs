@@ -1,0 +1,43 @@
+//! The arguments of `hallmark gate`, and their help.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::gate::judgement::Acceptance;
+
+/// `hallmark gate`.
+#[derive(Debug, Args)]
+#[command(after_help = GATE_HELP)]
+pub(in crate::cli) struct GateArgs {
+    /// The last version: REF or REF:PATH of git, a packed chart (.tgz) or a folder
+    #[arg(long, value_name = "CHART")]
+    pub(super) from: String,
+    /// The new version
+    #[arg(long, value_name = "CHART", default_value = "charts/agents")]
+    pub(super) to: String,
+    /// Only what can be told without a cluster
+    #[arg(long = "static")]
+    pub(super) only_static: bool,
+    /// Render with the values files only, not with every edge of the schema
+    #[arg(long)]
+    pub(super) no_edges: bool,
+    /// Let a finding pass, all of its id or that about one subject; may be repeated. It still counts for the
+    /// step that is due
+    #[arg(long, value_name = "ID[=SUBJECT]")]
+    pub(super) accept: Vec<Acceptance>,
+    /// Folder of gate.md, gate.json and gate.html
+    #[arg(long, value_name = "FOLDER", default_value = "target/hallmark/gate")]
+    pub(super) report_dir: PathBuf,
+}
+
+const GATE_HELP: &str = "\
+Values keys, defaults, variables, rights and images that change pass if `artifacthub.io/changes` in Chart.yaml
+tells them; a CRD that accepts less never passes by itself. The findings, and which step of the version is due
+for what, are in harness/docs/gate.md.
+
+Exit codes:
+  0  accepted
+  1  refused: a change that breaks or was not told, or a version that does not say what changed
+  2  wrong usage: no such chart, or one that cannot be read
+  3  inconclusive: trouble of the cluster or of this machine, or an interruption";

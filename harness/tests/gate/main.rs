@@ -1,0 +1,57 @@
+//! The gate against prepared versions of a packed chart.
+//!
+//! `bumps.yaml` lists them; each is the packed chart with a few edits. No cluster is needed, only helm.
+
+mod bumps;
+
+use hallmark::cluster::provision;
+use hallmark::event::EventSink;
+use hallmark::exit;
+use hallmark::gate::judgement::{Evidence, Judgement};
+use hallmark::gate::render::Renderer;
+use hallmark::gate::{Depth, compare};
+
+use self::bumps::{Bump, Bumps};
+
+async fn judge(bump: &Bump, renderer: &Renderer) -> Judgement {
+    let old = bumps::packed().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = bump.apply(old.folder(), folder.path()).await;
+    let findings = compare(&old, &new, renderer, Depth::Files).await.expect("compares");
+    let evidence = Evidence { findings, ..Evidence::default() };
+    Judgement::new((&old.label, &old.chart), (&new.label, &new.chart), evidence)
+}
+
+/// What is wrong with the judgement of each of them.
+async fn wrong(bumps: &[Bump], code: u8) -> Vec<String> {
+    let (events, _receiver) = EventSink::channel();
+    let helm = provision::helm(&events).await.expect("helm");
+    let renderer = Renderer::new(&helm).expect("a renderer");
+    let mut wrong = Vec::new();
+    for bump in bumps {
+        let judgement = judge(bump, &renderer).await;
+        let told: Vec<&str> = judgement.findings.iter().map(|finding| finding.id).collect();
+        let missing: Vec<&String> = bump.findings.iter().filter(|id| !told.contains(&id.as_str())).collect();
+        if judgement.exit() != code || !missing.is_empty() {
+            let text = judgement.render(hallmark::report::gate::Form::Text).expect("renders");
+            wrong.push(format!("{}: exit {}, not told {missing:?}\n{text}", bump.name, judgement.exit()));
+        }
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn harmless_versions_are_accepted_with_the_right_findings() {
+    let bumps = Bumps::read().accepted;
+    assert!(bumps.len() >= 10);
+    let wrong = wrong(&bumps, exit::CONFORMANT).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn harmful_versions_are_refused_with_the_right_findings() {
+    let bumps = Bumps::read().refused;
+    assert!(bumps.len() >= 10);
+    let wrong = wrong(&bumps, exit::NON_CONFORMANT).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -15,6 +15,7 @@ mod accident;
 mod follower;
 mod health;
 mod history;
+mod later;
 mod leader;
 mod limits;
 mod quiet;
@@ -44,7 +45,7 @@ struct Test {
 }
 
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 6] = [
+const TESTS: [Test; 7] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
         proof: |shared| Box::pin(quiet::finished_runs_cause_no_write(shared)),
@@ -68,6 +69,10 @@ const TESTS: [Test; 6] = [
     Test {
         name: "hl_01_readiness_follows_the_crds_without_a_restart",
         proof: |_| Box::pin(health::readiness_follows_the_crds()),
+    },
+    Test {
+        name: "dr_c23_what_a_later_version_wrote_is_kept_and_a_status_write_changes_nothing_else",
+        proof: |_| Box::pin(later::what_a_later_version_wrote_is_kept()),
     },
 ];
 

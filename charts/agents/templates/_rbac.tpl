@@ -7,8 +7,11 @@
   resources: ["agentruns"]
   verbs: ["get", "list", "watch", "patch", "delete"]
 - apiGroups: ["agents.proompteng.ai"]
-  resources: ["agents/status", "agentproviders/status", "implementationspecs/status", "agentruns/status"]
+  resources: ["agents/status", "agentproviders/status", "implementationspecs/status"]
   verbs: ["patch"]
+- apiGroups: ["agents.proompteng.ai"]
+  resources: ["agentruns/status"]
+  verbs: ["update"]
 # API servers that enforce OwnerReferencesPermissionEnforcement check this for blockOwnerDeletion.
 - apiGroups: ["agents.proompteng.ai"]
   resources: ["agentruns/finalizers"]

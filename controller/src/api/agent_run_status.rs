@@ -1,4 +1,9 @@
 //! Status of an `AgentRun`: everything the controller and the runner report about it.
+//!
+//! A status is replaced as a whole when it is written, and a later version of the controller may have put
+//! more into it than this one knows. That is kept in [`Unknown`] and written back as it was.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -7,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::schema;
+
+/// Fields that a later version of this API has, as they were read. They are no part of the schema.
+pub type Unknown = BTreeMap<String, Value>;
 
 /// What became of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -60,6 +68,10 @@ pub struct AgentRunStatus {
     /// Progress of a workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Box<WorkflowStatus>>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Required and missing parameters.
@@ -72,6 +84,10 @@ pub struct ContractStatus {
     /// Those of them without a value.
     #[serde(default)]
     pub missing_keys: Vec<String>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Repository and branches of the run.
@@ -93,6 +109,10 @@ pub struct VcsStatus {
     /// What the run may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Something a run left behind.
@@ -110,6 +130,10 @@ pub struct Artifact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Progress of a workflow.
@@ -125,6 +149,10 @@ pub struct WorkflowStatus {
     /// The steps in their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<WorkflowStepStatus>>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Progress of one step.
@@ -160,6 +188,10 @@ pub struct WorkflowStepStatus {
     /// The Job of the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_ref: Option<JobRef>,
+    /// What else was there.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Unknown,
 }
 
 /// Identity of a Job.

@@ -19,6 +19,7 @@ mod job_view;
 mod memory;
 mod schema;
 mod shared;
+mod status_view;
 mod version_control_provider;
 
 pub use agent::{Agent, AgentDefaults, AgentSecurity, AgentSpec};
@@ -28,7 +29,7 @@ pub use agent_run::{
     WorkloadResources, WorkloadVolume,
 };
 pub use agent_run_status::{
-    AgentRunStatus, Artifact, ContractStatus, JobRef, VcsStatus, WorkflowStatus, WorkflowStepStatus,
+    AgentRunStatus, Artifact, ContractStatus, JobRef, Unknown, VcsStatus, WorkflowStatus, WorkflowStepStatus,
 };
 pub use implementation_source::{
     ImplementationSource, ImplementationSourceSpec, ImplementationSourceStatus, SourceAuth, Webhook,
@@ -39,6 +40,7 @@ pub use implementation_spec::{
 pub use job_view::{JobView, JobViewSpec, JobViewStatus};
 pub use memory::{Memory, MemoryConnection, MemorySpec};
 pub use shared::{EnvEntry, NameRef, ObjectStatus, SecretKeyRef, SystemPromptRef};
+pub use status_view::AgentRunStatusView;
 pub use version_control_provider::{VcsAuth, VersionControlProvider, VersionControlProviderSpec};
 
 /// API group of all kinds.

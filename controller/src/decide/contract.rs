@@ -75,7 +75,7 @@ pub fn check(
         return Err("requiredKeys has a blank entry".to_owned());
     }
     let missing = required.iter().filter(|key| !metadata.contains_key(*key)).cloned().collect();
-    Ok(Some(ContractStatus { required_keys: required, missing_keys: missing }))
+    Ok(Some(ContractStatus { required_keys: required, missing_keys: missing, ..ContractStatus::default() }))
 }
 
 fn copy(known: &mut Metadata, from: &str, to: &str) {

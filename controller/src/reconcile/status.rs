@@ -1,10 +1,10 @@
 //! Writing the status of a run.
 
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::PostParams;
 use tracing::info;
 
-use crate::api::AgentRun;
+use crate::api::{AgentRun, AgentRunStatusView};
 use crate::decide::status::{Draft, phase};
 use crate::defects::Defect;
 
@@ -15,17 +15,17 @@ use super::pass::KIND;
 
 /// Writes the draft if it changes anything.
 ///
-/// The patch is conditional on the resource version that was read. When somebody else was faster this
+/// The write is conditional on the resource version that was read. When somebody else was faster this
 /// fails, and the next pass decides again on what is there then.
 pub(super) async fn write(run: &AgentRun, draft: Draft<'_>, context: &Context) -> Result<(), Error> {
-    let Some(patch) = draft.into_patch() else { return Ok(()) };
+    let Some(update) = draft.into_update() else { return Ok(()) };
     let name = run.name_any();
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match context.api::<AgentRun>(run).patch_status(&name, &params, &Patch::Merge(&patch)).await {
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    match context.api::<AgentRunStatusView>(run).replace_status(&name, &params, &update).await {
         Ok(written) => {
             context.wrote(&written);
             context.metrics.status_written(KIND);
-            let status = written.status.unwrap_or_default();
+            let status = written.status;
             context.events.tell(run, &status);
             let before = run.status.as_ref().and_then(|status| status.phase.as_deref());
             if before != status.phase.as_deref() {

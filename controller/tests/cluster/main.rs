@@ -17,6 +17,7 @@ mod follower;
 mod health;
 mod history;
 mod keys;
+mod later;
 mod leader;
 mod limits;
 mod quiet;
@@ -58,7 +59,7 @@ enum Needs {
 }
 
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 13] = [
+const TESTS: [Test; 14] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
         needs: Needs::Nothing,
@@ -123,6 +124,11 @@ const TESTS: [Test; 13] = [
         name: "the_statements_hold_their_promises_on_a_real_database",
         needs: Needs::Postgres,
         proof: |_| Box::pin(store::statements_hold_their_promises()),
+    },
+    Test {
+        name: "dr_c23_what_a_later_version_wrote_is_kept_and_a_status_write_changes_nothing_else",
+        needs: Needs::Nothing,
+        proof: |_| Box::pin(later::what_a_later_version_wrote_is_kept()),
     },
 ];
 

@@ -1,4 +1,4 @@
-//! A change to the status of a run, from the status that was read to a patch.
+//! A change to the status of a run, from the status that was read to the one that replaces it.
 //!
 //! Every writer goes through [`Draft`], so the rules that hold for each write stand once: derived
 //! conditions, the mirrored reason, transition times, and that an equal status is not written at all.
@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::api::{AgentRun, AgentRunStatus, ContractStatus, JobView};
+use crate::api::{AgentRun, AgentRunStatus, AgentRunStatusView, ContractStatus, JobView};
 use crate::config::Settings;
 use crate::defects::Defect;
 
@@ -17,7 +17,7 @@ use super::super::limits::Limit;
 use super::super::outcome::Outcome;
 use super::super::restored::{Mark, RELEASE};
 use super::super::validate::Refusal;
-use super::{artifacts, merge, phase, reason};
+use super::{artifacts, phase, reason};
 
 /// How a run failed, which decides the condition that tells so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,10 +285,10 @@ impl<'a> Draft<'a> {
         self.status.phase.as_deref().unwrap_or(phase::PENDING)
     }
 
-    /// The status as a merge patch for the status subresource, or `None` when nothing changed.
+    /// The run with its new status, or `None` when nothing changed.
     ///
-    /// The patch carries uid and resource version, so that it only lands on the object that was read.
-    pub fn into_patch(mut self) -> Option<Value> {
+    /// It carries uid and resource version, so that it only lands on the object that was read.
+    pub fn into_update(mut self) -> Option<AgentRunStatusView> {
         let before = self.run.status.clone().unwrap_or_default();
         self.status.reason = self.mirrored_reason();
         self.derive_conditions();
@@ -306,10 +306,7 @@ impl<'a> Draft<'a> {
             return None;
         }
         self.status.updated_at = Some(self.now.clone());
-        Some(json!({
-            "metadata": {"uid": self.run.uid(), "resourceVersion": self.run.resource_version()},
-            "status": merge::diff(&object(&before), &object(&self.status)),
-        }))
+        Some(AgentRunStatusView::of(self.run, self.status))
     }
 
     fn mirrored_reason(&self) -> Option<String> {
@@ -352,18 +349,11 @@ pub fn condition_is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
-/// A status as JSON; it always is an object.
-fn object(status: &AgentRunStatus) -> Map<String, Value> {
-    match serde_json::to_value(status) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
+    use serde_json::Value;
 
     use super::super::super::limits::Scope;
     use super::*;
@@ -391,8 +381,8 @@ mod tests {
     /// Writes a draft the way the API server would.
     fn applied(run: &AgentRun, draft: Draft<'_>) -> AgentRun {
         let mut object = serde_json::to_value(run).unwrap();
-        if let Some(patch) = draft.into_patch() {
-            json_patch::merge(&mut object, &patch);
+        if let Some(update) = draft.into_update() {
+            object["status"] = serde_json::to_value(update.status).unwrap();
         }
         serde_json::from_value(object).unwrap()
     }
@@ -428,7 +418,7 @@ mod tests {
         let run = accepted();
         let mut draft = Draft::of(&run, at(60));
         draft.running(&job()).outcome(&Outcome::Active);
-        assert_eq!(draft.into_patch(), None);
+        assert_eq!(draft.into_update(), None);
     }
 
     /// [LC-06] [LC-08]
@@ -483,13 +473,34 @@ mod tests {
         assert_eq!(written.status.unwrap().vcs.unwrap().repository.as_deref(), Some("a/b"));
     }
 
+    /// [DR-C23]
     #[test]
-    fn a_patch_only_lands_on_what_was_read() {
+    fn what_a_later_version_wrote_is_kept_at_every_depth() {
+        let stored = json!({
+            "phase": "Running", "later": {"a": [1]},
+            "vcs": {"repository": "a/b", "later": 2},
+            "contract": {"requiredKeys": [], "missingKeys": [], "later": 3},
+            "artifacts": [{"name": "log", "later": 4}],
+            "workflow": {"phase": "Running", "later": 5, "steps": [{"name": "a", "later": 6}]},
+        });
+        let run = run(&stored);
+        let mut draft = Draft::of(&run, at(0));
+        draft.condition("Theirs", true, "Why", "");
+        let mut written = serde_json::to_value(draft.into_update().unwrap().status).unwrap();
+        // The same without what the draft itself has changed.
+        written.as_object_mut().unwrap().retain(|key, _| stored.get(key).is_some());
+        assert_eq!(written, stored);
+    }
+
+    #[test]
+    fn an_update_only_lands_on_what_was_read_and_holds_nothing_but_the_status() {
         let run = run(&json!({}));
         let mut draft = Draft::of(&run, at(0));
         draft.waiting();
-        let patch = draft.into_patch().unwrap();
-        assert_eq!(patch["metadata"], json!({"uid": "run-uid", "resourceVersion": "7"}));
+        let update = serde_json::to_value(draft.into_update().unwrap()).unwrap();
+        let metadata = json!({"name": "r", "namespace": "ns", "resourceVersion": "7", "uid": "run-uid"});
+        assert_eq!(update["metadata"], metadata);
+        assert_eq!((&update["kind"], update.get("spec")), (&json!("AgentRun"), None));
     }
 
     /// [LIM-06] [LC-16]
@@ -504,7 +515,7 @@ mod tests {
         assert_eq!(blocked.status.as_ref().unwrap().reason.as_deref(), Some("RateLimit"));
         let mut again = Draft::of(&blocked, at(3));
         again.blocked(&rate(at(9)));
-        assert_eq!(again.into_patch(), None);
+        assert_eq!(again.into_update(), None);
         let mut other = Draft::of(&blocked, at(3));
         other.blocked(&Limit::Queue { scope: Scope::Cluster, most: 1 });
         assert_eq!(applied(&blocked, other).status.unwrap().reason.as_deref(), Some("QueueLimit"));

@@ -2,7 +2,6 @@
 
 mod artifacts;
 mod draft;
-mod merge;
 pub mod phase;
 pub mod reason;
 pub mod step_phase;

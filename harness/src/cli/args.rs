@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::compare::args::CompareArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
 use super::prove::args::ProveArgs;
@@ -24,6 +25,7 @@ Examples:
   hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
+  hallmark compare mine.yaml theirs.yaml     the same scenarios against two controllers, side by side
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -56,6 +58,8 @@ pub(super) enum Command {
     Prove(ProveArgs),
     /// Kill the controller before and after each of its writes, and compare how the scenarios end
     Explore(ExploreArgs),
+    /// Run the same scenarios against two controllers, or take two records, and show where they differ
+    Compare(CompareArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Check a suite, and an implementation against it, without a cluster

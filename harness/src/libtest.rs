@@ -165,6 +165,7 @@ impl Runs {
             fail_fast: false,
             bless: false,
             keep: false,
+            settle: false,
             supervisor,
         };
         let (sink, mut events) = EventSink::channel();

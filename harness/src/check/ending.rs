@@ -7,21 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::path::Path;
+use super::plain::{Plain, name};
 use super::timeline::changed;
 use crate::archive::{digest, to_canonical};
-use crate::record::{Change, Entry, ObjectVersion, Observation};
-
-/// Fields of metadata that the API server sets anew in every run, or with every write.
-const SET_BY_SERVER: [&str; 5] =
-    ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"];
-
-/// Told as often as they are told, and renewed as long as the subject lives.
-const BOOKKEEPING: [&str; 2] = ["Event", "Lease"];
+use crate::record::{Change, Entry};
 
 /// How a case ended, by object (`Job demo`).
 #[derive(Debug, PartialEq, Serialize)]
@@ -42,21 +35,9 @@ struct ObjectEnding {
 impl Ending {
     /// The ending of a history, which is looked at up to the end of the case.
     pub fn of(history: &[Arc<Entry>]) -> Self {
-        let mut namespace = "";
-        let mut versions: Vec<&ObjectVersion> = Vec::new();
-        for entry in history {
-            match &entry.observation {
-                Observation::CaseStarted { namespace: its } => namespace = its,
-                Observation::Object(version) if !BOOKKEEPING.contains(&version.kind.as_str()) => {
-                    versions.push(version);
-                }
-                Observation::CaseFinished { .. } => break,
-                _ => {}
-            }
-        }
-        let words = Words::of(namespace, &versions);
+        let plain = Plain::of(history);
         let mut objects: BTreeMap<String, (Vec<&str>, ObjectEnding)> = BTreeMap::new();
-        for version in versions {
+        for (_, version) in &plain.versions {
             let (uids, ending) = objects.entry(name(version)).or_insert_with(|| {
                 (Vec::new(), ObjectEnding { incarnations: 0, phases: Vec::new(), state: None })
             });
@@ -68,7 +49,7 @@ impl Ending {
             if let Some(phase) = phase.filter(|phase| ending.phases.last().is_none_or(|last| last != phase)) {
                 ending.phases.push(phase.to_owned());
             }
-            ending.state = (version.change != Change::Deleted).then(|| words.plain(&version.object, &[]));
+            ending.state = (version.change != Change::Deleted).then(|| plain.object(&version.object));
         }
         Self { objects: objects.into_iter().map(|(name, (_, ending))| (name, ending)).collect() }
     }
@@ -116,87 +97,13 @@ impl ObjectEnding {
     }
 }
 
-/// Objects whose names the API server makes up share one: how many there were is told, not which is which.
-fn name(version: &ObjectVersion) -> String {
-    match generated(version) {
-        Some(prefix) => format!("{} {prefix}*", version.kind),
-        None => format!("{} {}", version.kind, version.name),
-    }
-}
-
-/// What a name begins with whose end the API server made up.
-fn generated(version: &ObjectVersion) -> Option<&str> {
-    let prefix = version.object.pointer("/metadata/generateName").and_then(Value::as_str)?;
-    version.name.starts_with(prefix).then_some(prefix)
-}
-
-/// What the texts of one run stand for.
-struct Words<'a> {
-    namespace: &'a str,
-    /// Uid to the object that has it.
-    uids: BTreeMap<&'a str, String>,
-    /// Name that the API server made up to what was asked for.
-    generated: BTreeMap<&'a str, String>,
-}
-
-impl<'a> Words<'a> {
-    fn of(namespace: &'a str, versions: &[&'a ObjectVersion]) -> Self {
-        let uids = versions.iter().map(|version| (version.uid.as_str(), name(version))).collect();
-        let generated = versions.iter().filter_map(|version| {
-            generated(version).map(|prefix| (version.name.as_str(), format!("{prefix}*")))
-        });
-        Self { namespace, uids, generated: generated.collect() }
-    }
-
-    fn plain(&self, value: &Value, parents: &[&str]) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let kept = fields
-                    .iter()
-                    .filter(|(key, _)| parents != ["metadata"] || !SET_BY_SERVER.contains(&key.as_str()));
-                let fields = kept.map(|(key, value)| {
-                    let parents = [parents, &[key.as_str()]].concat();
-                    (self.text(key), self.plain(value, &parents))
-                });
-                Value::Object(fields.collect::<Map<_, _>>())
-            }
-            Value::Array(items) => {
-                let inside = [parents, &["[]"]].concat();
-                Value::Array(items.iter().map(|item| self.plain(item, &inside)).collect())
-            }
-            Value::String(text) => Value::String(self.text(text)),
-            other => other.clone(),
-        }
-    }
-
-    fn text(&self, text: &str) -> String {
-        if text.parse::<Timestamp>().is_ok() {
-            return "TIME".to_owned();
-        }
-        let mut plain = match self.namespace {
-            "" => text.to_owned(),
-            namespace => text.replace(namespace, "NAMESPACE"),
-        };
-        for (uid, object) in &self.uids {
-            if plain.contains(uid) {
-                plain = plain.replace(uid, &format!("UID of {object}"));
-            }
-        }
-        for (name, prefix) in &self.generated {
-            if plain.contains(name) {
-                plain = plain.replace(name, prefix);
-            }
-        }
-        plain
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
-    use crate::record::End;
+    use crate::record::{End, ObjectVersion, Observation};
 
     struct Life {
         namespace: &'static str,

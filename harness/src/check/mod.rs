@@ -12,10 +12,12 @@ mod ending;
 mod explain;
 mod failure;
 pub mod golden;
+mod history;
 mod managed;
 pub mod matching;
 mod origin;
 mod path;
+mod plain;
 mod select;
 mod temporal;
 #[cfg(test)]
@@ -25,8 +27,11 @@ mod trail;
 
 pub use broken::broken;
 pub use ending::Ending;
+pub use explain::explain;
 pub use explain::{describe, explain};
 pub use failure::{Broken, Difference, Failure, Since, SourceExcerpt};
+pub use failure::{Difference, Failure, Since, SourceExcerpt};
+pub use history::{Chance, Divergence, History, Place, Rules, Side, Turning};
 pub use path::{Path, Segment};
 pub use select::present;
 pub use temporal::{Judgement, judge};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::compare::args::CompareArgs;
 use super::dev::args::DevArgs;
 use super::diff::args::DiffArgs;
 use super::drill::args::DrillArgs;
@@ -32,6 +33,7 @@ Examples:
   hallmark drill                             does it survive the loss of its cluster, and how long does that take?
   hallmark gate --from v0.1.0                may this chart be released after that one?
   hallmark diff crds old.tgz charts/agents
+  hallmark compare mine.yaml theirs.yaml     the same scenarios against two controllers, side by side
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -68,6 +70,8 @@ pub(super) enum Command {
     Explore(ExploreArgs),
     /// Fill a cluster, destroy it, restore it elsewhere, and measure and judge the recovery
     Drill(DrillArgs),
+    /// Run the same scenarios against two controllers, or take two records, and show where they differ
+    Compare(CompareArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Tell what changes from one chart, or its CRDs, to another, without a cluster

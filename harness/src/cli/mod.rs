@@ -5,6 +5,7 @@
 mod args;
 mod backup;
 mod cluster;
+mod compare;
 mod console;
 mod coverage;
 mod dev;
@@ -84,6 +85,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),
         Command::Explore(args) => block_on(console, explore::explore(args, &cli.output, console)),
         Command::Drill(args) => block_on(console, drill::drill(args, &cli.output, console)),
+        Command::Compare(args) => block_on(console, compare::compare(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
         Command::Backup(args) => block_on(console, backup::backup(args, &cli.output, console)),
         Command::Verify(args) => block_on(console, backup::verify(args, &cli.output, console)),

@@ -52,20 +52,11 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             return exit::INCONCLUSIVE;
         }
     };
-    let (sink, receiver) = EventSink::channel();
-    let cancel = CancellationToken::new();
-    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
-        console.error(&error);
-        return exit::INCONCLUSIVE;
-    }
-    let reporter = report::spawn(
-        receiver,
-        Settings {
-            report_dir: Some(args.report_dir.clone()),
-            step_summary: std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()).map(Into::into),
-            ..output.settings()
-        },
-    );
+    let settings = Settings {
+        report_dir: Some(args.report_dir.clone()),
+        step_summary: std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()).map(Into::into),
+        ..output.settings()
+    };
     let request = engine::Request {
         suite,
         filter,
@@ -76,9 +67,29 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         fail_fast: args.fail_fast,
         bless: args.bless,
         keep: args.keep,
+        settle: false,
         supervisor,
     };
+    perform(request, settings, console).await.exit
+}
+
+/// What a run came to.
+pub(super) struct Performed {
+    pub(super) interrupted: bool,
+    pub(super) exit: u8,
+}
+
+/// Runs and reports until all is told; a signal ends it in order.
+pub(super) async fn perform(request: engine::Request, settings: Settings, console: Console) -> Performed {
+    let (sink, receiver) = EventSink::channel();
+    let cancel = CancellationToken::new();
+    if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
+        console.error(&error);
+        return Performed { interrupted: false, exit: exit::INCONCLUSIVE };
+    }
+    let reporter = report::spawn(receiver, settings);
     let outcome = engine::run(request, sink, cancel.clone()).await;
+    let interrupted = cancel.is_cancelled();
     // Ends the signal task, and with it the last sink, so that the reporter comes to its end.
     signal::stop(&cancel);
     let summary = reporter.await;
@@ -86,7 +97,9 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         console.error(error);
     }
     let trouble = outcome.as_ref().err();
-    console.reported(summary).map_or(exit::INCONCLUSIVE, |summary| exit_code(summary.exit, trouble))
+    let reported = console.reported(summary);
+    let exit = reported.map_or(exit::INCONCLUSIVE, |summary| exit_code(summary.exit, trouble));
+    Performed { interrupted, exit }
 }
 
 /// Reads a suite and the implementation file; what is wrong with them is told, and the exit code returned.

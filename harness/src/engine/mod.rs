@@ -40,6 +40,7 @@ mod renderings;
 mod replay;
 mod run;
 mod scope;
+mod settle;
 mod slots;
 mod subjects;
 mod wait;

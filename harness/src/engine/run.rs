@@ -20,6 +20,7 @@ use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
 use super::pulse::Pulse;
 use super::scope;
+use super::settle;
 use super::slots::Slots;
 use super::subjects::Shared;
 use crate::check::{Ending, timeline};
@@ -37,6 +38,7 @@ const INTERRUPTED: &str = "the run was interrupted";
 
 /// What to run, where, and how.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Request {
     /// The suite.
     pub suite: Suite,
@@ -56,6 +58,8 @@ pub struct Request {
     pub bless: bool,
     /// Leave the namespaces of cases that did not pass.
     pub keep: bool,
+    /// Let every case that passed come to rest, so that its history is whole and can be compared.
+    pub settle: bool,
     /// The program that watches over child processes.
     pub supervisor: Supervisor,
 }
@@ -210,9 +214,20 @@ async fn on_cluster(
     let tidy = !is_thrown_away(prepared, &request.cluster);
     let (jobs, keep) = (request.jobs, request.keep);
     let enough = request.fail_fast.then(CancellationToken::new);
-    Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy, enough, records: None }
-        .all(plan)
-        .await;
+    let settle = request.settle;
+    Runner {
+        context,
+        stage: &stage,
+        writer: writer.clone(),
+        jobs,
+        keep,
+        settle,
+        tidy,
+        enough,
+        records: None,
+    }
+    .all(plan)
+    .await;
     if tidy {
         stage.tidy(client, run_id, events).await;
     }
@@ -288,6 +303,8 @@ pub(super) struct Runner<'a> {
     pub(super) jobs: usize,
     /// Whether the namespaces of cases that did not pass stay.
     pub(super) keep: bool,
+    /// Whether cases that passed come to rest before they end.
+    pub(super) settle: bool,
     /// Whether what was made has to be removed.
     pub(super) tidy: bool,
     /// Cancelled by the first failure, if that is enough; cases that run then come to their end.
@@ -300,7 +317,8 @@ impl<'a> Runner<'a> {
     /// A runner for a cluster that is thrown away, whose cases are written to no file.
     pub(super) fn unrecorded(context: RunContext, stage: &'a Stage, jobs: usize) -> Self {
         let writer = RecordWriter::none();
-        Self { context, stage, writer, jobs, keep: false, tidy: false, enough: None, records: None }
+        let (keep, settle, tidy) = (false, false, false);
+        Self { context, stage, writer, jobs, keep, settle, tidy, enough: None, records: None }
     }
 
     /// Runs all of them and stops what was started for them.
@@ -428,6 +446,9 @@ impl<'a> Runner<'a> {
         let panicked =
             || Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() };
         let verdict = judged.unwrap_or_else(|_panic| panicked());
+        if self.settle && matches!(verdict, Verdict::Passed) {
+            settle::until_quiet(&case.record, &self.context.cancel).await;
+        }
         case.conclude(&verdict);
         if self.tidy && !placed.namespace.is_empty() {
             cleanup::drain(&self.context.client, &self.context.kinds, &placed.namespace).await;

@@ -19,6 +19,8 @@
 
 mod aggregate;
 mod badge;
+pub mod comparison;
+mod comparison_page;
 mod conformance;
 pub mod coverage;
 pub mod drill;
@@ -48,6 +50,7 @@ mod task;
 pub(crate) mod fixture;
 
 pub use aggregate::{Aggregate, CaseView, Outcome};
+pub use comparison::Comparison;
 pub use conformance::not_passed;
 pub use coverage::Coverage;
 pub use error::ReportError;

@@ -1,0 +1,134 @@
+"use strict";
+(() => {
+  const page = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const sides = ["A", "B"];
+
+  /** An element with attributes and children; texts are never read as markup. */
+  const make = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  };
+  const seconds = (milliseconds) => `+${(milliseconds / 1000).toFixed(3)} s`;
+  const count = (shown, all, noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
+  const head = (...titles) => make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title))));
+
+  byId("head").append(make("h1", {}, "Comparison: ", make("span", { class: page.class }, page.verdict)));
+  const suites = page.parties.map((it) => it.suite);
+  byId("about").append(...[
+    ...page.parties.map((it, place) => [sides[place], `${it.title} (${it.source})`]),
+    ["Suite", suites[0] === suites[1] ? suites[0] : `${suites[0]} in A, ${suites[1]} in B: differences may come from there`],
+  ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+
+  const requirementRow = (it) => make("tr", {}, make("th", { scope: "row" }, it.id), make("td", {}, it.level),
+    ...it.verdicts.map((verdict) => make("td", { class: verdict }, verdict)), make("td", {}, it.statement));
+
+  const places = (all) => make("table", { class: "differences" }, head("Object", "What", ...sides),
+    make("tbody", {}, ...all.map((it) => make("tr", it.chance ? { class: "dim" } : {},
+      make("th", { scope: "row" }, it.object),
+      make("td", { class: "mono" }, it.what, it.chance ? make("div", {}, it.chance) : null),
+      ...it.values.map((value) => make("td", { class: "mono" }, value))))));
+
+  const rank = (lane) => ({ steps: 0, controller: 2, requests: 3, events: 4 }[lane] ?? 1);
+
+  /** Both histories by lane, each lane with a track for A and one for B on the same axis. */
+  const timelines = (both) => {
+    if (both.every((moments) => !moments.length)) return [];
+    const end = Math.max(1, ...both.flat().map((moment) => moment.at));
+    const shown = make("div", { class: "moment", "aria-live": "polite" }, make("span", { class: "dim" }, "Choose a dot to see what happened."));
+    let chosen = null;
+    const dot = (moment, side) => {
+      const button = make("button", {
+        type: "button", style: `left: ${(100 * moment.at / end).toFixed(2)}%`, "aria-pressed": "false",
+        "aria-label": `${side}, ${seconds(moment.at)}: ${moment.text}`, class: moment.bad ? "bad" : "",
+      });
+      const choose = () => {
+        if (chosen) chosen.setAttribute("aria-pressed", "false");
+        chosen = button;
+        button.setAttribute("aria-pressed", "true");
+        shown.replaceChildren(make("strong", {}, `${side} ${seconds(moment.at)} `), moment.text,
+          moment.changes ? make("ul", { class: "mono" }, ...moment.changes.map((change) => make("li", {}, change))) : "");
+      };
+      button.addEventListener("click", choose);
+      button.addEventListener("focus", choose);
+      return button;
+    };
+    const lanes = [...new Set(both.flat().map((moment) => moment.lane))].sort((a, b) => rank(a) - rank(b));
+    const rows = lanes.flatMap((lane) => both.map((moments, place) => make("div", { class: place ? "lane second" : "lane" },
+      make("span", { title: `${lane}, ${sides[place]}` }, place ? "" : lane, make("b", {}, ` ${sides[place]}`)),
+      make("div", { class: "track" }, ...moments.filter((moment) => moment.lane === lane).map((moment) => dot(moment, sides[place]))))));
+    const list = (moments, side) => make("details", {}, make("summary", {}, `all ${moments.length} entries of ${side} as a list`),
+      make("ol", { class: "moments", tabindex: "0" }, ...moments.map((moment) => make("li", moment.bad ? { class: "bad" } : {},
+        make("span", { class: "dim mono" }, seconds(moment.at)),
+        make("span", {}, moment.text, ...(moment.changes || []).map((change) => make("div", { class: "dim mono" }, change)))))));
+    return [
+      make("h3", {}, "What happened"), make("div", { class: "lanes" }, ...rows),
+      make("div", { class: "axis" }, make("span", {}, "0"), make("span", {}, seconds(end))),
+      shown, ...both.map((moments, place) => list(moments, sides[place])),
+    ];
+  };
+
+  const caseBody = (it) => [
+    make("p", {}, it.summary), make("p", { class: "dim" }, it.requirements.join(", ")),
+    ...it.reasons.map((reason, place) => (reason ? make("p", { class: it.verdicts[place] }, `${it.verdicts[place]} in ${sides[place]}: ${reason}`) : null)),
+    ...(it.places.length ? [make("h3", {}, "Where the histories part"), places(it.places)] : []),
+    ...timelines(it.timelines),
+  ];
+
+  const caseItem = (it) => {
+    const item = make("details", { class: "case" },
+      make("summary", {}, make("span", { class: `badge ${it.class}` }, it.outcome), make("span", { class: "name" }, it.name),
+        make("span", { class: "seconds" }, it.verdicts.map((verdict, place) => `${verdict} in ${sides[place]}`).join(", "))));
+    // A page of hundreds of cases builds what is looked at.
+    item.addEventListener("toggle", () => {
+      if (item.open && item.children.length === 1) item.append(make("div", { class: "body" }, ...caseBody(it).filter(Boolean)));
+    });
+    return item;
+  };
+
+  const requirements = page.requirements.map((it) => [it, requirementRow(it)]);
+  byId("requirements").tBodies[0].append(...requirements.map(([, row]) => row));
+  const weight = { failed: 0, inconclusive: 1, passed: 2 };
+  const cases = page.cases.map((it) => [it, caseItem(it)]).sort(([a], [b]) => weight[a.class] - weight[b.class]);
+  byId("case-list").append(...cases.map(([, item]) => item));
+  byId("outcome").append(make("option", { value: "" }, "any"),
+    ...[...new Set(page.cases.map((it) => it.outcome))].sort().map((value) => make("option", { value }, value)));
+
+  const fields = ["search", "outcome"];
+  const filter = () => {
+    const [text, outcome] = [byId("search").value.trim().toLowerCase(), byId("outcome").value];
+    const holds = (...parts) => !text || parts.join(" ").toLowerCase().includes(text);
+    const left = cases.filter(([it, item]) => {
+      item.hidden = !((!outcome || it.outcome === outcome)
+        && holds(it.name, it.summary, ...it.requirements, ...it.places.flatMap((place) => [place.object, place.what])));
+      return !item.hidden;
+    });
+    const named = new Set(left.flatMap(([it]) => it.requirements));
+    let rows = 0;
+    for (const [it, row] of requirements) {
+      row.hidden = !(named.has(it.id) && holds(it.id, it.statement, ...left.filter(([one]) => one.requirements.includes(it.id)).map(([one]) => one.name)));
+      rows += row.hidden ? 0 : 1;
+    }
+    // Whoever looks for one case wants to see it.
+    if (left.length === 1) left[0][1].open = true;
+    byId("requirement-count").textContent = count(rows, requirements.length, "requirements");
+    byId("case-count").textContent = count(left.length, cases.length, "cases");
+  };
+
+  /** Filters stand in the address, as `#outcome=OTHER+HISTORY`, so that a view can be passed on. */
+  const restore = () => {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const id of fields) byId(id).value = given.get(id) || "";
+  };
+  const store = () => {
+    const set = fields.filter((id) => byId(id).value).map((id) => [id, byId(id).value]);
+    history.replaceState(null, "", `#${new URLSearchParams(set)}`);
+  };
+  for (const id of fields) byId(id).addEventListener("input", () => { filter(); store(); });
+  byId("reset").addEventListener("click", () => { for (const id of fields) byId(id).value = ""; filter(); store(); });
+  window.addEventListener("hashchange", () => { restore(); filter(); });
+  restore();
+  filter();
+})();

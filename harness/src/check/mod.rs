@@ -27,10 +27,8 @@ mod trail;
 
 pub use broken::broken;
 pub use ending::Ending;
-pub use explain::explain;
 pub use explain::{describe, explain};
 pub use failure::{Broken, Difference, Failure, Since, SourceExcerpt};
-pub use failure::{Difference, Failure, Since, SourceExcerpt};
 pub use history::{Chance, Divergence, History, Place, Rules, Side, Turning};
 pub use path::{Path, Segment};
 pub use select::present;

@@ -144,6 +144,7 @@ impl Workbench {
                 writer: writer.clone(),
                 jobs: self.request.jobs,
                 keep: self.request.keep,
+                settle: false,
                 // Objects of this round must not be there in the next one.
                 tidy: true,
                 enough: None,
@@ -201,6 +202,7 @@ impl Workbench {
             cancel: cancel.clone(),
             slack: implementation.map_or(Duration::ZERO, |implementation| implementation.slack),
             bless: false,
+            engine_defect: None,
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hallmark::backup::{self, BackupOptions, BackupReport, Checked, LeaderGuard, Limits, RestoreOptions};
+use hallmark::backup::{
+    self, BackupOptions, BackupReport, Checked, LeaderGuard, Limits, Patience, RestoreOptions,
+};
 use hallmark::cluster::local::{self, LocalCluster};
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, ClusterSpec, KubeControllers};
@@ -25,6 +27,9 @@ use crate::disturb::{Disturbance, Fate};
 const USER: &str = "system:serviceaccount:default:operator";
 /// What must be in no archive.
 pub(crate) const CANARY: &str = "canary-8f1d6c";
+/// Trouble is over at once here, except where an API server starts again.
+pub(crate) const PATIENCE: Patience =
+    Patience { first: Duration::from_millis(5), longest: Duration::from_secs(1), times: 30 };
 /// Long enough for a busy machine.
 const SOON: Duration = Duration::from_mins(1);
 
@@ -126,6 +131,7 @@ impl Bed {
         RestoreOptions {
             guard: LeaderGuard { assume_none: true, ..LeaderGuard::default() },
             lock_duration: Duration::from_secs(1),
+            patience: PATIENCE,
             ..RestoreOptions::default()
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::archive::{MANIFEST_FILE, digest, digest_of_manifest, to_canonical};
-use crate::backup::content_digest;
+use crate::backup::{ObjectPath, content_digest};
 use crate::scenario::document::Damage;
 use crate::scenario::step::Harm;
 
@@ -80,7 +80,9 @@ impl RawEntry {
 }
 
 fn change(entries: &mut Vec<RawEntry>, kind: Damage) {
-    let last = entries.iter().rposition(|entry| entry.path.starts_with(OBJECTS));
+    let lives_in_namespace =
+        |entry: &RawEntry| entry.path.parse().is_ok_and(|path: ObjectPath| path.namespace.is_some());
+    let last = entries.iter().rposition(lives_in_namespace);
     let Some((last, object)) = last.and_then(|last| Some((last, entries.get(last)?.clone()))) else { return };
     match kind {
         Damage::MissingEntry => drop(entries.remove(last)),

@@ -15,10 +15,10 @@ use crate::record::Observation;
 use crate::scenario::step::{Restore, RestoreEnd};
 use crate::yaml::Location;
 
-/// How long the lock of a killed restore is held: the shortest time that a Lease can tell.
-const LOCK: Duration = Duration::from_secs(1);
+/// How long the lock of a killed restore is held.
+const LOCK: Duration = Duration::from_secs(2);
 /// How long such a lock is waited for.
-const ABANDONED: Duration = Duration::from_secs(5);
+const ABANDONED: Duration = Duration::from_secs(6);
 /// Pause between two looks at it.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long the API server may take to serve a definition.
@@ -111,7 +111,8 @@ impl CaseRun<'_> {
             guard.lease.clone_from(&lease.name);
         }
         let default = RestoreOptions::default();
-        let killed = matches!(restore.ends, RestoreEnd::Killed(_) | RestoreEnd::KilledOften(_));
+        let leaves_lock = matches!(restore.ends, RestoreEnd::Killed(_));
+        let killed = leaves_lock || matches!(restore.ends, RestoreEnd::KilledOften(_));
         RestoreOptions {
             existing: if restore.skip_existing { Existing::Skip } else { Existing::Refuse },
             // One write after the other: then it is known what was done before one of them.
@@ -120,7 +121,8 @@ impl CaseRun<'_> {
             allow_missing_secrets: restore.without_secrets,
             guard,
             lock_namespace: namespace,
-            lock_duration: LOCK,
+            // A busy machine must not lose the lock of a restore that goes on.
+            lock_duration: if leaves_lock { LOCK } else { default.lock_duration },
             established: ESTABLISHED,
             patience: PATIENCE,
             ..default

@@ -66,6 +66,7 @@ fn recording(history: Option<Vec<Arc<Entry>>>) -> Recording {
         file: "a-case.yaml".to_owned(),
         summary: "It has a time to live.".to_owned(),
         requirements: vec!["TTL-01".to_owned()],
+        invariants: Vec::new(),
         declined: false,
     };
     let cases = history.map(|history| ("a-case".to_owned(), history)).into_iter().collect();

@@ -55,11 +55,11 @@ pub enum Damage {
     FlippedBit,
     /// Everything behind is missing.
     Truncated,
-    /// The last object is missing.
+    /// The last object of a namespace is missing.
     MissingEntry,
     /// An object is there that the manifest does not list.
     ExtraEntry,
-    /// The last object stands there twice.
+    /// The last object of a namespace stands there twice.
     DuplicateEntry,
     /// An entry has a path that leads out of the archive.
     ClimbingPath,
@@ -67,7 +67,7 @@ pub enum Damage {
     Link,
     /// An entry claims to be larger than any object can be.
     OversizeEntry,
-    /// The last object is another one and every digest within fits it, but the digest of the file is the old
+    /// The last object of a namespace is another one and every digest within fits it, but the digest of the file is the old
     /// one.
     EditedEntry,
     /// It is of another version of the format.

@@ -15,6 +15,7 @@ use super::api::{RequestError, request};
 use super::cleanup::RUN_LABEL;
 use super::faults::Faults;
 use super::kinds::Kinds;
+use super::place::Place;
 use super::plan::PlacedCase;
 use super::play::Players;
 use super::played;
@@ -22,6 +23,7 @@ use super::pulse::Pulse;
 use super::recovery::Archives;
 use super::renderings::Renderings;
 use crate::check::{Failure, bindings, trail};
+use crate::cluster::ClusterSpec;
 use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
@@ -46,6 +48,10 @@ pub(super) struct RunContext {
     /// What the implementation needs beyond what scenarios give it.
     pub(super) slack: Duration,
     pub(super) bless: bool,
+    /// How a cluster for one case alone is started, if it can be.
+    pub(super) own_clusters: Option<ClusterSpec>,
+    /// What is added to the revisions of this cluster: those of the clusters that were lost before it.
+    pub(super) first_revision: u64,
 }
 
 /// Why a case ends before its last step.
@@ -81,6 +87,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) players: Players,
     /// What the case has backed up.
     pub(super) archives: Archives,
+    /// The cluster that only this case uses, if it has one.
+    pub(super) place: Option<&'a Place>,
 }
 
 impl<'a> CaseRun<'a> {
@@ -113,6 +121,7 @@ impl<'a> CaseRun<'a> {
             sentinel: None,
             players: Players::default(),
             archives: Archives::default(),
+            place: None,
         }
     }
 
@@ -216,6 +225,9 @@ impl<'a> CaseRun<'a> {
                 tokio::time::sleep(*duration).await;
                 Ok(())
             }
+            Action::Restart { .. } | Action::Kill if self.subject.is_none() && self.place.is_some() => {
+                self.install().await
+            }
             Action::Restart { within, ready } => {
                 self.disturb(at, async |subject| {
                     if let Some(within) = within {
@@ -244,6 +256,7 @@ impl<'a> CaseRun<'a> {
             Action::Damage { archive, how, at } => self.damage(archive, *how, *at),
             Action::Verify { archive, fails } => self.verify(archive, fails.as_ref(), at),
             Action::Lose => self.lose(at).await,
+            Action::LoseCluster => self.lose_cluster(at).await,
             Action::Restore(restore) => self.restore(restore, at).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
@@ -295,7 +308,7 @@ impl<'a> CaseRun<'a> {
         act(subject).await.map_err(|error| self.subject_trouble(&error, at))
     }
 
-    async fn create_namespace(&self) -> Result<(), Stop> {
+    pub(super) async fn create_namespace(&self) -> Result<(), Stop> {
         let api: Api<Namespace> = Api::all(self.client().clone());
         let mut labels = json!({RUN_LABEL: self.run.run_id});
         if self.placed.case.plays_jobs()

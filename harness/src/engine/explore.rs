@@ -125,6 +125,8 @@ pub async fn explore(
         events: sink,
         cancel: cancel.clone(),
         bless: false,
+        own_clusters: prepared.own_clusters.clone(),
+        first_revision: 0,
         slack: request.implementation.slack,
     };
     let runner = Runner { records: Some(records), ..Runner::unrecorded(context, &stage, request.jobs) };

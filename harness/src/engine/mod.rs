@@ -25,6 +25,7 @@ mod http;
 mod images;
 mod kinds;
 mod own;
+mod place;
 mod plan;
 mod play;
 mod played;

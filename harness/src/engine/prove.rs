@@ -151,6 +151,8 @@ impl Attempt<'_> {
             cancel: cancel.clone(),
             slack: self.request.implementation.slack,
             bless: false,
+            own_clusters: self.prepared.own_clusters.clone(),
+            first_revision: 0,
         };
         let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
         let mut verdicts = Verdicts::default();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Operator;
-use super::document::{Capability, JobMode, SubjectMode};
+use super::document::{Capability, ClusterMode, JobMode, SubjectMode};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
@@ -33,6 +33,8 @@ pub struct PlannedCase {
     pub timeout: Duration,
     /// Whether a controller runs, and for whom.
     pub subject: SubjectMode,
+    /// Whose the cluster is.
+    pub cluster: ClusterMode,
     /// Who ends the Jobs.
     pub jobs: JobMode,
     /// Chart values of the controller.
@@ -70,6 +72,11 @@ impl PlannedCase {
     /// Whether requests of the subject must be recorded.
     pub fn requires_audit(&self) -> bool {
         self.requires.contains(&Capability::Audit)
+    }
+
+    /// Whether it needs a cluster that no other case uses.
+    pub fn has_own_cluster(&self) -> bool {
+        self.cluster == ClusterMode::Own
     }
 
     /// Whether the harness stands between the subject and the API server.

@@ -112,15 +112,16 @@ impl Evidence<'_> {
     /// The writes that the restore did not bring back.
     pub(super) fn lost(&self) -> Vec<&Write> {
         let found = self.after.at_time(self.restored);
-        let expected = self.expected();
         let is_lost = |write: &&Write| {
             let key = (self.run_kind.to_owned(), write.run.clone());
             match (write.effect, found.get(&key)) {
                 (Effect::Created, there) => there.is_none(),
                 (Effect::Deleted, there) => there.is_some(),
-                // It is what it was before the write.
                 (Effect::Changed, Some(there)) => {
-                    expected.get(&key).is_some_and(|before| before.digest == there.digest)
+                    let mut since = self.before.versions(&key).iter();
+                    !since.any(|version| {
+                        Some(version.revision) >= write.revision && version.digest == there.digest
+                    })
                 }
                 (Effect::Changed, None) => true,
             }

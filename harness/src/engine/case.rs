@@ -16,6 +16,7 @@ use super::cleanup::RUN_LABEL;
 use super::cluster_scope::{Made, Place};
 use super::faults::Faults;
 use super::kinds::Kinds;
+use super::place::OwnPlace;
 use super::plan::PlacedCase;
 use super::play::Players;
 use super::played;
@@ -24,6 +25,7 @@ use super::recovery::Recovery;
 use super::renderings::Renderings;
 use crate::backup::defects::Defect;
 use crate::check::{Failure, bindings, broken, trail};
+use crate::cluster::ClusterSpec;
 use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
@@ -34,6 +36,7 @@ use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError
 use crate::yaml::{Location, Node};
 
 /// What all cases of a run have in common.
+#[derive(Clone)]
 pub(super) struct RunContext {
     pub(super) run_id: String,
     pub(super) client: Client,
@@ -50,6 +53,10 @@ pub(super) struct RunContext {
     pub(super) bless: bool,
     /// What is wrong with the backup engine of this run.
     pub(super) engine_defect: Option<Defect>,
+    /// How a cluster for one case alone is started, if it can be.
+    pub(super) own_clusters: Option<ClusterSpec>,
+    /// What is added to the revisions of this cluster: those of the clusters that were lost before it.
+    pub(super) first_revision: u64,
 }
 
 /// Why a case ends before its last step.
@@ -89,6 +96,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) defined: Vec<Place>,
     /// Objects of the cluster that the case has made.
     pub(super) made: Vec<Made>,
+    /// The cluster that only this case uses, if it has one.
+    pub(super) place: Option<&'a OwnPlace>,
 }
 
 impl<'a> CaseRun<'a> {
@@ -123,6 +132,7 @@ impl<'a> CaseRun<'a> {
             recovery: Recovery::default(),
             defined: Vec::new(),
             made: Vec::new(),
+            place: None,
         }
     }
 
@@ -237,6 +247,9 @@ impl<'a> CaseRun<'a> {
                 tokio::time::sleep(*duration).await;
                 Ok(())
             }
+            Action::Restart { .. } | Action::Kill if self.subject.is_none() && self.place.is_some() => {
+                self.install().await
+            }
             Action::Restart { within, ready } => {
                 self.disturb(at, async |subject| {
                     if let Some(within) = within {
@@ -267,6 +280,7 @@ impl<'a> CaseRun<'a> {
             Action::Verify(verify) => self.verify(verify, at).await,
             Action::Lose => self.lose(at).await,
             Action::Restore(restore) => Box::pin(self.restore(restore, at)).await,
+            Action::LoseCluster => self.lose_cluster(at).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
             Action::Assert(assertion) => self.assert(assertion).await,
@@ -317,7 +331,7 @@ impl<'a> CaseRun<'a> {
         act(subject).await.map_err(|error| self.subject_trouble(&error, at))
     }
 
-    async fn create_namespace(&self) -> Result<(), Stop> {
+    pub(super) async fn create_namespace(&self) -> Result<(), Stop> {
         let api: Api<Namespace> = Api::all(self.client().clone());
         let mut labels = json!({RUN_LABEL: self.run.run_id});
         if self.placed.case.plays_jobs()

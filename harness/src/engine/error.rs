@@ -77,6 +77,9 @@ pub enum EngineError {
     /// The folder for images could not be made.
     #[error("make a folder for images")]
     ImageFolder(#[source] std::io::Error),
+    /// A case needs a cluster of its own where none can be started.
+    #[error("no cluster can be started for one case alone")]
+    NoOwnCluster,
     /// A cluster that was destroyed has left something.
     #[error("the cluster was destroyed, but its data are still in `{}`", folder.display())]
     NotDestroyed {

@@ -126,6 +126,8 @@ pub async fn explore(
         cancel: cancel.clone(),
         bless: false,
         engine_defect: None,
+        own_clusters: prepared.own_clusters.clone(),
+        first_revision: 0,
         slack: request.implementation.slack,
     };
     let runner = Runner { records: Some(records), ..Runner::unrecorded(context, &stage, request.jobs) };

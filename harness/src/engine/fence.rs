@@ -137,7 +137,8 @@ impl CaseRun<'_> {
                 .into_iter()
                 .map(|item| {
                     let version = item.metadata.resource_version.and_then(|text| text.parse().ok());
-                    (item.metadata.uid.unwrap_or_default(), version.unwrap_or_default())
+                    let version: u64 = version.unwrap_or_default();
+                    (item.metadata.uid.unwrap_or_default(), version + self.run.first_revision)
                 })
                 .collect();
             let caught_up = self

@@ -28,6 +28,7 @@ mod images;
 mod keep;
 mod kinds;
 mod own;
+mod place;
 mod plan;
 mod play;
 mod played;

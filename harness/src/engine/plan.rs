@@ -17,6 +17,8 @@ pub struct Abilities {
     pub node: bool,
     /// Requests can be recorded.
     pub audit: bool,
+    /// Another one like it can be started for a case alone.
+    pub own: bool,
 }
 
 /// What a run is going to do.
@@ -104,12 +106,12 @@ impl Plan {
     }
 }
 
-/// What takes longest starts first, so that no single case is waited for at the end: cases with a subject
-/// of their own, and then those that say that they need time. Cases that only render the chart wait for
+/// What takes longest starts first, so that no single case is waited for at the end: cases with a cluster or a
+/// subject of their own, and then those that say that they need time. Cases that only render the chart wait for
 /// nobody, so they fill what is left.
-fn order(case: &PlannedCase) -> (bool, bool, Reverse<Duration>) {
+fn order(case: &PlannedCase) -> (bool, bool, bool, Reverse<Duration>) {
     let dedicated = case.subject == SubjectMode::Dedicated;
-    (!case.needs_namespace(), !dedicated, Reverse(case.declared_time()))
+    (!case.needs_namespace(), !case.has_own_cluster(), !dedicated, Reverse(case.declared_time()))
 }
 
 impl PlacedCase {
@@ -126,6 +128,9 @@ fn lacking(case: &PlannedCase, abilities: Abilities) -> Option<String> {
     }
     if case.requires_node() && !abilities.node {
         return Some("needs a cluster with a node (--cluster k3s)".to_owned());
+    }
+    if case.has_own_cluster() && !abilities.own {
+        return Some("needs a cluster that it may destroy (--cluster local)".to_owned());
     }
     (case.requires_audit() && !abilities.audit)
         .then(|| "needs a cluster whose requests are recorded (--cluster local)".to_owned())

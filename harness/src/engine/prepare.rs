@@ -10,7 +10,7 @@ use super::EngineError;
 use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
-use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec, KubeControllers};
+use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::event::EventSink;
 use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, SubjectError};
 
@@ -21,6 +21,9 @@ pub(super) struct Prepared {
     /// What it takes to install the implementation under test; absent where the cluster itself is tested.
     pub(super) context: Option<SubjectContext>,
     pub(super) renderings: Arc<Renderings>,
+    /// How a cluster like this one is started for one case alone: processes, and the kinds of the
+    /// implementation.
+    pub(super) own_clusters: Option<ClusterSpec>,
     /// Empty where no chart is installed.
     pub(super) helm_version: String,
     /// What the node was given; a node may read the archives for as long as it runs.
@@ -30,7 +33,11 @@ pub(super) struct Prepared {
 impl Prepared {
     /// What the cluster can do.
     pub(super) fn abilities(&self) -> Abilities {
-        Abilities { node: self.cluster.info().node, audit: self.cluster.audit_log().is_some() }
+        Abilities {
+            node: self.cluster.info().node,
+            audit: self.cluster.audit_log().is_some(),
+            own: self.own_clusters.is_some(),
+        }
     }
 }
 
@@ -47,6 +54,7 @@ pub(super) async fn prepare_cluster(
         client: cluster.client().await?,
         cluster,
         context: None,
+        own_clusters: None,
         renderings: Arc::default(),
         helm_version: String::new(),
         _images: None,
@@ -103,9 +111,11 @@ pub(super) async fn prepare(
             // A start leaves processors idle.
             never = renderings.ahead(plan, helm.as_ref(), &implementation) => match never {},
         };
-        Ok::<_, EngineError>((cluster, helm, version))
+        let own_clusters = (cluster.info().backend == Backend::Local)
+            .then(|| ClusterSpec { backend: BackendChoice::Local, ..spec });
+        Ok::<_, EngineError>((cluster, helm, version, own_clusters))
     };
-    let ((cluster, helm, helm_version), ()) = tokio::try_join!(starting, building)?;
+    let ((cluster, helm, helm_version, own_clusters), ()) = tokio::try_join!(starting, building)?;
     let client = cluster.client().await?;
     let context = SubjectContext {
         client: client.clone(),
@@ -118,7 +128,15 @@ pub(super) async fn prepare(
         info: cluster.info().clone(),
         route: None,
     };
-    Ok(Prepared { cluster, client, context: Some(context), renderings, helm_version, _images: images })
+    Ok(Prepared {
+        cluster,
+        client,
+        context: Some(context),
+        own_clusters,
+        renderings,
+        helm_version,
+        _images: images,
+    })
 }
 
 /// SHA-256 over paths and contents of all files below a folder.

@@ -181,6 +181,8 @@ impl Attempt<'_> {
             slack: self.request.implementation.slack,
             bless: false,
             engine_defect,
+            own_clusters: self.prepared.own_clusters.clone(),
+            first_revision: 0,
         };
         let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
         let mut verdicts = Verdicts::of(defect, suite.cases());

@@ -12,9 +12,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::EngineError;
-use super::case::{CaseRun, RunContext};
+use super::case::{CaseRun, RunContext, chain};
 use super::cleanup;
 use super::kinds::Kinds;
+use super::place::OwnPlace;
 use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::{self, Prepared};
@@ -26,7 +27,7 @@ use super::subjects::Shared;
 use crate::check::{Ending, timeline};
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
-use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
+use crate::cluster::{Backend, BackendChoice, Cluster, ClusterInfo, ClusterSpec};
 use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
 use crate::record::{Entry, RECORD_FILE, Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
@@ -112,10 +113,8 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
 /// What the cluster can do at most, as far as that is known before it is there.
 pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
     let backend = cluster.backend;
-    Abilities {
-        node: backend != BackendChoice::Local,
-        audit: !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig),
-    }
+    let local = !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig);
+    Abilities { node: backend != BackendChoice::Local, audit: local, own: local }
 }
 
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.
@@ -210,6 +209,8 @@ async fn on_cluster(
         slack: request.implementation.as_ref().map_or(Duration::ZERO, |implementation| implementation.slack),
         bless: request.bless,
         engine_defect: None,
+        own_clusters: prepared.own_clusters.clone(),
+        first_revision: 0,
     };
     let tidy = !is_thrown_away(prepared, &request.cluster);
     let (jobs, keep) = (request.jobs, request.keep);
@@ -256,10 +257,21 @@ impl Stage {
         run_id: &str,
     ) -> Result<Self, EngineError> {
         let client = &prepared.client;
-        let played = PlayedJobs::install(client, run_id).await?;
         let kinds = Kinds::discover(client, plan, fence).await?;
-        let hub = WatchHub::start(client, kinds.resources()).await?;
-        let requests = match prepared.cluster.audit_log() {
+        Self::on(&prepared.cluster, client, kinds, run_id, 0).await
+    }
+
+    /// Begins to watch objects of these kinds; `after` is added to their revisions.
+    pub(super) async fn on(
+        cluster: &Cluster,
+        client: &Client,
+        kinds: Kinds,
+        run_id: &str,
+        after: u64,
+    ) -> Result<Self, EngineError> {
+        let played = PlayedJobs::install(client, run_id).await?;
+        let hub = WatchHub::start_after(client, kinds.resources(), after).await?;
+        let requests = match cluster.audit_log() {
             Some(path) => Some(
                 RequestHub::start(path.clone(), MARK)
                     .await
@@ -291,6 +303,22 @@ impl Stage {
         for namespace in cleanup::wait_until_gone(client, run_id).await {
             events.note(format!("the namespace {namespace} is still being deleted"));
         }
+    }
+
+    /// From now on the record gets what happens in the namespace of a case, and what the subject asks for whose
+    /// release is in the namespace `subject`, if the case is about that.
+    pub(super) fn route(&self, placed: &PlacedCase, subject: &str, record: &Record) {
+        if !placed.namespace.is_empty() {
+            self.hub.route(&placed.namespace, record);
+        }
+        if let Some(requests) = self.requests.as_ref().filter(|_| placed.case.reads_requests()) {
+            requests.route(&placed.namespace, subject, placed.case.requires_audit(), record);
+        }
+    }
+
+    /// Ends the watches: nothing that happens now is of anybody's concern.
+    pub(super) fn silence(&self) {
+        self.hub.stop();
     }
 }
 
@@ -392,12 +420,19 @@ impl<'a> Runner<'a> {
         let begin = Instant::now();
         self.context.events.send(Event::CaseStarted { case: id.clone() });
         let record = Record::new(id.clone(), self.writer.clone());
-        if !placed.namespace.is_empty() {
-            self.stage.hub.route(&placed.namespace, &record);
-        }
-        if let Some(requests) = self.stage.requests.as_ref().filter(|_| placed.case.reads_requests()) {
-            let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
-            requests.route(&placed.namespace, subject, placed.case.requires_audit(), &record);
+        let place = match self.place(placed).await {
+            Ok(place) => place,
+            Err(error) => {
+                finished(Verdict::Inconclusive { reason: chain(&error) }, begin.elapsed(), &[]);
+                return;
+            }
+        };
+        match &place {
+            Some(place) => place.route(placed, &record),
+            None => {
+                let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
+                self.stage.route(placed, subject, &record);
+            }
         }
         if let Some(release) = release {
             release.join(&placed.namespace, &record);
@@ -407,8 +442,8 @@ impl<'a> Runner<'a> {
             Some(Err((is_subject_fault, reason))) => {
                 CaseRun::new(&self.context, placed, record, None).never_started(is_subject_fault, reason)
             }
-            Some(Ok(subject)) => self.judge(placed, record, Some(subject)).await,
-            None => self.judge(placed, record, None).await,
+            Some(Ok(subject)) => self.judge(placed, record, Some(subject), None).await,
+            None => self.judge(placed, record, None, place.as_ref()).await,
         };
         if let (Verdict::Failed(_), Some(enough)) = (&verdict, &self.enough) {
             enough.cancel();
@@ -419,6 +454,10 @@ impl<'a> Runner<'a> {
             let _nobody_listens = records.send((id.clone(), history.clone()));
         }
         finished(verdict, begin.elapsed(), &history);
+        if let Some(place) = place {
+            place.stop().await;
+            return;
+        }
         self.stage.hub.forget(&placed.namespace);
         if let Some(requests) = &self.stage.requests {
             requests.forget(&placed.namespace);
@@ -431,14 +470,29 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// The cluster that only this case uses, if it needs one.
+    async fn place(&self, placed: &PlacedCase) -> Result<Option<OwnPlace>, EngineError> {
+        if !placed.case.has_own_cluster() {
+            return Ok(None);
+        }
+        tokio::select! {
+            place = OwnPlace::start(&self.context, 0) => place.map(Some),
+            // The case is told to be interrupted when it begins.
+            () = self.context.cancel.cancelled() => Ok(None),
+        }
+    }
+
     /// Judges a case; a panic of the harness is trouble of the harness and leaves the others running.
     async fn judge(
         &self,
         placed: &PlacedCase,
         record: Record,
         subject: Option<Arc<crate::subject::Subject>>,
+        place: Option<&OwnPlace>,
     ) -> Verdict {
-        let mut case = CaseRun::new(&self.context, placed, record, subject);
+        let context = place.map_or(&self.context, OwnPlace::context);
+        let mut case = CaseRun::new(context, placed, record, subject);
+        case.place = place;
         let judged = tokio::select! {
             judged = std::panic::AssertUnwindSafe(case.judge()).catch_unwind() => judged,
             () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }),
@@ -450,7 +504,7 @@ impl<'a> Runner<'a> {
             settle::until_quiet(&case.record, &self.context.cancel).await;
         }
         case.conclude(&verdict);
-        if self.tidy && !placed.namespace.is_empty() {
+        if self.tidy && place.is_none() && !placed.namespace.is_empty() {
             cleanup::drain(&self.context.client, &self.context.kinds, &placed.namespace).await;
         }
         let stopped = std::panic::AssertUnwindSafe(case.dismiss()).catch_unwind().await;

@@ -203,6 +203,8 @@ impl Workbench {
             slack: implementation.map_or(Duration::ZERO, |implementation| implementation.slack),
             bless: false,
             engine_defect: None,
+            own_clusters: self.prepared.own_clusters.clone(),
+            first_revision: 0,
         }
     }
 

@@ -48,6 +48,11 @@ type Routes = Arc<Mutex<BTreeMap<String, Record>>>;
 impl WatchHub {
     /// Starts one watch per kind and waits until each has its first list.
     pub async fn start(client: &Client, kinds: Vec<Watched>) -> Result<Self, WatchError> {
+        Self::start_after(client, kinds, 0).await
+    }
+
+    /// The same, with `after` added to every revision: that of a cluster that was there before this one.
+    pub async fn start_after(client: &Client, kinds: Vec<Watched>, after: u64) -> Result<Self, WatchError> {
         let hub = Self { routes: Routes::default(), cancel: CancellationToken::new() };
         let mut listed = Vec::new();
         for kind in kinds {
@@ -56,6 +61,7 @@ impl WatchHub {
             let follower = Follower {
                 routes: Arc::clone(&hub.routes),
                 kind,
+                after,
                 known: BTreeMap::new(),
                 relisted: None,
                 listed: sender,
@@ -74,6 +80,11 @@ impl WatchHub {
     /// From now on, versions of objects in `namespace` go to `record`.
     pub fn route(&self, namespace: &str, record: &Record) {
         lock(&self.routes).insert(namespace.to_owned(), record.clone());
+    }
+
+    /// Ends the watches.
+    pub fn stop(&self) {
+        self.cancel.cancel();
     }
 
     /// Versions of objects in `namespace` are no longer kept.
@@ -107,6 +118,8 @@ fn owner(version: &ObjectVersion) -> &str {
 struct Follower {
     routes: Routes,
     kind: ApiResource,
+    /// What is added to every revision.
+    after: u64,
     /// The last version of every object that is there, by uid.
     known: BTreeMap<String, ObjectVersion>,
     /// While a list after an interruption arrives: the uids that it held so far.
@@ -207,8 +220,8 @@ impl Follower {
             uid: object.uid().unwrap_or_default(),
             resource_version: object
                 .resource_version()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or_default(),
+                .and_then(|text| text.parse::<u64>().ok())
+                .map_or(0, |revision| revision + self.after),
             object: Arc::new(value),
         })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::{Assertion, Operator, Target};
-use super::document::{Capability, JobMode, SubjectMode};
+use super::document::{Capability, ClusterMode, JobMode, SubjectMode};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
@@ -36,6 +36,8 @@ pub struct PlannedCase {
     pub timeout: Duration,
     /// Whether a controller runs, and for whom.
     pub subject: SubjectMode,
+    /// Whose the cluster is.
+    pub cluster: ClusterMode,
     /// Who ends the Jobs.
     pub jobs: JobMode,
     /// Chart values of the controller.
@@ -103,6 +105,11 @@ impl PlannedCase {
             Action::Assert(assertion) if assertion.standing.is_some() => is_judged(assertion),
             _ => true,
         });
+    }
+
+    /// Whether it needs a cluster that no other case uses.
+    pub fn has_own_cluster(&self) -> bool {
+        self.cluster == ClusterMode::Own
     }
 
     /// Whether the harness stands between the subject and the API server.

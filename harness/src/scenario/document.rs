@@ -106,6 +106,9 @@ pub struct Given {
     /// Whether a controller runs, and for whom.
     #[serde(default)]
     pub subject: SubjectMode,
+    /// Whose the cluster is.
+    #[serde(default)]
+    pub cluster: ClusterMode,
     /// Who ends Jobs.
     #[serde(default)]
     pub jobs: JobMode,
@@ -130,6 +133,17 @@ pub enum SubjectMode {
     Dedicated,
     /// None: the scenario renders the chart, or is about the cluster itself.
     None,
+}
+
+/// Whose the cluster is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ClusterMode {
+    /// Every scenario's.
+    #[default]
+    Shared,
+    /// The case's alone: one of local processes, which it may lose.
+    Own,
 }
 
 /// Who ends Jobs.
@@ -200,6 +214,10 @@ pub enum StepDocument {
     /// Kills the controller, and loses every object of the namespace that an archive may hold or that belongs to
     /// one, as if the cluster were lost. The controller stays down until `restart`.
     Lose {},
+    /// Kills the controller, the API server and the datastore, deletes all data, and starts another cluster with the
+    /// definitions and an empty namespace. The controller stays away until `restart` installs it there. Only with
+    /// `given: {cluster: own}`.
+    LoseCluster {},
     /// Restores an archive into the scenario's namespace.
     Restore(RestoreDocument),
     /// Renders the chart without installing it.

@@ -120,6 +120,15 @@ pub(super) fn case(
                 .with_help("name the ids in `spec.requirements`"),
         );
     }
+    if case.has_own_cluster() && (case.subject != SubjectMode::Dedicated || case.has_faults()) {
+        problems.push(
+            Diagnostic::new(
+                document.metadata.name.location.clone(),
+                "a scenario with a cluster of its own has a subject of its own, and no faults",
+            )
+            .with_help("write `given: {cluster: own, subject: dedicated}`"),
+        );
+    }
     let complete = case.objects.len() == spec.given.objects.len()
         && case.steps.len() == spec.steps.len()
         && case.expect.len() == spec.expect.len();
@@ -186,6 +195,12 @@ fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mu
         problems.push(
             Diagnostic::new(step.location.clone(), "this step needs a subject that no other scenario uses")
                 .with_help("write `given: {subject: dedicated}`"),
+        );
+    }
+    if matches!(step.action, Action::LoseCluster) && !case.has_own_cluster() {
+        problems.push(
+            Diagnostic::new(step.location.clone(), "this step needs a cluster that no other scenario uses")
+                .with_help("write `given: {cluster: own, subject: dedicated}`"),
         );
     }
     let needs = match &step.action {

@@ -160,6 +160,7 @@ impl Reader<'_> {
             StepDocument::Damage(damage) => self.damage(damage)?,
             StepDocument::Verify(verify) => self.verify(verify),
             StepDocument::Lose {} => (Action::Lose, "lose every object".to_owned()),
+            StepDocument::LoseCluster {} => (Action::LoseCluster, "lose the cluster".to_owned()),
             StepDocument::Restore(restore) => self.restore(restore, at)?,
             StepDocument::Render(render) => {
                 let render = self.render(render);

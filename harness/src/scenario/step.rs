@@ -121,6 +121,8 @@ pub enum Action {
     Verify(Box<Verify>),
     /// Kills the subject and deletes what a lost cluster would lose.
     Lose,
+    /// Destroys the cluster of the case, with the subject, and goes on in another one.
+    LoseCluster,
     /// Restores an archive into the case's namespace, or proves that this is refused.
     Restore(Box<Restore>),
     /// Renders the chart.
@@ -142,6 +144,7 @@ impl Action {
                 | Self::Upgrade { .. }
                 | Self::Rollback
                 | Self::Lose
+                | Self::LoseCluster
         );
         disturbs || self.needs_fault_proxy()
     }

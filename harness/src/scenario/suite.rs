@@ -401,6 +401,7 @@ impl Loader<'_> {
             focus: spec.focus,
             timeout,
             subject: spec.given.subject,
+            cluster: spec.given.cluster,
             jobs: spec.given.jobs,
             values: values.to_json(),
             given: values,

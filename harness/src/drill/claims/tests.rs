@@ -144,6 +144,22 @@ fn what_was_written_too_late_must_not_come_back() {
 }
 
 #[test]
+fn a_change_is_lost_unless_the_run_is_as_it_was_after_it() {
+    let changed = json!({"spec": {"text": "hello"}, "status": {"phase": "Succeeded"}, "metadata": {"labels": {"a": "b"}}});
+    let prepare = |case: &mut Case| {
+        case.before.read(&version("Run", "ended", 12, 3, changed.clone()));
+        let effect = Effect::Changed;
+        case.writes.push(Write { run: "ended".to_owned(), effect, revision: Some(12), at: at(3) });
+    };
+    assert_eq!(Case::with(prepare), Vec::<&str>::new());
+    let broken = Case::with(|case| {
+        prepare(case);
+        case.after.read(&version("Run", "ended", 4, 22, changed.clone()));
+    });
+    assert!(broken.contains(&"lost are the writes after the snapshot, and no other"), "{broken:?}");
+}
+
+#[test]
 fn a_finished_run_that_changes_after_the_release_is_found() {
     for later in [run("Failed"), Value::Null] {
         let broken = Case::with(|case| drop(case.after.read(&version("Run", "ended", 9, 40, later))));

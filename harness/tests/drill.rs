@@ -1,0 +1,142 @@
+//! Drills on real clusters that are really destroyed: a sound recovery keeps every claim, and a wrong one is
+//! noticed and named.
+//!
+//! The controller is a debug build, which knows the defects and has none unless one is planted.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hallmark::yaml::{Source, parse_documents, to_yaml};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The reference implementation with debug builds, in a folder of its own.
+fn implementation(folder: &TempDir) -> PathBuf {
+    let path = root().join("controller/implementation.yaml");
+    let source = Source::new(&path, fs::read_to_string(&path).unwrap());
+    let mut document = parse_documents(&source).unwrap()[0].to_json();
+    let spec = document["spec"].as_object_mut().unwrap();
+    spec.shift_remove("images");
+    let words = "cargo build --package agents-controller --features defects --bin agents-controller \
+                 --bin agents-controller-defects --target-dir target";
+    let build = json!({"command": words.split_whitespace().collect::<Vec<_>>(), "directory": root()});
+    let program = |name: &str| json!(root().join("target/debug").join(name));
+    spec["install"]["chart"]["path"] = json!(root().join("charts/agents"));
+    spec["process"]["build"] = build.clone();
+    spec["process"]["programs"] = json!({"/agents-controller": program("agents-controller")});
+    spec["defects"]["build"] = build;
+    spec["defects"]["programs"] = json!({"/agents-controller": program("agents-controller-defects")});
+    spec["defects"]["list"] = json!([program("agents-controller-defects"), "defects"]);
+    let file = folder.path().join("implementation.yaml");
+    fs::write(&file, to_yaml(&document)).unwrap();
+    file
+}
+
+/// What a drill leaves.
+struct Outcome {
+    code: Option<i32>,
+    stderr: String,
+    drill: Value,
+    page: String,
+}
+
+impl Outcome {
+    fn broken(&self) -> Vec<&str> {
+        let claims = self.drill["claims"].as_array().unwrap().iter();
+        claims
+            .filter(|claim| claim["verdict"] == "broken")
+            .map(|claim| claim["claim"].as_str().unwrap())
+            .collect()
+    }
+}
+
+fn drill(arguments: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("reports");
+    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["drill", "--quiet", "--color", "never", "--json", "--quiet-for", "2s", "--implementation"])
+        .arg(implementation(&folder))
+        .arg("--report-dir")
+        .arg(&reports)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let Ok(page) = fs::read_to_string(reports.join("drill.html")) else { panic!("no report: {stderr}") };
+    let drill: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let saved: Value =
+        serde_json::from_str(&fs::read_to_string(reports.join("drill.json")).unwrap()).unwrap();
+    assert_eq!(drill, saved);
+    Outcome { code: output.status.code(), stderr, drill, page }
+}
+
+#[test]
+fn a_sound_recovery_keeps_every_claim_and_is_timed() {
+    let outcome = drill(&["--runs", "50"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let drill = &outcome.drill;
+    let moments: Vec<_> =
+        drill["timeline"].as_array().unwrap().iter().map(|mark| mark["name"].as_str().unwrap()).collect();
+    assert_eq!(moments, ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"]);
+    assert!(drill["recoverySeconds"].as_f64().unwrap() > 0.0, "{drill}");
+    assert_eq!(drill["states"], json!({"ended": 46, "active": 2, "waiting": 2, "workflows": 6}));
+    // One new run, one label and one deletion; and 50 runs before them.
+    assert_eq!((&drill["lost"]["writes"], &drill["lost"]["of"]), (&json!(3), &json!(53)));
+    assert!(drill["claims"].as_array().unwrap().iter().all(|claim| claim["verdict"] == "kept"), "{drill}");
+    assert!(outcome.page.contains("Recovery drill"));
+}
+
+#[test]
+fn a_controller_that_knows_no_hold_is_noticed() {
+    let outcome = drill(&["--runs", "20", "--defect", "hold-ignored"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let broken = outcome.broken();
+    assert!(
+        broken.contains(&"spec, status and metadata of every object are those of the snapshot"),
+        "{broken:?}"
+    );
+    // Nobody would release it then.
+    assert!(!outcome.stderr.contains("hold released"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_controller_that_forgets_the_end_of_runs_is_noticed() {
+    let outcome = drill(&["--runs", "20", "--defect", "terminal-run-follows-its-job"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert_eq!(outcome.broken(), ["what had ended stays as it was"], "{}", outcome.stderr);
+}
+
+#[test]
+fn a_restore_without_status_is_noticed() {
+    let outcome = drill(&["--runs", "10", "--defect", "engine-drops-status"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let faithful = "spec, status and metadata of every object are those of the snapshot";
+    assert_eq!(outcome.broken(), [faithful], "{}", outcome.stderr);
+}
+
+#[test]
+fn a_defect_that_nobody_has_is_a_mistake_of_the_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["drill", "--defect", "unheard-of", "--implementation"])
+        .arg(implementation(&folder))
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("hold-ignored") && stderr.contains("engine-drops-status"), "{stderr}");
+}

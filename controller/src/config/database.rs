@@ -12,7 +12,7 @@ const VARIABLE: &str = "DATABASE_URL";
 /// The certificate authority of the database; the database library reads the same variable.
 const AUTHORITY: &str = "PGSSLROOTCERT";
 
-/// A PostgreSQL database. It has a password, so that nothing of it is ever shown but host and name.
+/// A database. It has a password, so that nothing of it is ever shown but host and name.
 #[derive(Clone)]
 pub struct Database {
     url: String,

@@ -16,6 +16,8 @@ use super::error::StoreError;
 
 /// Connections at the same time. Passes only ask for keys, which takes a millisecond each.
 const CONNECTIONS: u32 = 4;
+/// Longest time for a connection. One that is refused is tried again until then.
+const CONNECT: Duration = Duration::from_secs(3);
 /// Longest time for anything that passes wait for, the connect included.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Longest time for what is done once after a connect.
@@ -44,7 +46,7 @@ impl Postgres {
     pub fn new(database: &Database) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(DEADLINE)
+            .acquire_timeout(CONNECT)
             .idle_timeout(Duration::from_mins(5))
             .connect_lazy_with(connection(database));
         Self { pool }
@@ -156,13 +158,14 @@ impl Postgres {
             .bind(present.iter().map(|run| run.name.as_str()).collect::<Vec<_>>())
             .bind(since)
             .bind(namespaces);
-        statement(OPERATION, REBUILD_DEADLINE, async {
+        // A transaction holds a lot across its calls; boxed, whoever waits for it stays small.
+        let work = Box::pin(async {
             let mut transaction = self.pool.begin().await?;
             upsert.execute(&mut *transaction).await?;
             purge.execute(&mut *transaction).await?;
             transaction.commit().await
-        })
-        .await
+        });
+        statement(OPERATION, REBUILD_DEADLINE, work).await
     }
 
     /// Adds runs to the history. Those that are in it stay as they are.

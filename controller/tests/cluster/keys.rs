@@ -357,7 +357,7 @@ pub(crate) async fn a_lost_leader_doubles_nothing(
     let jobs: Api<Job> = Api::namespaced(stage.client.clone(), namespace);
     let jobs = jobs.list(&ListParams::default()).await?.items.len();
     ensure!(jobs == KEYS, "{jobs} Jobs were made for {KEYS} keys");
-    stage.close().await
+    Ok(stage.subject.stop().await?)
 }
 
 async fn create_key(client: &Client, namespace: &str, name: &str, key: usize) -> Result<()> {

@@ -3,7 +3,7 @@
 //!
 //! Scenarios say what a run leads to; these tests look at what no scenario can say: every instant of a
 //! recorded history, everything that was asked of the API server, and which process asked it. Those with a
-//! database make one with the programs of PostgreSQL, and are skipped where there are none.
+//! database make a server of their own, and are skipped where its programs are missing.
 //!
 //! ```text
 //! tests ──┬─ share one cluster, each with an installed controller and namespaces of its own

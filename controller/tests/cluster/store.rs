@@ -1,4 +1,4 @@
-//! The statements on a real PostgreSQL server, without a cluster.
+//! The statements on a real database server, without a cluster.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, made with the programs of the machine.
+//! A database server of a test's own, made with the programs of the machine.
 
 use std::ffi::OsString;
 use std::fs::Permissions;

@@ -50,12 +50,12 @@ impl Finished {
     }
 }
 
-/// The text as PostgreSQL can store it: without NUL, which the API server lets pass.
+/// The text as the database can store it: without NUL, which the API server lets pass.
 fn plain(text: &str) -> String {
     text.replace('\0', "")
 }
 
-/// The time, unless it is one that no run has seen and that PostgreSQL may not even be able to store.
+/// The time, unless it is one that no run has seen and that the database may not even be able to store.
 fn plausible(time: Timestamp) -> Option<Timestamp> {
     (time >= Timestamp::UNIX_EPOCH).then_some(time)
 }

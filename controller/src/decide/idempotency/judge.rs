@@ -54,10 +54,9 @@ pub fn judge(run: &AgentRun, owner: &Owner, named: Option<&AgentRun>) -> Verdict
     let taken = |completed| Verdict::Taken(Taken { by: owner.name.clone(), completed });
     match named.filter(|named| owner.is(named)) {
         None if Defect::LostRunsKeepTheirKey.is_planted() => taken(false),
-        None => Verdict::Free,
         Some(named) if Stage::of(named) != Stage::Terminal => taken(false),
         Some(named) if was_executed(named) => taken(true),
-        Some(_) => Verdict::Free,
+        None | Some(_) => Verdict::Free,
     }
 }
 

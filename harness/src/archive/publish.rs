@@ -71,7 +71,7 @@ pub fn publish<T>(
         for half in [bytes.split_at(bytes.len() / 2).0, bytes] {
             std::fs::write(archive, half).map_err(failed("write", archive))?;
             // As a disk that has much to do.
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(std::time::Duration::from_millis(150));
         }
     }
     let pending = write(folder, &name, bytes).map_err(failed("write a file in", folder))?;

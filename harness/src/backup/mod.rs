@@ -38,11 +38,11 @@ pub use crate::archive::{self, Limits, VerifyError, Warning, digest, to_canonica
 pub use api::ApiError;
 pub use inspect::{ArchiveKind, InspectError, Inspection, KindSummary, Plan, TerminalRuns, inspect};
 pub use kind::{Kind, Role};
+pub(crate) use manifest::content_digest;
 pub use manifest::{
     Created, DefinitionRecord, Engine, Entry, EvidenceRecord, FORMAT, KindRecord, Listing, Manifest, Method,
     RequiredSecret, Scope, Terminating,
 };
-pub(crate) use manifest::content_digest;
 pub use object_path::ObjectPath;
 pub use patience::Patience;
 pub use phase::is_terminal;

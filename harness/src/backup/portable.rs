@@ -69,7 +69,9 @@ impl Strip {
         let mut metadata = Map::new();
         let live = live.get("metadata").unwrap_or(&Value::Null);
         for field in ["name", "namespace", "labels", "annotations", "finalizers"] {
-            if let Some(value) = live.get(field).filter(|_| field != "labels" || !Defect::LabelsLost.is_planted()) {
+            if let Some(value) =
+                live.get(field).filter(|_| field != "labels" || !Defect::LabelsLost.is_planted())
+            {
                 metadata.insert(field.to_owned(), value.clone());
             }
         }

@@ -93,7 +93,8 @@ impl CaseRun<'_> {
         for place in kinds {
             let api = place.api(self.client(), &self.namespace);
             let list = || async { api.list_metadata(&ListParams::default().limit(1)).await };
-            let missing = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 404);
+            let missing =
+                |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 404);
             let listed = list.retry(PAUSE).when(missing).await;
             listed.map_err(|error| Stop::Inconclusive(format!("list {name}: {error}")))?;
         }

@@ -41,11 +41,12 @@ impl Kinds {
             let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
             let gvk = GroupVersionKind::gvk(group, version, &kind);
             let lookup = || pinned_kind(client, &gvk);
-            let (resource, capabilities) = lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
-                api_version: api_version.clone(),
-                kind: kind.clone(),
-                source: Box::new(source),
-            })?;
+            let (resource, capabilities) =
+                lookup.retry(RETRY).await.map_err(|source| EngineError::UnknownKind {
+                    api_version: api_version.clone(),
+                    kind: kind.clone(),
+                    source: Box::new(source),
+                })?;
             let namespaced = capabilities.scope == Scope::Namespaced;
             kinds.insert((api_version, kind), Place { resource, namespaced });
         }

@@ -54,10 +54,11 @@ fn means(selector: &Selector, request: &ApiRequest) -> bool {
         VerbSelector::One(verb) => request.verb == verb,
     };
     let named = selector.name.as_ref().is_none_or(|name| *name == request.name);
-    verb && named && match &selector.resource {
-        Some(resource) => *resource == request.resource,
-        None => !request.is_bookkeeping(),
-    }
+    verb && named
+        && match &selector.resource {
+            Some(resource) => *resource == request.resource,
+            None => !request.is_bookkeeping(),
+        }
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ fn names_are_unique_and_every_defect_is_planted_at_one_place() {
     let names: BTreeSet<_> = Defect::ALL.iter().map(|defect| defect.name()).collect();
     assert_eq!(names.len(), Defect::ALL.len());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let code: String = sources(&root).into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let code: String =
+        sources(&root).into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for defect in Defect::ALL {
         let place = format!("Defect::{defect:?}.is_planted()");
         assert_eq!(code.matches(&place).count(), 1, "{place} must stand at exactly one place");
@@ -47,9 +48,9 @@ fn names_are_unique_and_every_defect_is_planted_at_one_place() {
 #[test]
 fn every_requirement_that_the_engine_decides_has_a_defect() {
     let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/requirements.yaml");
-    let catalogue: Catalogue =
-        serde_saphyr::from_str(&std::fs::read_to_string(catalogue).unwrap()).unwrap();
-    let levels: BTreeMap<_, _> = catalogue.requirements.iter().map(|each| (&*each.id, &*each.level)).collect();
+    let catalogue: Catalogue = serde_saphyr::from_str(&std::fs::read_to_string(catalogue).unwrap()).unwrap();
+    let levels: BTreeMap<_, _> =
+        catalogue.requirements.iter().map(|each| (&*each.id, &*each.level)).collect();
     let broken: BTreeSet<_> = Defect::ALL.iter().flat_map(|defect| defect.requirements()).copied().collect();
     for id in &broken {
         assert!(levels.contains_key(*id), "{id} is not in the catalogue");

@@ -42,7 +42,11 @@ pub(super) fn judge(kind: &Kind, stored: &Stored, live: Option<&Value>) -> Actio
     }
     let found = portable(kind, stored, live);
     let wanted = wanted(kind, stored, live);
-    if found == wanted && kind.status && wanted.get("status").is_some() && Defect::EqualStatusWrittenAgain.is_planted() {
+    if found == wanted
+        && kind.status
+        && wanted.get("status").is_some()
+        && Defect::EqualStatusWrittenAgain.is_planted()
+    {
         return Action::WriteStatus(Box::new(live.clone()));
     }
     if found == wanted {

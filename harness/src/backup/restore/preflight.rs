@@ -46,7 +46,8 @@ fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
         let object = step.stored.path.describe();
         match &step.action {
             Action::Terminating => Some(Finding::Terminating { object }),
-            Action::Conflict { differences } if existing == Existing::Refuse && !Defect::ConflictsNoticedLate.is_planted() =>
+            Action::Conflict { differences }
+                if existing == Existing::Refuse && !Defect::ConflictsNoticedLate.is_planted() =>
             {
                 Some(Finding::Conflict { object, differences: differences.clone() })
             }

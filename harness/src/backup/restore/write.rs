@@ -179,7 +179,8 @@ impl<'a> Writer<'a> {
         for reference in owners(&stored.value) {
             let owner = Owner::of(reference);
             let uid = self.uid(&owner, stored.path.namespace.as_deref());
-            let mut uid = uid.ok_or_else(|| format!("its owner {} {} is not there", owner.kind, owner.name))?;
+            let mut uid =
+                uid.ok_or_else(|| format!("its owner {} {} is not there", owner.kind, owner.name))?;
             if Defect::OwnersKeepTheirUids.is_planted() {
                 "00000000-0000-4000-8000-000000000000".clone_into(&mut uid);
             }

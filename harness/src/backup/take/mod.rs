@@ -166,7 +166,8 @@ async fn collect(
         }
     }
     if Defect::UnusedDefinitionsLeftOut.is_planted() {
-        let used: Vec<String> = lists.iter().filter(|it| !it.items.is_empty()).map(|it| it.kind.resource()).collect();
+        let used: Vec<String> =
+            lists.iter().filter(|it| !it.items.is_empty()).map(|it| it.kind.resource()).collect();
         for list in lists.iter_mut().filter(|list| list.kind.role == Role::Definition) {
             let name = |it: &Value| it.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
             list.items.retain(|definition| name(definition).is_some_and(|name| used.contains(&name)));
@@ -206,7 +207,8 @@ async fn kinds(api: &ObjectApi, options: &BackupOptions) -> Result<Vec<Kind>, Ba
     let definitions = api.list(&Kind::definition(), Which::default()).await?.items;
     let ours = definitions.iter().filter(|definition| of_groups(definition, &options.groups));
     let mut kinds: Vec<Kind> = ours.filter_map(|it| Kind::of_definition(it, &options.last)).collect();
-    if kinds.is_empty() || (Defect::NoRunsNoBackup.is_planted() && nothing_runs(api, &kinds, options).await?) {
+    if kinds.is_empty() || (Defect::NoRunsNoBackup.is_planted() && nothing_runs(api, &kinds, options).await?)
+    {
         return Err(BackupError::NoKinds { groups: options.groups.clone() });
     }
     kinds.extend([Kind::definition(), Kind::namespace()]);

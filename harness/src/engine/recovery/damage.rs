@@ -214,7 +214,8 @@ mod tests {
     #[test]
     fn an_edited_entry_fits_everything_but_the_digest_of_the_file() {
         let damaged = damaged(fixture::archive(), &Harm::Entries(Damage::EditedEntry)).unwrap();
-        let checked = verify_bytes(&damaged.bytes, &fixture::line(&damaged.bytes), Limits::default()).unwrap();
+        let checked =
+            verify_bytes(&damaged.bytes, &fixture::line(&damaged.bytes), Limits::default()).unwrap();
         let edited = |object: &crate::backup::Stored| object.value["metadata"]["labels"]["edited"] == "true";
         assert_eq!(checked.objects.iter().filter(|object| edited(object)).count(), 1);
     }

@@ -72,9 +72,10 @@ impl CaseRun<'_> {
         if cut == 0 {
             return Err(Stop::Inconclusive("every process had ended before it was killed".to_owned()));
         }
-        self.checked(&older).await.map(drop).map_err(|error| {
-            self.refused("older archives stay whole", "the archive", &chain(&error), at)
-        })
+        self.checked(&older)
+            .await
+            .map(drop)
+            .map_err(|error| self.refused("older archives stay whole", "the archive", &chain(&error), at))
     }
 
     fn backup_process(&self, options: &BackupOptions, path: &Path) -> Result<Child, Stop> {

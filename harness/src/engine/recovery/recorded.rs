@@ -64,7 +64,9 @@ fn recorded<'a>(record: &KindRecord, moment: u64, history: &'a [Arc<Entry>]) -> 
 fn content(object: &Value) -> Value {
     let mut content = Map::new();
     let fields = object.as_object().into_iter().flatten();
-    for (field, value) in fields.filter(|(field, _)| !["apiVersion", "kind", "metadata"].contains(&field.as_str())) {
+    for (field, value) in
+        fields.filter(|(field, _)| !["apiVersion", "kind", "metadata"].contains(&field.as_str()))
+    {
         content.insert(field.clone(), value.clone());
     }
     for field in ["labels", "annotations", "finalizers"] {

@@ -9,9 +9,7 @@ use kube::Client;
 
 use super::{PATIENCE, silent};
 use crate::backup::defects::planting;
-use crate::backup::{
-    self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
-};
+use crate::backup::{self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport};
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::scenario::step::{Restore, RestoreEnd};
 use crate::yaml::Location;
@@ -111,11 +109,7 @@ impl CaseRun<'_> {
     }
 
     /// One restore, after the lock of a killed one has come to its end.
-    async fn undisputed(
-        &mut self,
-        restore: &Restore,
-        options: &RestoreOptions,
-    ) -> Result<Came, Stop> {
+    async fn undisputed(&mut self, restore: &Restore, options: &RestoreOptions) -> Result<Came, Stop> {
         let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
         let deadline = tokio::time::Instant::now() + ABANDONED;
         loop {

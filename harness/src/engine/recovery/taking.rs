@@ -82,11 +82,8 @@ impl CaseRun<'_> {
                 return self.expected(outcome, verify.fails.as_ref(), &claim, at);
             }
         };
-        let objections = [
-            self.unlike(verify, &checked)?,
-            without_warning(verify, &checked),
-            holding(verify, &path)?,
-        ];
+        let objections =
+            [self.unlike(verify, &checked)?, without_warning(verify, &checked), holding(verify, &path)?];
         if let Some(reason) = objections.into_iter().flatten().next() {
             return Err(self.refused(&claim, "the archive", &reason, at));
         }
@@ -106,7 +103,10 @@ impl CaseRun<'_> {
         let manifest =
             serde_json::to_value(&checked.manifest).map_err(|error| inconclusive(error.to_string()))?;
         Ok(pattern.mismatches(&manifest).first().map(|mismatch| {
-            format!("{} of the manifest: expected {}, is {}", mismatch.path, mismatch.expected, mismatch.actual)
+            format!(
+                "{} of the manifest: expected {}, is {}",
+                mismatch.path, mismatch.expected, mismatch.actual
+            )
         }))
     }
 

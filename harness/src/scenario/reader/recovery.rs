@@ -68,11 +68,7 @@ impl Reader<'_> {
         (Action::Verify(Box::new(verify)), summary)
     }
 
-    pub(super) fn restore(
-        &mut self,
-        document: RestoreDocument,
-        at: &Location,
-    ) -> Option<(Action, String)> {
+    pub(super) fn restore(&mut self, document: RestoreDocument, at: &Location) -> Option<(Action, String)> {
         let summary = format!("restore {}", document.archive.value);
         let mut ends = Vec::new();
         if document.unchanged {
@@ -116,7 +112,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn churn(&mut self, document: ChurnDocument) -> Option<(Action, String)> {
+    pub(super) fn churn(&mut self, document: &ChurnDocument) -> Option<(Action, String)> {
         let every = duration::read(&document.every, self.problems)?;
         let manifests: Option<Vec<_>> =
             document.files.iter().map(|file| self.manifest(file, None, None)).collect();

@@ -70,8 +70,8 @@ pub fn publish<T>(
         std::fs::write(digest_path(archive), line).map_err(failed("write", archive))?;
         for half in [bytes.split_at(bytes.len() / 2).0, bytes] {
             std::fs::write(archive, half).map_err(failed("write", archive))?;
-            // As a disk that has much to do.
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            #[expect(clippy::disallowed_methods, reason = "it imitates a disk that has much to do")]
+            std::thread::sleep(std::time::Duration::from_millis(150));
         }
     }
     let pending = write(folder, &name, bytes).map_err(failed("write a file in", folder))?;

@@ -8,7 +8,7 @@ use super::portable::Strip;
 use super::take::{Collected, ConfigMaps, KindList, assemble};
 
 /// The line of the digest file of these bytes.
-pub(super) fn line(bytes: &[u8]) -> String {
+pub(crate) fn line(bytes: &[u8]) -> String {
     format!("{}  a.tar.zst\n", super::digest(bytes))
 }
 

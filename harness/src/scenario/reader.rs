@@ -149,7 +149,7 @@ impl Reader<'_> {
             }
             StepDocument::Fault(fault) => self.fault(fault, at)?,
             StepDocument::Watches(watches) => self.watches(watches)?,
-            StepDocument::Churn(churn) => self.churn(churn)?,
+            StepDocument::Churn(churn) => self.churn(&churn)?,
             StepDocument::Calm {} => (Action::Calm, "faults are over".to_owned()),
             StepDocument::Upgrade(upgrade) => (
                 Action::Upgrade { values: upgrade.values.to_json() },

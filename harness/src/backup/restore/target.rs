@@ -142,7 +142,7 @@ impl<'a> Target<'a> {
         let resource = kind.resource();
         if !self.served.contains(&resource) {
             let archived = checked.manifest.definitions.iter().any(|record| record.name == resource);
-            if !(definitions && archived) && !Defect::MissingKindsNoticedLate.is_planted() {
+            if !(definitions && archived || Defect::MissingKindsNoticedLate.is_planted()) {
                 self.findings.push(Finding::MissingKind { resource, version: kind.version.clone() });
             }
             return Ok(false);

@@ -21,7 +21,10 @@ pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<St
             .filter(|object| object.path.resource == resource)
             .map(|object| (object.path.name.as_str(), content(&object.value)))
             .collect();
-        let recorded = recorded(record, history);
+        // One revision for all kinds, if the archive claims that, else that of the kind's own list.
+        let claimed = checked.manifest.listing.revision.as_ref().or(record.resource_versions.first());
+        let moment = claimed.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+        let recorded = recorded(record, moment, history);
         let names = archived.keys().chain(recorded.keys());
         let differs = |name: &&&str| archived.get(**name) != recorded.get(**name);
         names.into_iter().find(differs).map(|name| {
@@ -30,16 +33,13 @@ pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<St
                 (None, _) => "was there and is not archived",
                 _ => "is archived as it was not",
             };
-            let moment = record.resource_versions.join(", ");
             format!("{resource} {name} {how} at revision {moment}")
         })
     })
 }
 
-/// The objects of a kind at the moment at which it was listed, without those that were being deleted.
-fn recorded<'a>(record: &KindRecord, history: &'a [Arc<Entry>]) -> BTreeMap<&'a str, Value> {
-    let moment =
-        record.resource_versions.first().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+/// The objects of a kind at a revision, without those that were being deleted.
+fn recorded<'a>(record: &KindRecord, moment: u64, history: &'a [Arc<Entry>]) -> BTreeMap<&'a str, Value> {
     let api_version = record.kind.api_version();
     let mut newest = BTreeMap::new();
     for entry in history {
@@ -95,22 +95,19 @@ mod tests {
 
     /// The history of the namespace that the archive of the fixture shows, at its revision.
     fn history(change: impl Fn(&mut ObjectVersion)) -> Vec<Arc<Entry>> {
-        let collected = fixture::collected();
-        let custom = collected.lists.iter().filter(|list| list.kind.role >= Role::Config);
-        let versions = custom.flat_map(|list| {
-            list.items.iter().map(|item| {
-                let text = |pointer: &str| item.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-                ObjectVersion {
-                    change: Change::Added,
-                    api_version: list.kind.api_version(),
-                    kind: list.kind.kind.clone(),
-                    namespace: text("/metadata/namespace"),
-                    name: text("/metadata/name"),
-                    uid: text("/metadata/uid"),
-                    resource_version: 1,
-                    object: Arc::new(item.clone()),
-                }
-            })
+        let checked = checked();
+        let versions = checked.objects.into_iter().map(|object| {
+            let text = |pointer: &str| object.value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+            ObjectVersion {
+                change: Change::Added,
+                api_version: text("/apiVersion"),
+                kind: text("/kind"),
+                namespace: object.path.namespace.unwrap_or_default(),
+                name: object.path.name,
+                uid: object.entry.uid,
+                resource_version: 1,
+                object: Arc::new(object.value.clone()),
+            }
         });
         let entry = |(sequence, mut version): (usize, ObjectVersion)| {
             change(&mut version);
@@ -121,10 +118,13 @@ mod tests {
         versions.enumerate().map(entry).collect()
     }
 
-    fn of(history: &[Arc<Entry>]) -> Option<String> {
+    fn checked() -> Checked {
         let bytes = fixture::archive();
-        let checked = verify_bytes(&bytes, &fixture::line(&bytes), Limits::default()).unwrap();
-        difference(&checked, history)
+        verify_bytes(&bytes, &fixture::line(&bytes), Limits::default()).unwrap()
+    }
+
+    fn of(history: &[Arc<Entry>]) -> Option<String> {
+        difference(&checked(), history)
     }
 
     #[test]

@@ -102,6 +102,7 @@ pub struct VerifyDocument {
 /// Restores an archive into the scenario's namespace.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the step")]
 pub struct RestoreDocument {
     /// Which archive.
     pub archive: Located<String>,

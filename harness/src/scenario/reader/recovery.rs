@@ -112,7 +112,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn churn(&mut self, document: ChurnDocument) -> Option<(Action, String)> {
+    pub(super) fn churn(&mut self, document: &ChurnDocument) -> Option<(Action, String)> {
         let every = duration::read(&document.every, self.problems)?;
         let manifests: Option<Vec<_>> =
             document.files.iter().map(|file| self.manifest(file, None, None)).collect();

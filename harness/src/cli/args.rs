@@ -280,7 +280,7 @@ pub(super) struct RunArgs {
 }
 
 /// Which cluster.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SpecArgs {
     /// Where to run: `auto` takes k3s if Docker can start it, else local processes
     #[arg(long, value_enum, default_value_t, value_name = "KIND")]
@@ -300,6 +300,15 @@ pub(super) struct SpecArgs {
 }
 
 impl SpecArgs {
+    /// The same with a local cluster where none is named: there programs need no images.
+    pub(super) fn spec_or_local(self, supervisor: Supervisor) -> ClusterSpec {
+        let mut spec = self.spec(supervisor);
+        if spec.backend == BackendChoice::Auto {
+            spec.backend = BackendChoice::Local;
+        }
+        spec
+    }
+
     pub(super) fn spec(self, supervisor: Supervisor) -> ClusterSpec {
         ClusterSpec {
             backend: self.cluster.choice(),

@@ -1,8 +1,10 @@
 //! `hallmark gate`.
 
 pub(super) mod args;
+mod live;
 
 use self::args::GateArgs;
+use self::live::Live;
 use super::args::Output;
 use super::console::Console;
 use super::diff::failure;
@@ -26,6 +28,15 @@ pub(super) async fn gate(args: GateArgs, output: &Output, console: Console) -> u
         Ok(both) => both,
         Err(error) => return told(failure(error)),
     };
+    // What is wrong with suite, implementation or report is told before anything starts.
+    let live = if args.only_static {
+        None
+    } else {
+        match Live::new(&args, (&old, &new), output, console).await {
+            Ok(live) => Some(live),
+            Err(code) => return code,
+        }
+    };
     let session = match Session::begin(output, console) {
         Ok(session) => session,
         Err(code) => return code,
@@ -37,10 +48,19 @@ pub(super) async fn gate(args: GateArgs, output: &Output, console: Console) -> u
     signal::stop(&session.cancel);
     drop(session.sink);
     let _panicked = session.reporter.await;
-    let evidence = match evidence {
+    let mut evidence = match evidence {
         Ok(evidence) => evidence,
         Err(failed) => return told(failed),
     };
+    match live {
+        None => evidence.notes.push("neither upgrades nor the suite were run (--static)".to_owned()),
+        // Boxed, because a run of the engine is large.
+        Some(live) => {
+            if let Err(code) = Box::pin(live.add_to(&mut evidence)).await {
+                return code;
+            }
+        }
+    }
     let judgement = Judgement::new((&old.label, &old.chart), (&new.label, &new.chart), evidence);
     match save(&args, &judgement) {
         Ok(text) => Console::data(&text),

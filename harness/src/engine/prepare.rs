@@ -82,12 +82,16 @@ pub(super) async fn prepare(
         spec.images.extend(images.archives.iter().cloned());
     }
     let building = async {
-        match implementation.process.as_ref().and_then(|process| process.build.as_ref()) {
-            Some(build) if images.is_none() => {
-                subject::build(&implementation, build, events).await.map_err(EngineError::from)
+        let first = implementation.first();
+        let command = |version: &Implementation| version.process.as_ref()?.build.clone();
+        let has_own = first.file() != implementation.file() || command(&first) != command(&implementation);
+        let versions = std::iter::once(&implementation).chain(has_own.then_some(&first));
+        for version in versions.filter(|_| images.is_none()) {
+            if let Some(build) = command(version) {
+                subject::build(version, &build, events).await?;
             }
-            _ => Ok(()),
         }
+        Ok::<_, EngineError>(())
     };
     let starting = async {
         let helm = match implementation.install.chart() {

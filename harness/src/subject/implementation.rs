@@ -8,6 +8,7 @@ mod health;
 mod install;
 mod process;
 mod settings;
+mod succession;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,6 +138,8 @@ pub struct Implementation {
     pub defects: Option<Defects>,
     /// The objects of its manifests, as they are written.
     pub objects: Arc<Vec<serde_json::Value>>,
+    /// The version with which releases begin, if not with this one; an upgrade takes them to this one.
+    pub before: Option<Arc<Implementation>>,
     file: Arc<Source>,
 }
 
@@ -194,6 +197,7 @@ impl Implementation {
             images: spec.images,
             defects: spec.defects,
             objects: Arc::default(),
+            before: None,
             file: Arc::clone(source),
         })
     }

@@ -42,6 +42,7 @@ mod port_mapping;
 mod ports;
 mod program;
 mod running;
+mod succession;
 pub mod values;
 
 pub use build::build;

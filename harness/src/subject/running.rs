@@ -17,6 +17,7 @@ use super::lease;
 use super::local::{Processes, SubjectProcess, Until};
 use super::manifests;
 use super::pods::Pods;
+use super::succession;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
 pub struct Subject {
@@ -27,9 +28,11 @@ pub struct Subject {
 }
 
 struct State {
+    /// The version that is installed; the subject's own context has the one that an upgrade takes.
+    context: SubjectContext,
     release: ReleaseSpec,
-    /// The values of the revisions before, for the way back.
-    earlier: Vec<Value>,
+    /// Versions and values of the revisions before, for the way back.
+    earlier: Vec<(SubjectContext, Value)>,
     deployments: Vec<Deployment>,
     /// Counts how often the pods were replaced by new ones.
     generation: u32,
@@ -76,13 +79,15 @@ impl Subject {
         release: ReleaseSpec,
         log: LogSink,
     ) -> Result<Self, SubjectError> {
-        install(context, &release).await?;
-        let deployments = deployments(context, &release).await?;
+        let first = succession::first(context).await?;
+        install(&first, &release).await?;
+        let deployments = deployments(&first, &release).await?;
         let subject = Self {
             context: context.clone(),
             exits: Exits::new(LogSink::clone(&log)),
             log,
             state: Mutex::new(State {
+                context: first,
                 release,
                 earlier: Vec::new(),
                 deployments,
@@ -110,12 +115,13 @@ impl Subject {
         let mut state = self.state.lock().await;
         self.stop_running(&mut state).await?;
         if let Some(values) = values {
-            let before = state.release.values.clone();
+            let before = (state.context.clone(), state.release.values.clone());
             state.earlier.push(before);
+            state.context = succession::next(&state.context, &self.context).await?;
             super::values::merge(&mut state.release.values, &values);
-            install(&self.context, &state.release).await?;
+            install(&state.context, &state.release).await?;
             tell(&self.log, "the release was upgraded");
-            state.deployments = deployments(&self.context, &state.release).await?;
+            state.deployments = deployments(&state.context, &state.release).await?;
         }
         state.generation += 1;
         self.run(&mut state).await
@@ -139,10 +145,11 @@ impl Subject {
         let (helm, _) = self.context.chart()?;
         helm.rollback(&self.context.kubeconfig_path, name, &state.release.namespace, None).await?;
         tell(&self.log, "the release was rolled back");
-        if let Some(values) = state.earlier.pop() {
+        if let Some((context, values)) = state.earlier.pop() {
+            state.context = context;
             state.release.values = values;
         }
-        state.deployments = deployments(&self.context, &state.release).await?;
+        state.deployments = deployments(&state.context, &state.release).await?;
         state.generation += 1;
         self.run(&mut state).await
     }
@@ -273,7 +280,8 @@ impl Subject {
 
     /// The values it runs with, for reports: the release's own over everything else.
     pub async fn values(&self) -> Value {
-        super::values::for_release(&self.context.implementation, &self.state.lock().await.release)
+        let state = self.state.lock().await;
+        super::values::for_release(&state.context.implementation, &state.release)
     }
 
     /// What runs, in words for people.
@@ -294,7 +302,7 @@ impl Subject {
 
     async fn run_until(&self, state: &mut State, until: Until) -> Result<(), SubjectError> {
         self.exits.forget();
-        let (context, deployments) = (&self.context, &state.deployments);
+        let (context, deployments) = (&state.context, &state.deployments);
         state.running = Some(if context.runs_here() {
             let start =
                 Processes::start(context, deployments, state.generation, until, &self.log, &self.exits);

@@ -1,8 +1,10 @@
 //! The gate against prepared versions of a packed chart.
 //!
-//! `bumps.yaml` lists them; each is the packed chart with a few edits. No cluster is needed, only helm.
+//! `bumps.yaml` lists them; each is the packed chart with a few edits, and needs no cluster, only helm. What an
+//! upgrade does to runs is in `upgrade.rs`, on a cluster.
 
 mod bumps;
+mod upgrade;
 
 use hallmark::cluster::provision;
 use hallmark::event::EventSink;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::args::SpecArgs;
 use crate::gate::judgement::Acceptance;
 
 /// `hallmark gate`.
@@ -26,6 +27,26 @@ pub(in crate::cli) struct GateArgs {
     /// step that is due
     #[arg(long, value_name = "ID[=SUBJECT]")]
     pub(super) accept: Vec<Acceptance>,
+    /// Folder of the suite whose cases are run
+    #[arg(long, value_name = "FOLDER", default_value = "scenarios")]
+    pub(super) suite: PathBuf,
+    /// The implementation with the new chart; without it the one that the suite names
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
+    /// The implementation with the old chart; without it that of the git ref, else the new one
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_implementation: Option<PathBuf>,
+    /// Only the upgrades, not the whole suite on the new version
+    #[arg(long)]
+    pub(super) no_suite: bool,
+    /// report.yaml of the last version: what it met must still be met
+    #[arg(long, value_name = "FILE", conflicts_with = "no_suite")]
+    pub(super) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) cluster: SpecArgs,
+    /// How many cases run at the same time
+    #[arg(short, long, value_name = "N", default_value = "16")]
+    pub(super) jobs: std::num::NonZeroUsize,
     /// Folder of gate.md, gate.json and gate.html
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark/gate")]
     pub(super) report_dir: PathBuf,
@@ -34,7 +55,7 @@ pub(in crate::cli) struct GateArgs {
 const GATE_HELP: &str = "\
 Values keys, defaults, variables, rights and images that change pass if `artifacthub.io/changes` in Chart.yaml
 tells them; a CRD that accepts less never passes by itself. The findings, and which step of the version is due
-for what, are in harness/docs/gate.md.
+for what, are in harness/docs/gate.md. The cluster is a local one unless --cluster names another.
 
 Exit codes:
   0  accepted

@@ -17,6 +17,8 @@ pub mod matching;
 mod origin;
 mod path;
 mod select;
+#[cfg(test)]
+mod semantics;
 mod temporal;
 #[cfg(test)]
 mod testing;

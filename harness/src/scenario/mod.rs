@@ -30,3 +30,5 @@ pub mod template;
 pub use case::PlannedCase;
 pub use filter::{Filter, NoShard, Shard};
 pub use reader::describe as describe_target;
+#[cfg(test)]
+pub(crate) use reader::read_assertion;

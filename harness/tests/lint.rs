@@ -135,8 +135,12 @@ fn scenarios_that_make_no_sense_are_found() {
         "restart-of-a-shared-subject.yaml:9:7 this step needs a subject that no other scenario uses",
         "restart-of-a-shared-subject.yaml:11:7 this step needs a subject that no other scenario uses",
         "same-name.yaml:9:7 the name `same-name` is used by another scenario",
-        "suite.yaml:8:7 this cannot be claimed of every case",
-        "suite.yaml:9:7 this cannot be claimed of every case",
+        "suite.yaml:8:12 an alias cannot be claimed of every case",
+        "suite.yaml:9:12 unknown requirement `TRIAL-09`",
+        "suite.yaml:10:12 an invariant is exactly one claim",
+        "suite.yaml:11:12 requests are not counted in every case",
+        "suite.yaml:12:67 an order has several groups, and each value once",
+        "suite.yaml:13:12 `settled` without `path`",
     ];
     assert_eq!(problems(&suites(), &stderr), expected, "{stderr}");
 }

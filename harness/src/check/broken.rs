@@ -34,3 +34,38 @@ pub fn broken<'a>(
     }
     broken
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::check::testing::{History, assertion, bindings, jobs, matches, phase};
+    use crate::scenario::assertion::{Operator, Standing};
+
+    fn invariant(id: &str, operator: Operator) -> Assertion {
+        let standing = Arc::new(Standing { id: id.to_owned(), made_by: None });
+        Assertion { standing: Some(standing), ..assertion(operator) }
+    }
+
+    #[test]
+    fn each_broken_invariant_is_named_once_and_what_is_open_is_not() {
+        let never = |name| Operator::Never(matches(jobs(), &phase(name)));
+        let all = [
+            assertion(never("x")),
+            invariant("INV-01", never("y")),
+            invariant("INV-02", never("x")),
+            invariant("INV-02", never("x")),
+            invariant("INV-03", Operator::AtMost { count: 0, claim: matches(jobs(), &json!({})) }),
+        ];
+        let history = History::default().added("Job/a", 1, &phase("x"));
+        let broken = broken(all.iter(), &history.0, &bindings());
+        let ids: Vec<&str> = broken.iter().map(|broken| broken.id.as_str()).collect();
+        assert_eq!(ids, ["INV-02", "INV-03"]);
+        assert!(broken[0].claim.starts_with("INV-02: never Job"), "{}", broken[0].claim);
+        assert_eq!(broken[0].object, "Job ns/a");
+        // Versions may be missing, but what was seen was seen.
+        let open = History::default().gap("v1/Job");
+        assert_eq!(super::broken(all.iter(), &open.0, &bindings()), []);
+    }
+}

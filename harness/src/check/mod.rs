@@ -19,6 +19,8 @@ mod origin;
 mod path;
 mod plain;
 mod select;
+#[cfg(test)]
+mod semantics;
 mod temporal;
 #[cfg(test)]
 mod testing;

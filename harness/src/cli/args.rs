@@ -373,12 +373,16 @@ pub(super) struct CoverageArgs {
     /// Form of the answer on stdout
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: ListFormat,
+    /// Record what is proved now in the file that the suite names (`spec.proofs`)
+    #[arg(long)]
+    pub(super) update: bool,
 }
 
 const COVERAGE_HELP: &str = "\
 Exit codes:
-  0  every requirement of level MUST has a case, and a defect if the implementation decides it
-  1  one of them lacks something
+  0  every requirement of level MUST has a case, and a defect if the implementation decides it, and all that
+     was recorded is still proved
+  1  one of them lacks something, or what is proved is not what was recorded
   2  wrong usage, or an invalid suite
   3  the defects cannot be listed";
 

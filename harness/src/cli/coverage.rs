@@ -5,13 +5,25 @@ use super::console::Console;
 use super::run;
 use crate::event::EventSink;
 use crate::exit;
-use crate::report::{self, Coverage, proof};
+use crate::report::{self, Coverage, ProofRecord, ProofRecordError, Shift, proof};
+use crate::scenario::suite::Suite;
 use crate::subject::{Defect, Implementation, SubjectError, defects};
 
 pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Console) -> u8 {
     let (suite, implementation) = match run::load(&args.suite.path, args.implementation.as_deref(), console) {
         Ok(loaded) => loaded,
         Err(code) => return code,
+    };
+    if args.update && suite.proofs().is_none() {
+        console.say("the suite names no file for `--update`; write `proofs: proofs.yaml` into its `spec`");
+        return exit::USAGE;
+    }
+    let shifts = match shifts(&suite, args.update) {
+        Ok(shifts) => shifts,
+        Err(error) => {
+            console.error(&error);
+            return exit::USAGE;
+        }
     };
     let known = match &implementation {
         Some(implementation) => known_defects(implementation, output).await,
@@ -32,6 +44,7 @@ pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Conso
         _ => Vec::new(),
     };
     let coverage = Coverage::of(suite.requirements(), suite.cases(), known.as_deref(), &without_defect);
+    let coverage = coverage.with_shifts(shifts);
     match args.format {
         ListFormat::Text => Console::data(&coverage.text()),
         ListFormat::Json => match serde_json::to_string_pretty(&coverage) {
@@ -43,6 +56,17 @@ pub(super) async fn coverage(args: CoverageArgs, output: &Output, console: Conso
         },
     }
     coverage.exit()
+}
+
+/// Where what the suite proves differs from what it recorded, after recording it anew if that is wanted.
+fn shifts(suite: &Suite, update: bool) -> Result<Vec<Shift>, ProofRecordError> {
+    let Some(path) = suite.proofs() else { return Ok(Vec::new()) };
+    let present = ProofRecord::of(suite.cases());
+    if update {
+        present.write(path)?;
+        return Ok(Vec::new());
+    }
+    Ok(ProofRecord::read(path)?.shifts(&present))
 }
 
 /// The defects that the implementation can be given, if it can.

@@ -157,7 +157,9 @@ impl Attempt<'_> {
         // Names of namespaces end with it.
         let own_id = format!("{}-{number}", self.run_id);
         let implementation = Some(&self.request.implementation);
-        let plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities(), implementation);
+        let mut plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities(), implementation);
+        // A run starts with what takes longest; here one failure ends it, so what is quick goes first.
+        plan.cases.reverse();
         let (sink, mut events) = EventSink::channel();
         let sound = &self.request.implementation;
         let (implementation, engine_defect) = match self.request.culprit {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use super::proof_record::Shift;
 use crate::event::{Level, RequirementInfo};
 use crate::exit;
 use crate::scenario::PlannedCase;
@@ -18,6 +19,8 @@ pub struct Coverage {
     pub requirements: Vec<Covered>,
     /// Whether defects were looked at.
     pub with_defects: bool,
+    /// Where what is proved differs from what was recorded.
+    pub shifts: Vec<Shift>,
 }
 
 /// A requirement and what covers it.
@@ -81,16 +84,22 @@ impl Coverage {
                 holes: holes.into_iter().filter_map(|(is_hole, hole)| is_hole.then_some(hole)).collect(),
             }
         });
-        Self { requirements: requirements.collect(), with_defects: defects.is_some() }
+        Self { requirements: requirements.collect(), with_defects: defects.is_some(), shifts: Vec::new() }
+    }
+
+    /// Adds where what is proved differs from what was recorded.
+    #[must_use]
+    pub fn with_shifts(self, shifts: Vec<Shift>) -> Self {
+        Self { shifts, ..self }
     }
 
     /// Exit code of the command.
     pub fn exit(&self) -> u8 {
         let complete = self.requirements.iter().all(|requirement| requirement.holes.is_empty());
-        if complete { exit::CONFORMANT } else { exit::NON_CONFORMANT }
+        if complete && self.shifts.is_empty() { exit::CONFORMANT } else { exit::NON_CONFORMANT }
     }
 
-    /// A line for each family, and one for each hole.
+    /// A line for each family, and one for each hole and each difference from what was recorded.
     pub fn text(&self) -> String {
         let mut families: Vec<(&str, Vec<&Covered>)> = Vec::new();
         for requirement in &self.requirements {
@@ -140,6 +149,10 @@ impl Coverage {
             lines.push(format!("\n{} requirements of level MUST have a hole", holes.len()));
             lines.extend(holes);
         }
+        if !self.shifts.is_empty() {
+            lines.push("\nwhat is proved is not what was recorded; `--update` records it".to_owned());
+            lines.extend(self.shifts.iter().map(|shift| format!("  {}", shift.words())));
+        }
         lines.join("\n")
     }
 }
@@ -182,6 +195,22 @@ mod tests {
         );
         assert!(text.contains("2 requirements of level MUST have a hole"), "{text}");
         assert!(text.ends_with("B-1      no case, no defect       what B-1 says"), "{text}");
+    }
+
+    #[test]
+    fn a_proof_that_is_gone_is_told_though_others_are_left() {
+        let shift = Shift {
+            requirement: "A-1".to_owned(),
+            scenario: "one".to_owned(),
+            recorded: 2,
+            present: 0,
+            scenarios: 3,
+        };
+        let coverage = Coverage::of(&[requirement("A-1", Level::Should)], &[], None, &[]);
+        let coverage = coverage.with_shifts(vec![shift]);
+        assert_eq!(coverage.exit(), exit::NON_CONFORMANT);
+        let text = coverage.text();
+        assert!(text.ends_with("  A-1      is no longer proved by one; 3 scenarios prove it"), "{text}");
     }
 
     #[test]

@@ -117,6 +117,8 @@ mod tests {
     use quick_junit::{Report, TestCaseStatus};
 
     use super::render;
+    use crate::check::Broken;
+    use crate::event::Verdict;
     use crate::report::fixture::{Run, failed, passed, skipped};
 
     fn status(run: &Run, name: &str) -> TestCaseStatus {
@@ -142,6 +144,23 @@ mod tests {
             "agents-controller",
         ] {
             assert!(body.as_str().contains(part), "{part} is missing in {}", body.as_str());
+        }
+    }
+
+    #[test]
+    fn a_broken_invariant_is_named_in_property_and_body() {
+        let Verdict::Failed(mut failure) = failed() else { panic!("not red") };
+        failure.broken.push(Broken {
+            id: "IMG-01".to_owned(),
+            claim: "IMG-01: never Job".to_owned(),
+            object: "Job ns/a".to_owned(),
+            nearest: "it was so".to_owned(),
+        });
+        let run = Run::of([Verdict::Failed(failure)]).aggregate();
+        let xml = render(&run).expect("renders");
+        assert!(xml.contains(r#"<property name="invariants" value="IMG-01"/>"#), "{xml}");
+        for part in ["invariants that are broken, too", "IMG-01: never Job", "Job ns/a: it was so"] {
+            assert!(xml.contains(part), "{part} is missing in {xml}");
         }
     }
 

@@ -531,6 +531,10 @@ pub struct SuiteDocument {
 pub struct SuiteSpec {
     /// The requirement catalogue, relative to the suite's file.
     pub requirements: Located<String>,
+    /// The record of which scenarios prove which requirements, relative to the suite's file; `hallmark coverage`
+    /// tells what differs from it.
+    #[serde(default)]
+    pub proofs: Option<Located<String>>,
     /// The implementation under test unless the command line names another one.
     #[serde(default)]
     pub implementation: Option<Located<String>>,

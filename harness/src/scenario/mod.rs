@@ -32,3 +32,5 @@ pub use case::PlannedCase;
 pub use change::{Changes, plain as plain_path};
 pub use filter::{Filter, NoShard, Shard};
 pub use reader::describe as describe_target;
+#[cfg(test)]
+pub(crate) use reader::read_assertion;

@@ -384,6 +384,25 @@ impl Reader<'_> {
     }
 }
 
+/// The assertion that a step is, for tests of what assertions mean.
+#[cfg(test)]
+pub(crate) fn read_assertion(node: &Node) -> Assertion {
+    let mut problems = Vec::new();
+    let step = Reader {
+        folder: Path::new("."),
+        files: &mut Files::default(),
+        case: &serde_json::json!({}),
+        index: None,
+        bless: false,
+        problems: &mut problems,
+    }
+    .step(node);
+    match step.map(|step| step.action) {
+        Some(Action::Assert(assertion)) if problems.is_empty() => *assertion,
+        other => panic!("{other:?} {problems:?}"),
+    }
+}
+
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {
     let summary = operator.keyword().to_owned();
     (Action::Assert(Box::new(Assertion { operator, location: at.clone(), standing: None })), summary)

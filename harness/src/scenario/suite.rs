@@ -33,6 +33,7 @@ pub struct Suite {
     root: PathBuf,
     digest: String,
     implementation: Option<PathBuf>,
+    proofs: Option<PathBuf>,
     requirements: Vec<RequirementInfo>,
     settings: SettingNames,
     fence: Option<Fence>,
@@ -157,6 +158,11 @@ impl Suite {
         self.implementation.as_deref()
     }
 
+    /// The file that records which scenarios prove which requirements, if there is to be one.
+    pub fn proofs(&self) -> Option<&Path> {
+        self.proofs.as_deref()
+    }
+
     /// The requirement catalogue.
     pub fn requirements(&self) -> &[RequirementInfo] {
         &self.requirements
@@ -241,7 +247,8 @@ impl Loader<'_> {
         });
         self.tests_cluster = document.spec.implementation.is_none();
         common.extend(self.files.take_used());
-        let mut cases = self.scenarios(&requirements);
+        let proofs = document.spec.proofs.as_ref().map(|file| self.root.join(&file.value));
+        let mut cases = self.scenarios(&requirements, proofs.as_ref());
         let tests_cluster = self.tests_cluster;
         // Without a controller nothing happens, unless those of the cluster are what is tested.
         let is_judged = |case: &&mut PlannedCase| {
@@ -257,6 +264,7 @@ impl Loader<'_> {
             root: self.root.to_owned(),
             digest,
             implementation: document.spec.implementation.map(|file| self.root.join(file.value)),
+            proofs,
             requirements,
             settings: settings.unwrap_or_default(),
             fence,
@@ -283,9 +291,11 @@ impl Loader<'_> {
         })
     }
 
-    fn scenarios(&mut self, requirements: &[RequirementInfo]) -> Vec<PlannedCase> {
+    fn scenarios(&mut self, requirements: &[RequirementInfo], proofs: Option<&PathBuf>) -> Vec<PlannedCase> {
         let mut paths = Vec::new();
         self.find(self.root, &mut paths);
+        // What is only compared with the suite is no part of it.
+        paths.retain(|path| Some(path) != proofs);
         let mut cases = Vec::new();
         for path in paths {
             let Some((_, documents)) = self.files.documents(&path, None, &mut self.problems) else {

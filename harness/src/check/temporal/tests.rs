@@ -1,11 +1,14 @@
 //! What each operator says about which history.
 
+use std::sync::Arc;
+
 use rstest::rstest;
 use serde_json::json;
 
 use super::{Judgement, judge};
 use crate::check::testing::*;
-use crate::scenario::assertion::{Assertion, Operator, Target};
+use crate::record::Observation;
+use crate::scenario::assertion::{Assertion, MadeBy, Operator, Standing, Target};
 
 fn judged(assertion: &Assertion, history: &History) -> Judgement {
     judge(assertion, &history.0, 0, &bindings())
@@ -390,4 +393,63 @@ fn requests_are_judged_by_their_content() {
     };
     assert_eq!(refused("jobs"), Judgement::Holds);
     assert_eq!(refused("jobs/status"), Judgement::Violated);
+}
+
+/// The assertion as an invariant of objects that came into being in this way.
+fn standing(operator: Operator, made_by: Option<MadeBy>) -> Assertion {
+    let standing = Arc::new(Standing { id: "INV-01".to_owned(), made_by });
+    Assertion { standing: Some(standing), ..assertion(operator) }
+}
+
+#[rstest]
+#[case::counted(Operator::Versions { at_most: 1, claim: matches(jobs(), &json!({})) })]
+#[case::advancing(Operator::Advances {
+    path: vec!["status".to_owned(), "phase".to_owned()],
+    order: vec![vec!["a".to_owned()], vec!["b".to_owned()]],
+    claim: matches(jobs(), &json!({})),
+})]
+#[case::settled(Operator::Settled {
+    path: vec!["status".to_owned()],
+    except: Vec::new(),
+    claim: matches(jobs(), &phase("a")),
+})]
+fn an_invariant_holds_where_nothing_is_that_a_claim_would_need(#[case] operator: Operator) {
+    let nothing = History::default();
+    assert_eq!(judged(&assertion(operator.clone()), &nothing), Judgement::NotYet);
+    assert_eq!(judged(&standing(operator, None), &nothing), Judgement::Holds);
+}
+
+#[rstest]
+#[case::of_all(None, Judgement::Violated)]
+#[case::of_the_controller(Some(MadeBy::Controller), Judgement::Violated)]
+#[case::of_a_restore(Some(MadeBy::Restore), Judgement::Holds)]
+fn an_invariant_is_about_those_that_one_maker_made(
+    #[case] made_by: Option<MadeBy>,
+    #[case] expected: Judgement,
+) {
+    let history = History::default().added("Job/a", 1, &phase("x"));
+    let operator = Operator::Never(matches(jobs(), &phase("x")));
+    assert_eq!(judged(&standing(operator, made_by), &history), expected);
+}
+
+#[test]
+fn a_restored_object_is_judged_from_what_the_restore_left() {
+    let written =
+        |resource_version| Observation::Written { uid: "new".to_owned(), resource_version, restored: true };
+    // Made without status first, as the API server wants it.
+    let restored = History::default()
+        .added("Job/a#new", 1, &json!({}))
+        .modified("Job/a#new", 2, &phase("b"))
+        .push(written(1))
+        .push(written(2));
+    let operator = Operator::Advances {
+        path: vec!["status".to_owned(), "phase".to_owned()],
+        order: vec![vec!["a".to_owned()], vec!["b".to_owned()], vec!["c".to_owned()]],
+        claim: matches(jobs(), &json!({})),
+    };
+    let assertion = standing(operator, Some(MadeBy::Restore));
+    let on = History(restored.0.clone()).modified("Job/a#new", 3, &phase("c"));
+    assert_eq!(judged(&assertion, &on), Judgement::Holds);
+    let back = restored.modified("Job/a#new", 3, &phase("a"));
+    assert_eq!(judged(&assertion, &back), Judgement::Violated);
 }

@@ -24,6 +24,7 @@ mod manifest;
 mod object_path;
 mod phase;
 mod portable;
+mod profile;
 mod references;
 mod restore;
 mod take;
@@ -42,6 +43,7 @@ pub use manifest::{
 };
 pub use object_path::ObjectPath;
 pub use phase::is_terminal;
+pub use profile::Profile;
 pub use restore::{
     Existing, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport, Unrestored, restore,
 };

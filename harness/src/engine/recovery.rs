@@ -1,6 +1,7 @@
 //! Steps that back up, damage, lose and restore what is in the namespace of a case.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use k8s_openapi::api::batch::v1::Job;
@@ -129,6 +130,7 @@ impl CaseRun<'_> {
             Err(error) => Err(chain(&error)),
             Ok(checked) => {
                 let options = self.restore_options(restore);
+                let checked = restore.profile.played(checked);
                 match backup::restore(self.client().clone(), &checked, &options, &silent()).await {
                     Ok(report) => Ok(report),
                     Err(RestoreError::Refused(findings)) => {
@@ -154,11 +156,16 @@ impl CaseRun<'_> {
         if let Some(lease) = lease {
             guard.lease.clone_from(&lease.name);
         }
+        let careful = restore.profile.is_careful();
+        guard.assume_none = !careful;
+        let defaults = RestoreOptions::default();
         RestoreOptions {
-            existing: if restore.skip_existing { Existing::Skip } else { Existing::Refuse },
+            existing: if restore.skip_existing || !careful { Existing::Skip } else { Existing::Refuse },
+            // One after the other, as these tools do it.
+            workers: if careful { defaults.workers } else { NonZeroUsize::MIN },
             guard,
             lock_namespace: namespace,
-            ..RestoreOptions::default()
+            ..defaults
         }
     }
 

@@ -8,6 +8,7 @@ use regex::Regex;
 use super::assertion::{Assertion, Claim, Target};
 use super::document::{Damage, Outcome, Propagation};
 use super::fault::{Fault, WatchFault};
+use crate::backup::Profile;
 use crate::yaml::{Location, Node};
 
 /// One step of a case.
@@ -262,6 +263,8 @@ pub struct Http {
 pub struct Restore {
     /// The archive.
     pub archive: String,
+    /// The tool whose restore is played.
+    pub profile: Profile,
     /// Whether objects whose names are taken are left out.
     pub skip_existing: bool,
     /// Whether it has to find everything there already.

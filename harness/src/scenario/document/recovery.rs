@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::backup::Profile;
 use crate::yaml::Located;
 
 /// Takes an archive of the scenario's namespace.
@@ -56,6 +57,10 @@ pub struct VerifyDocument {
 pub struct RestoreDocument {
     /// Which archive.
     pub archive: Located<String>,
+    /// The tool whose restore is played; this engine's own unless told. Others look neither for a controller nor
+    /// for a hold, and leave out objects whose names are taken.
+    #[serde(default)]
+    pub profile: Profile,
     /// Leave out objects whose names are taken, instead of restoring nothing.
     #[serde(default)]
     pub skip_existing: bool,

@@ -1,6 +1,7 @@
 //! Steps about backup and restore, from documents.
 
 use super::Reader;
+use crate::backup::Profile;
 use crate::diagnostic::Diagnostic;
 use crate::scenario::document::{BackupDocument, DamageDocument, RestoreDocument, VerifyDocument};
 use crate::scenario::step::{Action, Restore};
@@ -32,10 +33,13 @@ impl Reader<'_> {
     }
 
     pub(super) fn restore(&mut self, document: RestoreDocument) -> (Action, String) {
-        let RestoreDocument { archive, skip_existing, unchanged, fails } = document;
+        let RestoreDocument { archive, profile, skip_existing, unchanged, fails } = document;
         let fails = fails.and_then(|pattern| self.regex(&pattern));
         let archive = archive.value;
-        let summary = format!("restore {archive}");
-        (Action::Restore(Restore { archive, skip_existing, unchanged, fails }), summary)
+        let summary = match profile {
+            Profile::Faithful => format!("restore {archive}"),
+            other => format!("restore {archive} as by {other:?}"),
+        };
+        (Action::Restore(Restore { archive, profile, skip_existing, unchanged, fails }), summary)
     }
 }

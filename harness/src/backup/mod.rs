@@ -26,6 +26,7 @@ mod object_path;
 mod patience;
 mod phase;
 mod portable;
+mod profile;
 mod references;
 mod restore;
 mod take;
@@ -46,6 +47,7 @@ pub use manifest::{
 pub use object_path::ObjectPath;
 pub use patience::Patience;
 pub use phase::is_terminal;
+pub use profile::Profile;
 pub use restore::{
     Existing, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport, Unrestored, restore,
 };

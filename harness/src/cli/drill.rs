@@ -96,7 +96,7 @@ async fn drilled(
         quiet: args.quiet_for.try_into().unwrap_or_default(),
         promised: args.recovery.and_then(|time| time.try_into().ok()),
     };
-    drill::drill(request, sink).await
+    Box::pin(drill::drill(request, sink)).await
 }
 
 /// The implementation with a defect of its own; an error names those that there are.
@@ -108,7 +108,7 @@ async fn with_defect(
     let mut known: Vec<String> = EngineMutant::ALL.iter().map(|mutant| mutant.name().to_owned()).collect();
     if let (Some(settings), Some(defective)) = (implementation.defects.clone(), implementation.defective()) {
         let all = defects::list(&implementation, &settings, sink).await;
-        let all = all.map_err(|source| DrillError::Subject { phase: "list the defects", source })?;
+        let all = all.map_err(DrillError::subject("list the defects"))?;
         if all.iter().any(|defect| defect.name == name) {
             return Ok(defective.with_defect(name));
         }

@@ -33,7 +33,7 @@ pub enum DrillError {
         phase: &'static str,
         /// Why.
         #[source]
-        source: SubjectError,
+        source: Box<SubjectError>,
     },
     /// The controller did not bring the runs into the states from which the recovery begins.
     #[error("before the loss: {what} within {seconds} s; for example {example}")]
@@ -80,6 +80,11 @@ pub enum DrillError {
 }
 
 impl DrillError {
+    /// The controller failed in this phase.
+    pub(crate) fn subject(phase: &'static str) -> impl FnOnce(SubjectError) -> Self {
+        move |source| Self::Subject { phase, source: Box::new(source) }
+    }
+
     /// Whether the command line or the suite is wrong.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::NoDrill | Self::UnknownDefect { .. })

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::claims::{Effect, Write};
 use super::error::DrillError;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Version};
 use super::plan::{Fate, LateWrite, PlannedRun, RunPlan};
 use super::witness::Witness;
 use crate::engine::{RequestError, request};
@@ -27,6 +27,24 @@ const PER_RUN: Duration = Duration::from_millis(150);
 const SILENCE: Duration = Duration::from_millis(500);
 /// What a late write puts on a run.
 const LATE_LABEL: &str = "hallmark.dev/late";
+
+/// Runs that are created together, and what they are waited for.
+struct Lot {
+    fates: &'static [Fate],
+    /// What is said if they do not come that far.
+    missing: &'static str,
+    arrived: fn(&Ledger, &PlannedRun) -> bool,
+}
+
+const LOTS: [Lot; 3] = [
+    Lot {
+        fates: &[Fate::Succeeds, Fate::Fails],
+        missing: "not every run came to its end",
+        arrived: has_ended,
+    },
+    Lot { fates: &[Fate::Runs], missing: "not every run became active", arrived: is_active },
+    Lot { fates: &[Fate::Waits], missing: "not every run was told to wait", arrived: waits },
+];
 
 /// Writes objects into the namespace of the runs.
 pub(super) struct Filler<'a> {
@@ -53,12 +71,7 @@ impl Filler<'_> {
         const PHASE: &str = "filling the cluster";
         let begin = Instant::now();
         let mut writes = Vec::new();
-        let lots: [(&[Fate], &'static str, fn(&Ledger, &PlannedRun) -> bool); 3] = [
-            (&[Fate::Succeeds, Fate::Fails], "not every run came to its end", has_ended),
-            (&[Fate::Runs], "not every run became active", is_active),
-            (&[Fate::Waits], "not every run was told to wait", waits),
-        ];
-        for (fates, missing, arrived) in lots {
+        for Lot { fates, missing, arrived } in LOTS {
             let runs: Vec<&PlannedRun> = plan.runs().iter().filter(|run| fates.contains(&run.fate)).collect();
             self.events.progress(PHASE, format!("{} of {} runs", writes.len(), plan.runs().len()));
             let created = stream::iter(&runs).map(|run| self.run(run)).buffer_unordered(CREATORS);
@@ -154,7 +167,7 @@ fn acknowledged(name: &str, effect: Effect, metadata: kube::api::ObjectMeta) -> 
 }
 
 fn has_ended(ledger: &Ledger, run: &PlannedRun) -> bool {
-    ledger.latest(&run.name).is_some_and(|version| version.is_terminal())
+    ledger.latest(&run.name).is_some_and(Version::is_terminal)
 }
 
 /// The controller has written the run after it made the last Job: it knows of it.

@@ -111,7 +111,7 @@ pub(super) async fn start_subject(
     };
     let log: LogSink = Arc::new(|_observation| {});
     let started = Subject::start(cluster.subjects(), release, log).await;
-    started.map_err(|source| DrillError::Subject { phase, source })
+    started.map_err(DrillError::subject(phase))
 }
 
 /// A cluster that was lost, and all that is known of it.
@@ -136,7 +136,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     let archive = folder.path().join("drill.tar.zst");
     let identity = implementation.info();
 
-    let first = OwnCluster::start(cluster, implementation, &events).await?;
+    let first = Box::pin(OwnCluster::start(cluster, implementation, &events)).await?;
     let machine = Machine::here(&first.subjects().info.kubernetes_version);
     let kinds = kinds(first.client(), &setting).await?;
     first.played_namespace(site.namespace).await?;
@@ -180,7 +180,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     events.progress("destroying the cluster", "");
     let begin = Instant::now();
     let (killed, ruin) = tokio::join!(subject.kill(), first.destroy());
-    killed.map_err(|source| DrillError::Subject { phase: "kill the controller", source })?;
+    killed.map_err(DrillError::subject("kill the controller"))?;
     // Its ports are those of the cluster that is gone.
     drop(subject);
     let ruin = ruin?;
@@ -195,7 +195,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     let facts = Facts { loss: &loss, snapshot: &snapshot, run_kind: &kinds.run.kind, quiet, promised };
     let end = settle(recovered, &site, &facts, &events).await?;
     let evidence = facts.evidence(&end);
-    let lost = Lost {
+    let cost = Lost {
         writes: evidence.lost().len(),
         of: loss.writes.len(),
         seconds: end.timeline.get(Moment::T0).map_or(0.0, |loss| seconds(taken, loss)),
@@ -210,7 +210,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
         archive_bytes: loss.backup.size,
         timeline: end.timeline.marks(),
         recovery_seconds: end.timeline.between(Moment::T1, Moment::T8),
-        lost,
+        lost: cost,
         restored: end.restored.clone(),
         claims: evidence.judge(),
     })
@@ -326,7 +326,7 @@ async fn settle(
     let crash = subject.crashed().map(|exit| exit.what);
     let ledger = witness.finish()?;
     let (killed, destroyed) = tokio::join!(subject.kill(), cluster.destroy());
-    killed.map_err(|source| DrillError::Subject { phase: "stop the controller", source })?;
+    killed.map_err(DrillError::subject("stop the controller"))?;
     destroyed?;
     Ok(Ending { ledger, timeline, end, restored, at, unsettled, unquiet, crash })
 }

@@ -72,7 +72,7 @@ pub(super) async fn recover(
         mutant.plant(&mut checked);
     }
     let served = crds::apply(cluster.subjects()).await;
-    served.map_err(|source| DrillError::Subject { phase: "install the definitions again", source })?;
+    served.map_err(DrillError::subject("install the definitions again"))?;
     timeline.reached(Moment::T3);
     cluster.played_namespace(site.namespace).await?;
     // Before the controller: none may see a run without a hold.
@@ -228,10 +228,7 @@ impl Recovered {
                     Ok(answer) if is_ready(health, &answer) => return Ok(()),
                     Ok(_not_yet) => tokio::time::sleep(ASK_EVERY).await,
                     Err(source) => {
-                        return Err(DrillError::Subject {
-                            phase: "ask whether the controller is ready",
-                            source,
-                        });
+                        return Err(DrillError::subject("ask whether the controller is ready")(source));
                     }
                 }
             }

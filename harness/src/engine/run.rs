@@ -427,12 +427,11 @@ impl<'a> Runner<'a> {
                 return;
             }
         };
-        match &place {
-            Some(place) => place.route(placed, &record),
-            None => {
-                let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
-                self.stage.route(placed, subject, &record);
-            }
+        if let Some(place) = &place {
+            place.route(placed, &record);
+        } else {
+            let subject = release.map_or(placed.namespace.as_str(), |release| release.namespace());
+            self.stage.route(placed, subject, &record);
         }
         if let Some(release) = release {
             release.join(&placed.namespace, &record);

@@ -9,6 +9,7 @@ use regex::Regex;
 use super::assertion::{Assertion, Claim, Target};
 use super::document::{Damage, Outcome, Propagation};
 use super::fault::{Fault, Party, WatchFault};
+use crate::backup::Profile;
 use crate::yaml::{Location, Node};
 
 /// One step of a case.
@@ -310,6 +311,8 @@ pub struct Verify {
 pub struct Restore {
     /// The archive.
     pub archive: String,
+    /// The tool whose restore is played.
+    pub profile: Profile,
     /// Whether objects whose names are taken are left out.
     pub skip_existing: bool,
     /// Whether missing definitions are an obstacle.

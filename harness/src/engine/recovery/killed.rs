@@ -165,7 +165,7 @@ impl CaseRun<'_> {
         // Taken out while the restore runs, which needs the case, too.
         let Some(mut way) = self.recovery.way.take() else { return Ok(None) };
         let came = tokio::select! {
-            came = self.attempt(client, &path, options) => Some(came),
+            came = self.attempt(client, &path, restore.profile, options) => Some(came),
             _killed = way.kills.recv() => None,
         };
         way.proxy.killed();

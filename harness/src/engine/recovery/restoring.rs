@@ -9,7 +9,7 @@ use kube::Client;
 
 use super::{PATIENCE, silent};
 use crate::backup::defects::planting;
-use crate::backup::{self, Existing, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport};
+use crate::backup::{self, Existing, LeaderGuard, Outcome, Profile, RestoreError, RestoreOptions, RestoreReport};
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::record::Observation;
 use crate::scenario::step::{Restore, RestoreEnd};
@@ -110,13 +110,16 @@ impl CaseRun<'_> {
         if let Some(lease) = lease {
             guard.lease.clone_from(&lease.name);
         }
+        let careful = restore.profile.is_careful();
+        guard.assume_none = !careful;
         let default = RestoreOptions::default();
         let leaves_lock = matches!(restore.ends, RestoreEnd::Killed(_));
         let killed = leaves_lock || matches!(restore.ends, RestoreEnd::KilledOften(_));
         RestoreOptions {
-            existing: if restore.skip_existing { Existing::Skip } else { Existing::Refuse },
-            // One write after the other: then it is known what was done before one of them.
-            workers: if killed { NonZeroUsize::MIN } else { default.workers },
+            existing: if restore.skip_existing || !careful { Existing::Skip } else { Existing::Refuse },
+            // One write after the other: then it is known what was done before one of them. Other tools
+            // write so, too.
+            workers: if killed || !careful { NonZeroUsize::MIN } else { default.workers },
             definitions: !restore.without_definitions,
             allow_missing_secrets: restore.without_secrets,
             guard,
@@ -134,7 +137,7 @@ impl CaseRun<'_> {
         let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
         let deadline = tokio::time::Instant::now() + ABANDONED;
         loop {
-            let came = Box::pin(self.attempt(client.clone(), &path, options)).await?;
+            let came = Box::pin(self.attempt(client.clone(), &path, restore.profile, options)).await?;
             let waits = self.recovery.abandoned && tokio::time::Instant::now() < deadline;
             if !(waits && matches!(came, Came::Locked(_))) {
                 self.recovery.abandoned = false;
@@ -152,7 +155,7 @@ impl CaseRun<'_> {
         at: &Location,
     ) -> Result<Came, Stop> {
         let (client, path) = (self.engine_client(), self.archive(&restore.archive)?);
-        let all = (0..=restore.rivals).map(|_| self.attempt(client.clone(), &path, options));
+        let all = (0..=restore.rivals).map(|_| self.attempt(client.clone(), &path, restore.profile, options));
         let mut came = join_all(all).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         came.sort_by_key(|came| matches!(came, Came::Locked(_)));
         let locked = came.iter().filter(|came| matches!(came, Came::Locked(_))).count();
@@ -172,10 +175,11 @@ impl CaseRun<'_> {
         &self,
         client: Client,
         path: &Path,
+        profile: Profile,
         options: &RestoreOptions,
     ) -> Result<Came, Stop> {
         let checked = match self.checked(path).await {
-            Ok(checked) => checked,
+            Ok(checked) => profile.played(checked),
             Err(error) => return Ok(Came::Refused(chain(&error))),
         };
         let events = silent();

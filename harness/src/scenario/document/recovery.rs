@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::backup::Profile;
 use crate::yaml::{Located, Node};
 
 /// Takes an archive of the scenario's namespace. A backup that sends a write fails.
@@ -106,6 +107,10 @@ pub struct VerifyDocument {
 pub struct RestoreDocument {
     /// Which archive.
     pub archive: Located<String>,
+    /// The tool whose restore is played; this engine's own unless told. Others look neither for a controller nor
+    /// for a hold, and leave out objects whose names are taken.
+    #[serde(default)]
+    pub profile: Profile,
     /// Leave out objects whose names are taken, instead of restoring nothing; there must be some.
     #[serde(default)]
     pub skip_existing: bool,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::Reader;
+use crate::backup::Profile;
 use crate::check::matching;
 use crate::diagnostic::Diagnostic;
 use crate::scenario::document::{
@@ -69,7 +70,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn restore(&mut self, document: RestoreDocument, at: &Location) -> Option<(Action, String)> {
-        let summary = format!("restore {}", document.archive.value);
+        let summary = match document.profile {
+            Profile::Faithful => format!("restore {}", document.archive.value),
+            other => format!("restore {} as by {other:?}", document.archive.value),
+        };
         let mut ends = Vec::new();
         if document.unchanged {
             ends.push(RestoreEnd::Unchanged);
@@ -91,6 +95,7 @@ impl Reader<'_> {
         }
         let restore = Restore {
             archive: document.archive.value,
+            profile: document.profile,
             skip_existing: document.skip_existing,
             without_definitions: document.without_definitions,
             without_secrets: document.without_secrets,

@@ -14,7 +14,8 @@
 //!                                              pure functions over [api]
 //! ```
 //!
-//! [`leader`] lets only one of several replicas work, [`metrics`] counts what it does.
+//! [`leader`] lets only one of several replicas work, [`metrics`] counts what it does, [`store`] is the
+//! optional database that remembers idempotency keys and finished runs.
 //!
 //! Start reading with [`decide`]: every rule of the system stands there, without any IO. [`reconcile`]
 //! only puts these decisions into an order that survives a crash at any point.

@@ -54,7 +54,7 @@ pub struct AgentRunSpec {
     /// The `VersionControlProvider` to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcs_ref: Option<NameRef>,
-    /// Key under which equal runs are recognised; without effect yet.
+    /// Key under which equal runs of an Agent are recognised; with a database only one of them is executed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// Parameters for templates and the contract.

@@ -35,12 +35,30 @@ pub(crate) async fn statements_hold_their_promises() -> Result<()> {
     ensure!(error.reason() == "StoreUnreachable" || error.reason() == "StoreTimeout", "{error:?}");
     server.resume().await?;
     store.now().await?;
-    Ok(())
+    only_the_named_authority_is_believed(&mut server).await
 }
 
 fn open(server: &Postgres) -> Result<Store> {
     let database = Database::at(&server.url(DATABASE), false).map_err(|rule| anyhow!(rule))?;
     Ok(Store::new(&database))
+}
+
+/// A URL that says nothing of encryption has the server checked when an authority is named.
+async fn only_the_named_authority_is_believed(server: &mut Postgres) -> Result<()> {
+    let certificate = || rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let (own, other) = (certificate()?, certificate()?);
+    let port = server.listen(&own.cert.pem(), &own.signing_key.serialize_pem()).await?;
+    let folder = tempfile::tempdir()?;
+    for (name, authority, is_believed) in [("own", own.cert.pem(), true), ("other", other.cert.pem(), false)]
+    {
+        let file = folder.path().join(name);
+        std::fs::write(&file, authority)?;
+        let url = format!("postgres://agents@localhost:{port}/{DATABASE}?sslrootcert={}", file.display());
+        let database = Database::at(&url, true).map_err(|rule| anyhow!(rule))?;
+        let answer = Store::new(&database).now().await;
+        ensure!(answer.is_ok() == is_believed, "with the authority {name}: {answer:?}");
+    }
+    Ok(())
 }
 
 fn key(digest: &str) -> Key {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::Permissions;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +45,10 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     folder: TempDir,
     supervisor: Supervisor,
+    /// Part of the socket's name, and the port where it listens on one.
+    port: u16,
+    /// Settings beside those that every server has.
+    settings: Vec<String>,
     process: Option<Supervised>,
 }
 
@@ -58,7 +63,8 @@ impl Postgres {
             chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
         }
         let supervisor = Supervisor::current_exe().context("find the running program")?;
-        let mut server = Self { programs, folder, supervisor, process: None };
+        let mut server =
+            Self { programs, folder, supervisor, port: 5432, settings: Vec::new(), process: None };
         server.initialize().await?;
         server.resume().await?;
         Ok(server)
@@ -81,7 +87,8 @@ impl Postgres {
         let (program, mut arguments) = self.unprivileged("postgres");
         arguments.extend([OsString::from("-D"), self.data().into_os_string()]);
         arguments.extend([OsString::from("-k"), self.folder.path().into()]);
-        for setting in ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=40"] {
+        let common = ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=40"];
+        for setting in common.into_iter().chain(self.settings.iter().map(String::as_str)) {
             arguments.extend([OsString::from("-c"), setting.into()]);
         }
         let process = SupervisedCommand::new(&self.supervisor, program)
@@ -101,6 +108,32 @@ impl Postgres {
         }
     }
 
+    /// Starts the server anew, with an encrypted port that shows this certificate; returns the port.
+    pub(crate) async fn listen(&mut self, certificate: &str, key: &str) -> Result<u16> {
+        let file = |name: &str, text: &str| -> Result<String> {
+            let path = self.folder.path().join(name);
+            std::fs::write(&path, text)?;
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            if is_root() {
+                chown(&path, Some(NOBODY), Some(NOBODY))?;
+            }
+            Ok(path.display().to_string())
+        };
+        let (certificate, key) = (file("certificate.pem", certificate)?, file("key.pem", key)?);
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        self.kill().await;
+        self.settings = vec![
+            "listen_addresses=127.0.0.1".to_owned(),
+            "ssl=on".to_owned(),
+            format!("port={port}"),
+            format!("ssl_cert_file={certificate}"),
+            format!("ssl_key_file={key}"),
+        ];
+        self.port = port;
+        self.resume().await?;
+        Ok(port)
+    }
+
     /// Kills the server.
     pub(crate) async fn kill(&mut self) {
         if let Some(process) = self.process.take() {
@@ -110,7 +143,8 @@ impl Postgres {
 
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://{USER}@localhost/{database}?host={}", self.folder.path().display())
+        let (port, folder) = (self.port, self.folder.path().display());
+        format!("postgres://{USER}@localhost:{port}/{database}?host={folder}")
     }
 
     /// Makes a database, in place of one that may be there.

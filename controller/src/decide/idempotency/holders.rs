@@ -36,7 +36,8 @@ pub struct Present {
 }
 
 impl Holders {
-    /// Takes in a version of a run, see [`has_used_key`].
+    /// Takes in a version of a run. `owns_job` tells whether a Job of the run is known although its status
+    /// does not show one.
     pub fn observe(&mut self, run: &AgentRun, owns_job: bool) {
         let Some(key) = Key::of(run) else { return };
         let status = run.status.as_ref();

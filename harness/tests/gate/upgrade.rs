@@ -48,6 +48,7 @@ async fn upgraded(candidate: Implementation) -> Statement {
         fail_fast: false,
         bless: false,
         keep: false,
+        settle: false,
         supervisor,
     };
     engine::run(request, events, CancellationToken::new()).await.expect("a run");

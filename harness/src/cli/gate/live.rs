@@ -181,6 +181,7 @@ impl<'a> Live<'a> {
             fail_fast: false,
             bless: false,
             keep: false,
+            settle: false,
             supervisor: self.supervisor.clone(),
         };
         let outcome = engine::run(request, events, cancel.clone()).await;

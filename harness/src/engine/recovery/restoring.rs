@@ -9,7 +9,9 @@ use kube::Client;
 
 use super::{PATIENCE, silent};
 use crate::backup::defects::planting;
-use crate::backup::{self, Existing, LeaderGuard, Outcome, Profile, RestoreError, RestoreOptions, RestoreReport};
+use crate::backup::{
+    self, Existing, LeaderGuard, Outcome, Profile, RestoreError, RestoreOptions, RestoreReport,
+};
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::record::Observation;
 use crate::scenario::step::{Restore, RestoreEnd};

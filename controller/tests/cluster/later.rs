@@ -37,7 +37,7 @@ pub(crate) async fn what_a_later_version_wrote_is_kept() -> Result<()> {
 
     let runs: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::erase::<AgentRun>(&()));
-    until(&runs, &name, "the run is running", |run| run.data["status"]["phase"] == "Running").await?;
+    until(&runs, &name, "the run is running", |run| at(run, "/status/phase") == "Running").await?;
     let label = Patch::Merge(json!({"metadata": {"labels": {"example.com/theirs": "yes"}}}));
     runs.patch(&name, &PatchParams::default(), &label).await?;
     let later = json!({"budget": {"spent": 7}});
@@ -45,15 +45,15 @@ pub(crate) async fn what_a_later_version_wrote_is_kept() -> Result<()> {
     let written = async || {
         let patch = Patch::Merge(json!({"status": {"later": later}}));
         let run = runs.patch_status(&name, &PatchParams::default(), &patch).await?;
-        Ok(if run.data["status"]["later"] == later { Ok(run) } else { Err("it was dropped") })
+        Ok(if at(&run, "/status/later") == later { Ok(run) } else { Err("it was dropped") })
     };
     let (before, _) = wait::until(SERVED, "the API server keeps the field", written).await?;
 
     let _player = Player::start(client, NAMESPACE, |_| Ending::Complete);
-    let ended = |run: &DynamicObject| run.data["status"]["phase"] == "Succeeded";
+    let ended = |run: &DynamicObject| at(run, "/status/phase") == "Succeeded";
     let after = until(&runs, &name, "the run has succeeded", ended).await?;
-    ensure!(after.data["status"]["later"] == later, "the status lost the field: {}", after.data["status"]);
-    ensure!(after.data["spec"] == before.data["spec"], "the spec changed: {}", after.data["spec"]);
+    ensure!(at(&after, "/status/later") == later, "the status lost the field: {}", at(&after, "/status"));
+    ensure!(at(&after, "/spec") == at(&before, "/spec"), "the spec changed: {}", at(&after, "/spec"));
     ensure!(rest(&after)? == rest(&before)?, "{} became {}", rest(&before)?, rest(&after)?);
     subject.stop().await?;
     testbed.stop().await;
@@ -87,9 +87,14 @@ async fn until(
 ) -> Result<DynamicObject> {
     let look = async || {
         let run = runs.get(name).await?;
-        Ok(if is_so(&run) { Ok(run) } else { Err(run.data["status"].to_string()) })
+        Ok(if is_so(&run) { Ok(run) } else { Err(at(&run, "/status").to_string()) })
     };
     Ok(wait::until(PROMPTLY, what, look).await?.0)
+}
+
+/// What is at this place of a run; null where nothing is.
+fn at(run: &DynamicObject, pointer: &str) -> Value {
+    run.data.pointer(pointer).cloned().unwrap_or_default()
 }
 
 /// The metadata that no writer of a status may change, with the managers of everything but statuses.

@@ -192,7 +192,7 @@ impl Helm {
 
     /// A call that only reads the chart.
     async fn read(&self, action: String, arguments: Vec<OsString>) -> Result<String, HelmError> {
-        let answer = tokio::time::timeout(RENDER, self.program.read(&arguments)).await;
+        let answer = tokio::time::timeout(RENDER, self.program.call(&arguments)).await;
         let answer =
             answer.map_err(|_elapsed| HelmError::Deadline { action: action.clone(), within: RENDER })?;
         output(action, answer)
@@ -200,7 +200,7 @@ impl Helm {
 
     /// A call that talks to the API server.
     async fn act(&self, action: String, arguments: Vec<OsString>) -> Result<String, HelmError> {
-        let answer = tokio::time::timeout(APPLY, self.program.run(&arguments)).await;
+        let answer = tokio::time::timeout(APPLY, self.program.call(&arguments)).await;
         let answer =
             answer.map_err(|_elapsed| HelmError::Deadline { action: action.clone(), within: APPLY })?;
         output(action, answer)

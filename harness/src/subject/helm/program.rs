@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::server::Server;
+use super::server::Servers;
 use crate::cluster::provision;
 
 /// Where helm keeps what, in a folder of our own.
@@ -44,30 +44,29 @@ impl Answer {
 pub(super) struct Program {
     path: PathBuf,
     home: TempDir,
-    /// Answers calls without a start for each, if this helm can.
-    server: Option<Server>,
+    /// Answer calls without a start for each, if this helm can.
+    servers: Option<Servers>,
 }
 
 impl Program {
     /// Uses a helm that was found or built.
     pub(super) fn new(found: &provision::Helm) -> io::Result<Self> {
         let home = tempfile::Builder::new().prefix("hallmark-helm-").tempdir()?;
-        let server = found.serves_calls.then(Server::default);
-        Ok(Self { path: found.path.clone(), home, server })
+        let servers = found.serves_calls.then(Servers::default);
+        Ok(Self { path: found.path.clone(), home, servers })
     }
 
-    /// A call that reads files and prints: one after the other in a process that stays, where there is one.
-    pub(super) async fn read(&self, arguments: &[OsString]) -> io::Result<Answer> {
+    /// One call: by a process that stays, where there is one, else by a process of its own.
+    pub(super) async fn call(&self, arguments: &[OsString]) -> io::Result<Answer> {
         let text: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
-        match (&self.server, text) {
-            (Some(server), Some(text)) => server.call(|| self.command(), &text).await,
+        match (&self.servers, text) {
+            (Some(servers), Some(text)) => servers.call(|| self.command(), &text).await,
             // A line of JSON cannot carry a path that is no Unicode.
             _ => self.run(arguments).await,
         }
     }
 
-    /// A call in a process of its own, beside any number of others.
-    pub(super) async fn run(&self, arguments: &[OsString]) -> io::Result<Answer> {
+    async fn run(&self, arguments: &[OsString]) -> io::Result<Answer> {
         let mut command = self.command();
         // It lives for less than a second; collecting garbage is a third of its work.
         command.env("GOGC", "off").args(arguments).stdin(Stdio::null());

@@ -1,24 +1,30 @@
-//! A helm that stays: lines of arguments go in, lines of answers come out (`ci/cluster/helm/main.go`).
+//! Helms that stay: lines of arguments go in, lines of answers come out (`ci/cluster/helm/main.go`).
 //!
 //! A short call spends most of its time on starting up, and a suite about a chart renders it some hundred
-//! times.
+//! times. One that talks to the API server finds its connection and all that it knows of it again, too.
 
 use std::io;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use super::program::Answer;
 
 /// The argument that makes helm stay.
 const SERVE: &str = "serve-calls";
+/// How many answer calls at the same time. An install waits for the API server about as long as it works.
+const PROCESSES: usize = 4;
+/// Per cent by which the heap of a process may grow before garbage is collected.
+const GARBAGE: &str = "400";
 
-/// The process, started by the first call and again after one that did not end well.
-#[derive(Debug, Default)]
-pub(super) struct Server {
-    running: Mutex<Option<Running>>,
+/// The processes, started by the calls that find none idle and again after one that did not end well.
+#[derive(Debug)]
+pub(super) struct Servers {
+    idle: Mutex<Vec<Running>>,
+    places: Semaphore,
 }
 
 #[derive(Debug)]
@@ -29,29 +35,42 @@ struct Running {
     _process: Child,
 }
 
-impl Server {
+impl Default for Servers {
+    fn default() -> Self {
+        Self { idle: Mutex::default(), places: Semaphore::new(PROCESSES) }
+    }
+}
+
+impl Servers {
     /// One call; `helm` makes the command that starts the program.
     pub(super) async fn call(
         &self,
         helm: impl FnOnce() -> Command,
         arguments: &[&str],
     ) -> io::Result<Answer> {
-        let mut place = self.running.lock().await;
-        // Out of its place while it works: a call that fails or is given up takes the process along, and
-        // its late answer cannot be taken for that of the next call.
-        let mut running = match place.take() {
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        // Not idle while it works: a call that fails or is given up takes the process along, and its late
+        // answer cannot be taken for that of the next call.
+        let mut running = match self.idle().pop() {
             Some(running) => running,
             None => Running::start(helm())?,
         };
         let answer = running.ask(arguments).await?;
-        *place = Some(running);
+        self.idle().push(running);
         Ok(answer)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Running {
     fn start(mut helm: Command) -> io::Result<Self> {
-        let mut process = helm.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        helm.arg(SERVE).env("GOGC", GARBAGE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // What a call has to say is in its answer; warnings of the API server would reach the user's screen.
+        let mut process = helm.stderr(Stdio::null()).spawn()?;
         let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(io::Error::other("helm was started without pipes"));
         };
@@ -85,8 +104,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_share_a_process() {
-        let server = Server::default();
+    async fn calls_after_each_other_share_a_process() {
+        let server = Servers::default();
         let first = server.call(helm, &["a", "b c"]).await.unwrap();
         assert_eq!(first.stderr, "[a,b c]");
         let second = server.call(helm, &["d"]).await.unwrap();
@@ -94,8 +113,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_call_waits_for_no_other_while_there_are_few() {
+        let servers = Servers::default();
+        let slow = servers.call(helm, &["sleep"]);
+        let quick = async {
+            tokio::task::yield_now().await;
+            servers.call(helm, &["a"]).await.unwrap().stderr
+        };
+        tokio::select! {
+            biased;
+            _ = slow => panic!("it sleeps"),
+            answer = quick => assert_eq!(answer, "[a]"),
+        }
+    }
+
+    #[tokio::test]
     async fn a_call_that_fails_harms_no_other() {
-        let server = Server::default();
+        let server = Servers::default();
         let first = server.call(helm, &["a"]).await.unwrap();
         let failed = server.call(helm, &["die"]).await.unwrap_err();
         assert_eq!(failed.kind(), io::ErrorKind::UnexpectedEof);
@@ -105,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_answer_of_a_call_that_was_given_up_is_never_that_of_another() {
-        let server = Server::default();
+        let server = Servers::default();
         let call = server.call(helm, &["sleep"]);
         tokio::time::timeout(std::time::Duration::from_millis(100), call).await.unwrap_err();
         assert_eq!(server.call(helm, &["b"]).await.unwrap().stderr, "[b]");

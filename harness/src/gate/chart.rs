@@ -81,8 +81,12 @@ fn nothing(source: &Arc<Source>) -> Node {
 }
 
 fn has_yaml_name(path: &str) -> bool {
+    has_extension(path, &["yaml", "yml", "json"])
+}
+
+fn has_extension(path: &str, known: &[&str]) -> bool {
     let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
-    matches!(extension, Some("yaml" | "yml" | "json"))
+    extension.is_some_and(|extension| known.contains(&extension))
 }
 
 fn is_crd(node: &Node) -> bool {
@@ -91,7 +95,7 @@ fn is_crd(node: &Node) -> bool {
 
 fn is_value_set(path: &str) -> bool {
     let name = path.strip_prefix("ci/").unwrap_or(path);
-    let in_root = !name.contains('/') && has_yaml_name(name) && !name.ends_with(".json");
+    let in_root = !name.contains('/') && has_extension(name, &["yaml", "yml"]);
     in_root && (path.starts_with("ci/") || name.starts_with("values-")) && name.contains("values")
 }
 

@@ -165,10 +165,11 @@ impl Judgement {
     }
 }
 
-/// The findings of a comparison that judges no version.
+/// The findings of a comparison that judges no version, so that nothing is refused.
 pub fn unjudged(old: &Chart, new: &Chart, findings: Vec<Finding>) -> Vec<Judged> {
     let changelog = Changelog::new(old, new);
-    findings.into_iter().map(|finding| judged(finding, &changelog, &[])).collect()
+    let told = |finding| Judged { refused: false, ..judged(finding, &changelog, &[]) };
+    findings.into_iter().map(told).collect()
 }
 
 fn judged(finding: Finding, changelog: &Changelog, accept: &[Acceptance]) -> Judged {

@@ -217,7 +217,7 @@ fn fields(old: &Value, new: &Value, path: &str, changes: &mut Vec<(String, Strin
                 }
             }
             _ if old != new => {
-                changes.push((path.to_owned(), became(&Value::from(old.clone()), &Value::from(new.clone()))))
+                changes.push((path.to_owned(), became(&Value::from(old.clone()), &Value::from(new.clone()))));
             }
             _ => {}
         },

@@ -132,7 +132,7 @@ impl Opened {
     fn require(self, need: Need) -> Result<Self, GateError> {
         let missing = |what, help| GateError::Incomplete { what, source_name: self.label.clone(), help };
         match need {
-            Need::Chart if self.chart.digests.get("Chart.yaml").is_none() => {
+            Need::Chart if !self.chart.digests.contains_key("Chart.yaml") => {
                 Err(missing("Chart.yaml", "name the folder of a chart, a packed chart (.tgz), or REF:PATH"))
             }
             Need::Crds if self.chart.crds.is_empty() => {

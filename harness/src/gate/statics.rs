@@ -1,6 +1,6 @@
 //! Everything that can be told of two charts without a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::chart::Chart;
 use super::error::GateError;
@@ -81,9 +81,8 @@ fn other_files(old: &Chart, new: &Chart) -> Option<Finding> {
         "Chart.yaml" => without_version(old) != without_version(new),
         path => old.digests.get(path) != new.digests.get(path),
     };
-    let all: BTreeMap<&String, ()> =
-        old.digests.keys().chain(new.digests.keys()).map(|path| (path, ())).collect();
-    let changed: Vec<&str> = all.into_keys().filter(|path| differs(path)).map(String::as_str).collect();
+    let all: BTreeSet<&String> = old.digests.keys().chain(new.digests.keys()).collect();
+    let changed: Vec<&str> = all.into_iter().filter(|path| differs(path)).map(String::as_str).collect();
     let first = changed.first()?;
     let what = format!("{} changed, but nothing that is installed", changed.join(", "));
     Some(Finding::new(rules::CHART_FILES_CHANGED, *first, "files", what))

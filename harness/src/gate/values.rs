@@ -167,17 +167,14 @@ impl<'a> Walk<'a> {
             let rivals = removed
                 .iter()
                 .filter(|other| added.iter().any(|new| is_likely(old, new) && is_likely(other, new)));
-            match (candidates.next(), candidates.next(), rivals.count()) {
-                (Some(new), None, 1) => {
-                    let what = format!("it is called `{}` now", new.path);
-                    self.found.push(Finding::new(rules::VALUES_KEY_RENAMED, place(new.at), &old.path, what));
-                }
-                _ => {
-                    let finding =
-                        Finding::new(rules::VALUES_KEY_REMOVED, place(old.at), &old.path, "it is gone");
-                    self.found.push(finding);
-                }
-            }
+            let finding = if let (Some(new), None, 1) = (candidates.next(), candidates.next(), rivals.count())
+            {
+                let what = format!("it is called `{}` now", new.path);
+                Finding::new(rules::VALUES_KEY_RENAMED, place(new.at), &old.path, what)
+            } else {
+                Finding::new(rules::VALUES_KEY_REMOVED, place(old.at), &old.path, "it is gone")
+            };
+            self.found.push(finding);
         }
         for new in added {
             self.found.push(Finding::new(rules::VALUES_KEY_ADDED, place(new.at), new.path, "it is new"));

@@ -139,7 +139,7 @@ pub struct Implementation {
     /// The objects of its manifests, as they are written.
     pub objects: Arc<Vec<serde_json::Value>>,
     /// The version with which releases begin, if not with this one; an upgrade takes them to this one.
-    pub before: Option<Arc<Implementation>>,
+    pub before: Option<Arc<Self>>,
     file: Arc<Source>,
 }
 

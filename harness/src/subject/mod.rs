@@ -42,7 +42,6 @@ mod port_mapping;
 mod ports;
 mod program;
 mod running;
-mod succession;
 pub mod values;
 
 pub use build::build;

@@ -17,7 +17,6 @@ use super::lease;
 use super::local::{Processes, SubjectProcess, Until};
 use super::manifests;
 use super::pods::Pods;
-use super::succession;
 
 /// A running subject; dropping it kills its processes but leaves its release installed.
 pub struct Subject {
@@ -79,7 +78,7 @@ impl Subject {
         release: ReleaseSpec,
         log: LogSink,
     ) -> Result<Self, SubjectError> {
-        let first = succession::first(context).await?;
+        let first = SubjectContext { implementation: context.implementation.first(), ..context.clone() };
         install(&first, &release).await?;
         let deployments = deployments(&first, &release).await?;
         let subject = Self {
@@ -117,7 +116,7 @@ impl Subject {
         if let Some(values) = values {
             let before = (state.context.clone(), state.release.values.clone());
             state.earlier.push(before);
-            state.context = succession::next(&state.context, &self.context).await?;
+            state.context = self.context.clone();
             super::values::merge(&mut state.release.values, &values);
             install(&state.context, &state.release).await?;
             tell(&self.log, "the release was upgraded");

@@ -3,6 +3,13 @@
 //! `bumps.yaml` lists them; each is the packed chart with a few edits, and needs no cluster, only helm. What an
 //! upgrade does to runs is in `upgrade.rs`, on a cluster.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests are tests, too"
+)]
+
 mod bumps;
 mod upgrade;
 

@@ -17,7 +17,7 @@ use crate::event::EventSink;
 use crate::exit;
 use crate::gate::judgement::Evidence;
 use crate::gate::source::{Opened, Origin, export};
-use crate::gate::{GateError, crds, live};
+use crate::gate::{GateError, live};
 use crate::report::{self, REPORT_FILE, Settings, Statement};
 use crate::scenario::Filter;
 use crate::scenario::step::Action;
@@ -38,8 +38,6 @@ pub(super) struct Live<'a> {
     before: Implementation,
     /// The report of the last version.
     baseline: Option<Statement>,
-    /// Cases that change the CRDs of the whole cluster cannot run at the same time.
-    jobs: usize,
     notes: Vec<String>,
 }
 
@@ -88,11 +86,9 @@ impl<'a> Live<'a> {
             console.error(&error);
             exit::INCONCLUSIVE
         })?;
-        let same_crds = crds::compare(&old.chart.crds, &new.chart.crds).is_empty();
-        let jobs = if same_crds { args.jobs.get() } else { 1 };
         let cluster = args.cluster.clone().spec_or_local(supervisor.clone());
         let baseline = args.report.as_deref().map(|path| statement(path, console)).transpose()?;
-        Ok(Self { args, output, console, supervisor, cluster, candidate, before, baseline, jobs, notes })
+        Ok(Self { args, output, console, supervisor, cluster, candidate, before, baseline, notes })
     }
 
     /// Plays the runs and adds what they say.
@@ -116,7 +112,7 @@ impl<'a> Live<'a> {
         }
         let number = cases.len();
         let succession = self.candidate.clone().succeeding(self.before.clone());
-        let Some(upgraded) = self.play("upgrade", succession, cases, self.jobs, evidence).await? else {
+        let Some(upgraded) = self.play("upgrade", succession, cases, evidence).await? else {
             return Ok(());
         };
         let mut found = live::disturbed(&upgraded);
@@ -124,7 +120,7 @@ impl<'a> Live<'a> {
         if !found.is_empty() {
             // A case that the old version fails by itself says nothing about the upgrade.
             let failed: Vec<String> = found.iter().map(|finding| finding.subject.clone()).collect();
-            let alone = self.play("upgrade-old", self.before.clone(), failed, self.jobs, evidence).await?;
+            let alone = self.play("upgrade-old", self.before.clone(), failed, evidence).await?;
             for finding in alone.iter().flat_map(live::disturbed) {
                 found.retain(|other| other.subject != finding.subject);
                 self.notes
@@ -138,8 +134,7 @@ impl<'a> Live<'a> {
 
     /// The whole suite on the new version.
     async fn suite(&mut self, evidence: &mut Evidence) -> Told<()> {
-        let jobs = self.args.jobs.get();
-        let played = self.play("suite", self.candidate.clone(), Vec::new(), jobs, evidence).await?;
+        let played = self.play("suite", self.candidate.clone(), Vec::new(), evidence).await?;
         let Some(now) = played else { return Ok(()) };
         evidence.open.extend(live::open(&now));
         let found = match &self.baseline {
@@ -159,7 +154,6 @@ impl<'a> Live<'a> {
         name: &str,
         implementation: Implementation,
         cases: Vec<String>,
-        jobs: usize,
         evidence: &mut Evidence,
     ) -> Told<Option<Statement>> {
         let folder = self.args.report_dir.join(name);
@@ -176,7 +170,7 @@ impl<'a> Live<'a> {
             filter: Filter { exact: cases, ..Filter::default() },
             implementation: Some(implementation),
             cluster: self.cluster.clone(),
-            jobs,
+            jobs: self.args.jobs.get(),
             report_dir: Some(folder.clone()),
             fail_fast: false,
             bless: false,
@@ -187,7 +181,7 @@ impl<'a> Live<'a> {
         let outcome = engine::run(request, events, cancel.clone()).await;
         let interrupted = cancel.is_cancelled();
         signal::stop(&cancel);
-        let reported = self.console.reported(reporter.await).is_some();
+        let has_report = self.console.reported(reporter.await).is_some();
         if interrupted {
             return Err(exit::INCONCLUSIVE);
         }
@@ -196,7 +190,7 @@ impl<'a> Live<'a> {
             evidence.open.push(format!("{name}: {error}"));
             return Ok(None);
         }
-        if !reported {
+        if !has_report {
             evidence.open.push(format!("{name}: there is no report"));
             return Ok(None);
         }

@@ -40,7 +40,7 @@ impl Keywords {
     }
 }
 
-/// `exclusiveMinimum` is a switch in OpenAPI and a number of its own since JSON Schema's sixth draft.
+/// `exclusiveMinimum` is a switch in `OpenAPI` and a number of its own since JSON Schema's sixth draft.
 fn read(schema: &Node, keyword: &str, exclusive: Option<&str>) -> Option<Bound> {
     let plain = number(schema.get(keyword));
     let switch = exclusive.and_then(|keyword| schema.get(keyword));

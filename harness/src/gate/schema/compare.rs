@@ -279,7 +279,7 @@ impl<'a> Walk<'a> {
             (Rest::Schema(old), Rest::Schema(new)) => self.schema(old, new, &inner, at),
             (Rest::Open, Rest::Closed) if old.keeps_unknown => {}
             (_, Rest::Closed) => {
-                self.tell(Kind::FieldRemoved, &inner, at, "other keys are not accepted any more")
+                self.tell(Kind::FieldRemoved, &inner, at, "other keys are not accepted any more");
             }
             (Rest::Open, Rest::Schema(schema)) => self.schema(&Vec::new(), schema, &inner, at),
             (_, Rest::Open) if new.keeps_unknown && !old.keeps_unknown => {}

@@ -39,6 +39,7 @@ pub(super) struct Rule {
 
 /// What a conjunction says, keyword by keyword.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
 pub(in crate::gate) struct View<'a> {
     /// Whether nothing is valid (`false`).
     pub(super) never: bool,
@@ -193,11 +194,11 @@ impl<'a> View<'a> {
         match part.get("additionalProperties") {
             None => {}
             Some(node) if node.value == Value::Bool(false) => self.rest = Rest::Closed,
-            Some(node) if node.value == Value::Bool(true) => {
-                if dialect == Dialect::Structural {
-                    self.rest = Rest::Open;
-                }
+            Some(node) if node.value == Value::Bool(true) && dialect == Dialect::Structural => {
+                self.rest = Rest::Open;
             }
+            // In JSON Schema it says what holds anyway.
+            Some(node) if node.value == Value::Bool(true) => {}
             Some(node) => match &mut self.rest {
                 Rest::Schema(parts) => parts.push(node),
                 Rest::Closed if dialect == Dialect::Json => {}

@@ -9,6 +9,7 @@ use super::compare::args::CompareArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
 use super::prove::args::ProveArgs;
+use super::stress::args::StressArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -26,6 +27,7 @@ Examples:
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark compare mine.yaml theirs.yaml     the same scenarios against two controllers, side by side
+  hallmark stress --name ttl --load cpu,api  does it always do the same on a busy machine?
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -60,6 +62,8 @@ pub(super) enum Command {
     Explore(ExploreArgs),
     /// Run the same scenarios against two controllers, or take two records, and show where they differ
     Compare(CompareArgs),
+    /// Run cases many times on a busy machine, and show which of them do not always do the same
+    Stress(StressArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Check a suite, and an implementation against it, without a cluster
@@ -284,6 +288,23 @@ pub(super) struct SpecArgs {
 }
 
 impl SpecArgs {
+    /// What of it was said, as on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(kind) = self.cluster.to_possible_value().filter(|kind| kind.get_name() != "auto") {
+            words.push(format!("--cluster {}", kind.get_name()));
+        }
+        words.extend(self.context.iter().map(|context| format!("--context {context}")));
+        if self.kubernetes != KubernetesVersion::default() {
+            words.push(format!("--kubernetes {}", self.kubernetes.full()));
+        }
+        if self.k3s_image != k3s::DEFAULT_IMAGE {
+            words.push(format!("--k3s-image {}", self.k3s_image));
+        }
+        words.extend(self.images.iter().map(|image| format!("--image-archive {}", image.display())));
+        words
+    }
+
     pub(super) fn spec(self, supervisor: Supervisor) -> ClusterSpec {
         ClusterSpec {
             backend: self.cluster.choice(),

@@ -3,12 +3,13 @@
 //! The engine, the clusters and the subjects send typed [`Event`]s into an [`EventSink`]; reporters are
 //! the only ones who print or write result files.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::check::{Failure, Moment};
+use crate::check::{Failure, History, Moment};
 use crate::cluster::ClusterInfo;
 
 /// Something that happened in a run.
@@ -251,8 +252,9 @@ pub struct CaseResult {
     pub namespace: String,
     /// What was recorded, in words.
     pub timeline: Vec<Moment>,
-    /// Fingerprint of its history, by [`crate::check::Ending`]; empty without one.
-    pub ending: String,
+    /// What happened to its objects, where it is one of several runs of the case.
+    #[serde(skip)]
+    pub history: Option<Arc<History>>,
 }
 
 /// How a case ended.

@@ -166,6 +166,7 @@ impl Runs {
             bless: false,
             keep: false,
             settle: false,
+            load: Vec::new(),
             supervisor,
         };
         let (sink, mut events) = EventSink::channel();

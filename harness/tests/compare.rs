@@ -2,7 +2,7 @@
 //!
 //! The first run on a machine builds the controller twice and the Kubernetes binaries, which takes minutes.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests, too")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 use std::ffi::OsStr;
 use std::fs;

@@ -26,6 +26,9 @@ const BOOKKEEPING: [&str; 2] = ["Event", "Lease"];
 /// Published by Kubernetes in every namespace, at some time, with the certificate of the cluster.
 const OF_KUBERNETES: (&str, &str) = ("ConfigMap", "kube-root-ca.crt");
 
+/// What Helm notes about each release, with the time.
+const OF_HELM: &str = "sh.helm.release.v1.";
+
 /// RFC 3339, and the textual form of a UUID (RFC 9562), anywhere in a text.
 const MADE_UP: &str = r"(?x)
     (?<time> \d{4}-\d\d-\d\d T \d\d:\d\d:\d\d (\.\d+)? (Z | [+-]\d\d:\d\d) )
@@ -153,6 +156,7 @@ fn without_made_up(text: &str) -> String {
 fn counts(version: &ObjectVersion) -> bool {
     !BOOKKEEPING.contains(&version.kind.as_str())
         && (version.kind.as_str(), version.name.as_str()) != OF_KUBERNETES
+        && !version.name.starts_with(OF_HELM)
 }
 
 /// What an object is called in every run. Objects whose names the API server makes up share one: how many

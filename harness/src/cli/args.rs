@@ -13,6 +13,7 @@ use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
 use super::gate::args::GateArgs;
 use super::prove::args::ProveArgs;
+use super::stress::args::StressArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
@@ -34,6 +35,7 @@ Examples:
   hallmark gate --from v0.1.0                may this chart be released after that one?
   hallmark diff crds old.tgz charts/agents
   hallmark compare mine.yaml theirs.yaml     the same scenarios against two controllers, side by side
+  hallmark stress --name ttl --load cpu,api  does it always do the same on a busy machine?
   hallmark lint scenarios
   hallmark backup --context prod && hallmark verify agents-20260801T120000Z.tar.zst
 
@@ -72,6 +74,8 @@ pub(super) enum Command {
     Drill(DrillArgs),
     /// Run the same scenarios against two controllers, or take two records, and show where they differ
     Compare(CompareArgs),
+    /// Run cases many times on a busy machine, and show which of them do not always do the same
+    Stress(StressArgs),
     /// Show which requirements have cases and defects, and which lack them
     Coverage(CoverageArgs),
     /// Tell what changes from one chart, or its CRDs, to another, without a cluster
@@ -307,6 +311,23 @@ impl SpecArgs {
             spec.backend = BackendChoice::Local;
         }
         spec
+    }
+
+    /// What of it was said, as on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(kind) = self.cluster.to_possible_value().filter(|kind| kind.get_name() != "auto") {
+            words.push(format!("--cluster {}", kind.get_name()));
+        }
+        words.extend(self.context.iter().map(|context| format!("--context {context}")));
+        if self.kubernetes != KubernetesVersion::default() {
+            words.push(format!("--kubernetes {}", self.kubernetes.full()));
+        }
+        if self.k3s_image != k3s::DEFAULT_IMAGE {
+            words.push(format!("--k3s-image {}", self.k3s_image));
+        }
+        words.extend(self.images.iter().map(|image| format!("--image-archive {}", image.display())));
+        words
     }
 
     pub(super) fn spec(self, supervisor: Supervisor) -> ClusterSpec {

@@ -208,6 +208,7 @@ async fn run(
         bless: false,
         keep: false,
         settle: true,
+        load: Vec::new(),
         supervisor: supervisor.clone(),
     };
     let settings = Settings { report_dir: Some(report_dir.clone()), ..output.settings() };

@@ -24,6 +24,7 @@ mod run;
 mod schema;
 mod session;
 mod signal;
+mod stress;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Explore(args) => block_on(console, explore::explore(args, &cli.output, console)),
         Command::Drill(args) => block_on(console, drill::drill(args, &cli.output, console)),
         Command::Compare(args) => block_on(console, compare::compare(args, &cli.output, console)),
+        Command::Stress(args) => block_on(console, stress::stress(args, &cli.output, console)),
         Command::Coverage(args) => block_on(console, coverage::coverage(args, &cli.output, console)),
         Command::Backup(args) => block_on(console, backup::backup(args, &cli.output, console)),
         Command::Verify(args) => block_on(console, backup::verify(args, &cli.output, console)),

@@ -11,7 +11,7 @@ use crate::cluster::process::Supervisor;
 use crate::engine::{self, EngineError};
 use crate::event::{EventSink, repetition};
 use crate::exit;
-use crate::report::{self, Settings, not_passed};
+use crate::report::{self, Settings, Summary, not_passed};
 use crate::scenario::suite::{LoadOptions, Suite};
 use crate::subject::Implementation;
 
@@ -68,6 +68,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         bless: args.bless,
         keep: args.keep,
         settle: false,
+        load: Vec::new(),
         supervisor,
     };
     perform(request, settings, console).await.exit
@@ -75,6 +76,8 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
 
 /// What a run came to.
 pub(super) struct Performed {
+    /// Absent if not even the reporter came to its end.
+    pub(super) summary: Option<Summary>,
     pub(super) interrupted: bool,
     pub(super) exit: u8,
 }
@@ -85,7 +88,7 @@ pub(super) async fn perform(request: engine::Request, settings: Settings, consol
     let cancel = CancellationToken::new();
     if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
         console.error(&error);
-        return Performed { interrupted: false, exit: exit::INCONCLUSIVE };
+        return Performed { summary: None, interrupted: false, exit: exit::INCONCLUSIVE };
     }
     let reporter = report::spawn(receiver, settings);
     let outcome = engine::run(request, sink, cancel.clone()).await;
@@ -97,9 +100,9 @@ pub(super) async fn perform(request: engine::Request, settings: Settings, consol
         console.error(error);
     }
     let trouble = outcome.as_ref().err();
-    let reported = console.reported(summary);
-    let exit = reported.map_or(exit::INCONCLUSIVE, |summary| exit_code(summary.exit, trouble));
-    Performed { interrupted, exit }
+    let summary = console.reported(summary);
+    let exit = summary.as_ref().map_or(exit::INCONCLUSIVE, |summary| exit_code(summary.exit, trouble));
+    Performed { summary, interrupted, exit }
 }
 
 /// Reads a suite and the implementation file; what is wrong with them is told, and the exit code returned.

@@ -65,6 +65,15 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
+    /// What was to keep the machine busy could not begin.
+    #[error("{action} for the load")]
+    Load {
+        /// What was done.
+        action: &'static str,
+        /// Why it could not be done.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// An image for the node could not be made.
     #[error("make the image `{reference}`")]
     Image {

@@ -5,12 +5,12 @@
 //! is judged on the entries that its partner was judged on in the end, so that an unchanged suite gets the
 //! verdicts of the run; one that is new is judged on everything up to the next action.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Ending, Failure, Judgement, broken, explain, judge, timeline, trail};
+use crate::check::{Failure, History, Judgement, broken, explain, judge, timeline, trail};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -54,6 +54,8 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
     if known < selected.len() {
         events.note(format!("{} selected cases are not in the record", selected.len() - known));
     }
+    let repeated: BTreeSet<CaseId> =
+        recorded.iter().filter(|(_, id, _)| *id != id.first()).map(|(_, id, _)| id.first()).collect();
     for (case, id, history) in recorded {
         let replayed = Replay::of(case, history);
         let verdict = replayed.verdict();
@@ -62,13 +64,14 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
         {
             events.note(format!("{id}: {then} in the run, {now} now"));
         }
+        let history_of = || Arc::new(History::of(history));
         events.send(Event::CaseFinished(Box::new(CaseResult {
+            history: repeated.contains(&id.first()).then(history_of),
             id,
             verdict,
             elapsed: replayed.elapsed(),
             namespace: replayed.namespace.to_owned(),
             timeline: timeline(history),
-            ending: Ending::of(history).fingerprint(),
         })));
     }
     events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });

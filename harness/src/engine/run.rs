@@ -15,6 +15,7 @@ use super::EngineError;
 use super::case::{CaseRun, RunContext, chain};
 use super::cleanup;
 use super::kinds::Kinds;
+use super::load::{Load, LoadKind};
 use super::place::OwnPlace;
 use super::plan::{Abilities, PlacedCase, Plan};
 use super::played::PlayedJobs;
@@ -24,7 +25,7 @@ use super::scope;
 use super::settle;
 use super::slots::Slots;
 use super::subjects::Shared;
-use crate::check::{Ending, timeline};
+use crate::check::{History, timeline};
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, Cluster, ClusterInfo, ClusterSpec};
@@ -61,6 +62,8 @@ pub struct Request {
     pub keep: bool,
     /// Let every case that passed come to rest, so that its history is whole and can be compared.
     pub settle: bool,
+    /// What keeps the machine busy meanwhile.
+    pub load: Vec<LoadKind>,
     /// The program that watches over child processes.
     pub supervisor: Supervisor,
 }
@@ -130,7 +133,7 @@ pub(super) fn run_nothing(plan: &Plan, events: &EventSink) {
             elapsed: Duration::ZERO,
             namespace: String::new(),
             timeline: Vec::new(),
-            ending: String::new(),
+            history: None,
         })));
     }
 }
@@ -213,22 +216,23 @@ async fn on_cluster(
         first_revision: 0,
     };
     let tidy = !is_thrown_away(prepared, &request.cluster);
-    let (jobs, keep) = (request.jobs, request.keep);
-    let enough = request.fail_fast.then(CancellationToken::new);
-    let settle = request.settle;
-    Runner {
+    let runner = Runner {
         context,
         stage: &stage,
         writer: writer.clone(),
-        jobs,
-        keep,
-        settle,
+        jobs: request.jobs,
+        keep: request.keep,
+        settle: request.settle,
+        repeated: request.suite.is_repeated(),
         tidy,
-        enough,
+        enough: request.fail_fast.then(CancellationToken::new),
         records: None,
+    };
+    let load = Load::start(&request.load, client, run_id).await?;
+    runner.all(plan).await;
+    for done in load.stop(tidy).await {
+        events.note(format!("beside the cases: {done}"));
     }
-    .all(plan)
-    .await;
     if tidy {
         stage.tidy(client, run_id, events).await;
     }
@@ -323,6 +327,7 @@ impl Stage {
 }
 
 /// Runs the cases of a plan.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(super) struct Runner<'a> {
     pub(super) context: RunContext,
     pub(super) stage: &'a Stage,
@@ -333,6 +338,8 @@ pub(super) struct Runner<'a> {
     pub(super) keep: bool,
     /// Whether cases that passed come to rest before they end.
     pub(super) settle: bool,
+    /// Whether the histories of several runs of a case are compared.
+    pub(super) repeated: bool,
     /// Whether what was made has to be removed.
     pub(super) tidy: bool,
     /// Cancelled by the first failure, if that is enough; cases that run then come to their end.
@@ -345,8 +352,18 @@ impl<'a> Runner<'a> {
     /// A runner for a cluster that is thrown away, whose cases are written to no file.
     pub(super) fn unrecorded(context: RunContext, stage: &'a Stage, jobs: usize) -> Self {
         let writer = RecordWriter::none();
-        let (keep, settle, tidy) = (false, false, false);
-        Self { context, stage, writer, jobs, keep, settle, tidy, enough: None, records: None }
+        Self {
+            context,
+            stage,
+            writer,
+            jobs,
+            keep: false,
+            settle: false,
+            repeated: false,
+            tidy: false,
+            enough: None,
+            records: None,
+        }
     }
 
     /// Runs all of them and stops what was started for them.
@@ -391,7 +408,7 @@ impl<'a> Runner<'a> {
                 elapsed,
                 namespace: placed.namespace.clone(),
                 timeline: timeline(history),
-                ending: if history.is_empty() { String::new() } else { Ending::of(history).fingerprint() },
+                history: (self.repeated && !history.is_empty()).then(|| Arc::new(History::of(history))),
             })));
         };
         if let Some(reason) = &placed.skip {

@@ -104,7 +104,7 @@ fn again(suite: &Suite, recording: &Recording, report: &Statement) -> (Aggregate
             elapsed: std::time::Duration::ZERO,
             namespace: String::new(),
             timeline: Vec::new(),
-            ending: String::new(),
+            history: None,
         })));
     }
     run.apply(&Event::RunFinished { elapsed, interrupted: report.interrupted });

@@ -75,8 +75,8 @@ impl Ran {
             };
             record(case, &verdict, &writer);
             let (id, elapsed, namespace) = (case.id.clone(), Duration::from_secs(1), "ns".to_owned());
-            let (timeline, ending) = (Vec::new(), String::new());
-            let result = CaseResult { id, verdict, elapsed, namespace, timeline, ending };
+            let (timeline, history) = (Vec::new(), None);
+            let result = CaseResult { id, verdict, elapsed, namespace, timeline, history };
             run.apply(&Event::CaseFinished(Box::new(result)));
         }
         run.apply(&Event::RunFinished { elapsed: Duration::from_secs(2), interrupted: false });

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::check::{Failure, Moment};
+use crate::check::{Failure, History, Moment};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunInfo, Verdict};
 
 const NO_VERDICT: &str = "the run ended before this case had a verdict";
@@ -48,8 +48,8 @@ pub struct CaseView<'a> {
     pub namespace: &'a str,
     /// What was recorded, in words.
     pub timeline: &'a [Moment],
-    /// Fingerprint of its history; empty without one.
-    pub ending: &'a str,
+    /// What happened to its objects, where it is one of several runs of the case.
+    pub history: Option<&'a History>,
 }
 
 /// How a case ended.
@@ -181,7 +181,7 @@ impl Aggregate {
                 elapsed: Duration::ZERO,
                 namespace: "",
                 timeline: &[],
-                ending: "",
+                history: None,
             },
             Some(result) => CaseView {
                 info,
@@ -194,7 +194,7 @@ impl Aggregate {
                 elapsed: result.elapsed,
                 namespace: &result.namespace,
                 timeline: &result.timeline,
-                ending: &result.ending,
+                history: result.history.as_deref(),
             },
         }
     }

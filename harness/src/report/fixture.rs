@@ -67,7 +67,7 @@ impl Run {
                     elapsed,
                     namespace,
                     timeline: Vec::new(),
-                    ending: String::new(),
+                    history: None,
                 })));
             }
         }

@@ -44,6 +44,7 @@ mod repetition;
 mod requirement;
 mod settings;
 mod statement;
+pub mod stress;
 mod summary;
 mod task;
 
@@ -62,10 +63,11 @@ pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, save};
 pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
 pub use proof_record::{ProofRecord, ProofRecordError, Shift};
-pub use repetition::Repetition;
+pub use repetition::{Group, Repetition};
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};
 pub use statement::{CaseStatement, ProfileStatement, RequirementStatement, Statement};
+pub use stress::Stress;
 pub use summary::{Conformance, Counts, Summary};
 pub use task::{spawn, spawn_progress};
 

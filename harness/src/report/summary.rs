@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::aggregate::{Aggregate, Outcome};
+use super::repetition::Repetition;
 use crate::exit;
 
 /// How many cases ended how.
@@ -60,6 +61,8 @@ pub struct Summary {
     /// For each failed case its requirements or, if it names none, its own name, and the standing invariants
     /// that it broke; each once, in plan order.
     pub failed: Vec<String>,
+    /// The cases that were run more than once, in plan order.
+    pub repetitions: Vec<Repetition>,
     /// The exit code, one of [`crate::exit`].
     pub exit: u8,
 }
@@ -90,7 +93,8 @@ impl Aggregate {
         }
         let partial = self.filtered() || !self.declined_musts().is_empty();
         let conformance = conformance(counts, self.cut_short(), partial);
-        Summary { counts, conformance, failed, exit: conformance.exit_code() }
+        let repetitions = self.repetitions();
+        Summary { counts, conformance, failed, repetitions, exit: conformance.exit_code() }
     }
 }
 

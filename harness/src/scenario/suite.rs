@@ -142,6 +142,11 @@ impl Suite {
         self.cases = repeated.collect();
     }
 
+    /// Whether cases are run several times.
+    pub fn is_repeated(&self) -> bool {
+        self.cases.iter().any(|case| case.id != case.id.first())
+    }
+
     /// All files that belong to it, as they were read; one that is named by different ways is there as often.
     pub fn files(&self) -> &[Arc<Source>] {
         &self.files

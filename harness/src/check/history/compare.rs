@@ -89,6 +89,8 @@ pub enum Chance {
     /// A state on the way was left out. Status tells where things stand and not how they came there, so that
     /// a controller may write two states as one.
     Merged,
+    /// The object was deleted in both, in one of them before its status came so far.
+    BeforeDeletion,
 }
 
 impl Divergence {
@@ -135,6 +137,7 @@ impl Chance {
     pub fn words(self) -> &'static str {
         match self {
             Self::AtTheEnd => "right before the end of the case, so it may be chance",
+            Self::BeforeDeletion => "the object was deleted meanwhile, so it may be chance",
             Self::Merged => "a state on the way was left out, which may be chance",
         }
     }
@@ -236,7 +239,8 @@ impl<'a> Comparison<'a> {
         for path in paths {
             let course = |life: &'a Life| life.courses.get(path).map_or(NEVER_THERE, Vec::as_slice);
             let (one, other) = (course(a), course(b));
-            self.courses(name, path, one, other);
+            let deleted = a.deleted.is_some() && b.deleted.is_some();
+            self.courses(name, path, (one, other), deleted);
         }
         if a.deleted.is_some() != b.deleted.is_some() {
             let side = |life: &Life| match life.deleted {
@@ -251,7 +255,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn courses(&mut self, name: &str, path: &Path, a: &[Turn], b: &[Turn]) {
+    fn courses(&mut self, name: &str, path: &Path, (a, b): (&[Turn], &[Turn]), deleted: bool) {
         if a == b || self.is_ignored(path) {
             return;
         }
@@ -266,6 +270,8 @@ impl<'a> Comparison<'a> {
         };
         let chance = if late(a, b, self.a) || late(b, a, self.b) {
             Some(Chance::AtTheEnd)
+        } else if deleted && may_be_merged(path) && (shared == a.len() || shared == b.len()) {
+            Some(Chance::BeforeDeletion)
         } else {
             (may_be_merged(path) && (passes_by(a, b) || passes_by(b, a))).then_some(Chance::Merged)
         };

@@ -138,6 +138,11 @@ fn equal_are(#[case] a: Entries, #[case] b: Entries) {
     run(&[json!({"step": 1}), json!({"step": 3})]),
     &["Run r, status.step: 2 | 3"],
 )]
+#[case::a_status_that_a_deletion_cut_short(
+    run(&[json!({"phase": "A"}), json!({"phase": "A", "job": "j"})]).deleted("Run/r#u1", 9, &json!({})),
+    run(&[json!({"phase": "A"})]).deleted("Run/r#u1", 9, &json!({})),
+    &["[BeforeDeletion] Run r, status.job: \"j\" | still absent"],
+)]
 #[case::an_object_that_one_lacks(
     started().added("Job/j", 1, &json!({})),
     started(),

@@ -7,6 +7,7 @@ use crate::event::RunInfo;
 use crate::report::aggregate::{Aggregate, Outcome};
 use crate::report::files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
 use crate::report::profile::{Profile, ProfileVerdict};
+use crate::report::repetition::Repetition;
 use crate::report::requirement::RequirementVerdict;
 use crate::report::settings::{Settings, Verbosity};
 use crate::report::summary::{Conformance, Counts, Summary};
@@ -33,7 +34,7 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
         "\n",
         &failed_requirements(run, width),
         &skipped(run),
-        &repetitions(run),
+        &repetitions(&summary.repetitions),
         &profiles(run),
         &counts(run, summary.counts),
         &run.info().map(about).unwrap_or_default(),
@@ -88,13 +89,12 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
 }
 
 /// How many cases were repeated, and each that did not always end alike.
-fn repetitions(run: &Aggregate) -> String {
-    let all = run.repetitions();
+fn repetitions(all: &[Repetition]) -> String {
     if all.is_empty() {
         return String::new();
     }
     let restless = all.iter().filter(|case| case.histories > 1).count();
-    let flaky: Vec<_> = all.iter().filter(|case| case.flaky).collect();
+    let flaky: Vec<&Repetition> = all.iter().filter(|case| case.flaky).collect();
     let mut text = format!(
         "{} {} repeated: {} flaky, {restless} with more than one history\n",
         paint(DIM, "repetitions   "),
@@ -107,6 +107,7 @@ fn repetitions(run: &Aggregate) -> String {
         let histories = if case.histories == 1 { "history" } else { "histories" };
         let numbers = format!("{}; {} {histories}", verdicts.join(", "), case.histories);
         text.push_str(&indent(&format!("{} {}: {numbers}\n", paint(RED, "FLAKY"), case.name), 2));
+        text.extend(case.divergence().map(|place| indent(&format!("{place}\n"), 4)));
     }
     text
 }

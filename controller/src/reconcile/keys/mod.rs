@@ -18,7 +18,7 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use tokio::sync::{Notify, watch};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::api::{AgentRun, JobView};
 use crate::config::{Database, Namespaces};
@@ -186,7 +186,13 @@ impl Keys {
 
     fn failed(&self, error: &StoreError) {
         self.metrics.store_failed(error.reason());
-        warn!(cause = error.cause(), "runs with an idempotency key wait: failed to {error}");
+        let is_known = lock(&self.state).0 == StoreState::Down(error.reason());
+        // An outage of hours is one piece of news.
+        if is_known {
+            debug!(cause = error.cause(), "the database still cannot be used: failed to {error}");
+        } else {
+            warn!(cause = error.cause(), "runs with an idempotency key wait: failed to {error}");
+        }
         self.change(StoreState::Down(error.reason()), None);
         self.trouble.notify_one();
     }

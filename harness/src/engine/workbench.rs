@@ -145,6 +145,7 @@ impl Workbench {
                 jobs: self.request.jobs,
                 keep: self.request.keep,
                 settle: false,
+                repeated: suite.is_repeated(),
                 // Objects of this round must not be there in the next one.
                 tidy: true,
                 enough: None,

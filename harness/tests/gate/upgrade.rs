@@ -49,6 +49,7 @@ async fn upgraded(candidate: Implementation) -> Statement {
         bless: false,
         keep: false,
         settle: false,
+        load: Vec::new(),
         supervisor,
     };
     engine::run(request, events, CancellationToken::new()).await.expect("a run");

@@ -176,6 +176,7 @@ impl<'a> Live<'a> {
             bless: false,
             keep: false,
             settle: false,
+            load: Vec::new(),
             supervisor: self.supervisor.clone(),
         };
         let outcome = engine::run(request, events, cancel.clone()).await;

@@ -36,8 +36,9 @@ fn names_are_unique_and_every_defect_is_planted_at_one_place() {
     let names: BTreeSet<_> = Defect::ALL.iter().map(|defect| defect.name()).collect();
     assert_eq!(names.len(), Defect::ALL.len());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let code: String =
-        sources(&root).into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    // Tests of the registry plant some, too.
+    let code = sources(&root).into_iter().filter(|path| !path.starts_with(root.join("backup/defects")));
+    let code: String = code.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for defect in Defect::ALL {
         let place = format!("Defect::{defect:?}.is_planted()");
         assert_eq!(code.matches(&place).count(), 1, "{place} must stand at exactly one place");

@@ -139,7 +139,7 @@ fn scenarios_that_make_no_sense_are_found() {
         "suite.yaml:9:12 unknown requirement `TRIAL-09`",
         "suite.yaml:10:12 an invariant is exactly one claim",
         "suite.yaml:11:12 requests are not counted in every case",
-        "suite.yaml:12:67 an order has several groups, and each value once",
+        "suite.yaml:12:69 an order has several groups, and each value once",
         "suite.yaml:13:12 `settled` without `path`",
     ];
     assert_eq!(problems(&suites(), &stderr), expected, "{stderr}");

@@ -228,13 +228,13 @@ registry! {
     /// The status of a run that has ended gets one more condition.
     EndedRunsAreReviewed = "ended-runs-are-reviewed" ["INV-06"],
     /// Every pass leaves its time in the status, which brings the next pass.
-    PassesAreCounted = "passes-are-counted" ["INV-07"],
+    PassesAreCounted = "passes-are-counted" ["INV-07", "LC-16"],
     /// Before a run starts, a Job of its name is looked for in the namespace default.
     LooksElsewhere = "looks-elsewhere" ["INV-08"],
     /// With each end of a run a task panics that nobody waits for.
     PanicsAside = "panics-aside" ["INV-09"],
     /// A restored run begins again in Pending.
-    RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-C01"],
+    RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-R01"],
     /// A run that is invalid has failed otherwise, too.
     InvalidRunsFailTwice = "invalid-runs-fail-twice" ["INV-11"],
 }

@@ -158,13 +158,11 @@ pub(super) fn crowd<'a>(
             Ok(value) => value,
             Err(error) => return Err(format!("{}: `{}`: {error}", key.location(), key.text())),
         };
-        let place = match groups.iter().position(|(known, _)| *known == value) {
-            Some(place) => place,
-            None => {
-                groups.push((value, Vec::new()));
-                groups.len() - 1
-            }
-        };
+        let known = groups.iter().position(|(known, _)| *known == value);
+        let place = known.unwrap_or_else(|| {
+            groups.push((value, Vec::new()));
+            groups.len() - 1
+        });
         let Some((_, members)) = groups.get_mut(place) else { continue };
         if members.iter().all(|member| member.uid != version.uid) {
             members.push(version);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::path::{Path, Segment};
-use super::trail::{cut, words};
+use super::trail::{cut, is_invariant_that_held, words};
 use crate::record::{Change, Entry, Observation};
 
 /// How many changed paths of a version are shown.
@@ -38,7 +38,10 @@ pub fn timeline(history: &[Arc<Entry>]) -> Vec<Moment> {
     let Some(first) = history.first() else { return Vec::new() };
     let mut versions: HashMap<&str, &Arc<Value>> = HashMap::new();
     let mut moments = Vec::new();
-    for entry in history {
+    for (place, entry) in history.iter().enumerate() {
+        if is_invariant_that_held(history, place) {
+            continue;
+        }
         let Some(lane) = lane(&entry.observation) else { continue };
         let mut changes = Vec::new();
         if let Observation::Object(version) = &entry.observation {

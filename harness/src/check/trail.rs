@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::record::{Change, Entry, Observation};
+use crate::scenario::step::INVARIANT;
 
 /// How many entries a failure shows.
 const LINES: usize = 12;
@@ -11,12 +12,28 @@ const LOG_WIDTH: usize = 200;
 
 /// The last entries, oldest first, with the seconds since the record began.
 pub fn trail(history: &[Arc<Entry>]) -> Vec<String> {
-    let shown = history.len().saturating_sub(LINES);
-    history
-        .iter()
+    let places = 0..history.len();
+    let told: Vec<&Arc<Entry>> = places
+        .filter(|place| !is_invariant_that_held(history, *place))
+        .filter_map(|place| history.get(place))
+        .collect();
+    let shown = told.len().saturating_sub(LINES);
+    told.into_iter()
         .skip(shown)
         .map(|entry| format!("{:>9} {}", moment(history, entry), words(entry)))
         .collect()
+}
+
+/// Whether the entry tells nothing but that a standing invariant was judged and held: each case has many of
+/// them at its end, and nothing happens there.
+pub(super) fn is_invariant_that_held(history: &[Arc<Entry>], place: usize) -> bool {
+    let observation = |place: usize| history.get(place).map(|entry| &entry.observation);
+    let began = |place| match observation(place) {
+        Some(Observation::StepStarted { summary, .. }) => summary.starts_with(INVARIANT),
+        _ => false,
+    };
+    let held = |place| matches!(observation(place), Some(Observation::StepFinished { ok: true, .. }));
+    (began(place) && held(place + 1)) || (held(place) && place.checked_sub(1).is_some_and(began))
 }
 
 /// When an entry was received: `+3.214 s` since the first entry.
@@ -82,5 +99,28 @@ pub(super) fn words(entry: &Entry) -> String {
         }
         Observation::FaultsOver { writes } => format!("faults are over, after {writes} writes"),
         Observation::Gap { kind, reason } => format!("watch of {kind} interrupted: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::History;
+
+    fn step(history: History, index: usize, summary: &str, ok: bool) -> History {
+        let started = Observation::StepStarted { index, summary: summary.to_owned(), assertion: true };
+        history.push(started).push(Observation::StepFinished { index, ok, judged: Some(1) })
+    }
+
+    #[test]
+    fn invariants_that_held_are_not_told_and_the_one_that_did_not_is() {
+        let history = step(History::default(), 0, "never", true);
+        let history = step(history, 1, "invariant INV-01 never", true);
+        let history = step(history, 2, "invariant INV-02 never", false);
+        let told = trail(&history.0);
+        let told: Vec<&str> = told.iter().filter_map(|line| line.split(" s ").nth(1)).collect();
+        let expected =
+            ["step 1 began: never", "step 1 done", "step 3 began: invariant INV-02 never", "step 3 failed"];
+        assert_eq!(told, expected);
     }
 }

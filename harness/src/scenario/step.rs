@@ -12,6 +12,9 @@ use super::fault::{Fault, Party, WatchFault};
 use crate::backup::Profile;
 use crate::yaml::{Location, Node};
 
+/// How the summary of a standing invariant begins, by which reports tell it from the scenario's own claims.
+pub const INVARIANT: &str = "invariant ";
+
 /// One step of a case.
 #[derive(Debug, Clone)]
 pub struct Step {

@@ -49,27 +49,27 @@ pub(super) fn draw(example: &Example) -> String {
     let end = LEFT + slots * SLOT;
     line(
         &mut svg,
-        format!(
+        &format!(
             "<rect class=\"span\" x=\"{from}\" y=\"10\" width=\"{}\" height=\"{}\"/>",
             end - from,
             axis - 10
         ),
     );
-    line(&mut svg, format!("<text class=\"dim\" x=\"{}\" y=\"24\">judged</text>", from + 4));
+    line(&mut svg, &format!("<text class=\"dim\" x=\"{}\" y=\"24\">judged</text>", from + 4));
     for (number, lane) in lanes.iter().enumerate() {
-        line(&mut svg, format!("<text x=\"4\" y=\"{}\">{lane}</text>", TOP + number * LANE + 24));
+        line(&mut svg, &format!("<text x=\"4\" y=\"{}\">{lane}</text>", TOP + number * LANE + 24));
     }
     for (slot, entry) in history.iter().enumerate() {
         mark(&mut svg, example, &lanes, slot, entry, axis);
     }
-    line(&mut svg, format!("<path class=\"axis\" d=\"M{LEFT} {axis}H{end}m-6 -4l6 4l-6 4\"/>"));
-    line(&mut svg, format!("<text class=\"dim\" x=\"{}\" y=\"{}\">time</text>", end - 30, axis + 18));
+    line(&mut svg, &format!("<path class=\"axis\" d=\"M{LEFT} {axis}H{end}m-6 -4l6 4l-6 4\"/>"));
+    line(&mut svg, &format!("<text class=\"dim\" x=\"{}\" y=\"{}\">time</text>", end - 30, axis + 18));
     let class = judgement.split(' ').next().unwrap_or_default();
     let middle = TOP + lanes.len().max(1) * LANE / 2 + 4;
-    line(&mut svg, format!("<text class=\"dim\" x=\"{}\" y=\"{}\">{keyword}</text>", end + 14, middle - 9));
+    line(&mut svg, &format!("<text class=\"dim\" x=\"{}\" y=\"{}\">{keyword}</text>", end + 14, middle - 9));
     line(
         &mut svg,
-        format!("<text class=\"{class}\" x=\"{}\" y=\"{}\">{judgement}</text>", end + 14, middle + 9),
+        &format!("<text class=\"{class}\" x=\"{}\" y=\"{}\">{judgement}</text>", end + 14, middle + 9),
     );
     svg.push_str("</svg>\n");
     svg
@@ -84,8 +84,8 @@ fn mark(svg: &mut String, example: &Example, lanes: &[String], slot: usize, entr
             Observation::Written { .. } => "by a step",
             _ => "",
         };
-        line(svg, format!("<path class=\"axis\" stroke-dasharray=\"4 3\" d=\"M{x} 14V{axis}\"/>"));
-        line(svg, format!("<text class=\"dim\" x=\"{}\" y=\"{}\">{word}</text>", x + 4, axis + 18));
+        line(svg, &format!("<path class=\"axis\" stroke-dasharray=\"4 3\" d=\"M{x} 14V{axis}\"/>"));
+        line(svg, &format!("<text class=\"dim\" x=\"{}\" y=\"{}\">{word}</text>", x + 4, axis + 18));
         return;
     };
     let name = format!("{} {}", version.kind, version.name);
@@ -93,21 +93,21 @@ fn mark(svg: &mut String, example: &Example, lanes: &[String], slot: usize, entr
     let y = TOP + lane * LANE + 6;
     if version.change == Change::Deleted {
         let (left, right) = (x + 4, x + 18);
-        line(svg, format!("<path class=\"axis\" d=\"M{left} {y}l14 26M{right} {y}l-14 26\"/>"));
-        line(svg, format!("<text class=\"dim\" x=\"{}\" y=\"{}\">gone</text>", x + 24, y + 18));
+        line(svg, &format!("<path class=\"axis\" d=\"M{left} {y}l14 26M{right} {y}l-14 26\"/>"));
+        line(svg, &format!("<text class=\"dim\" x=\"{}\" y=\"{}\">gone</text>", x + 24, y + 18));
         return;
     }
     let class = if satisfies(example, version) { "box yes" } else { "box" };
     line(
         svg,
-        format!(
+        &format!(
             "<rect class=\"{class}\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"26\" rx=\"4\"/>",
             x + 3,
             SLOT - 6
         ),
     );
     let text = label(version);
-    line(svg, format!("<text x=\"{}\" y=\"{}\">{text}</text>", x + 9, y + 18));
+    line(svg, &format!("<text x=\"{}\" y=\"{}\">{text}</text>", x + 9, y + 18));
 }
 
 /// What tells the version from others: its phase, and what else was put into it.
@@ -157,7 +157,7 @@ fn satisfies(example: &Example, version: &ObjectVersion) -> bool {
     })
 }
 
-fn line(svg: &mut String, text: String) {
+fn line(svg: &mut String, text: &str) {
     // Writing to a string cannot fail.
     let _infallible = writeln!(svg, "{text}");
 }

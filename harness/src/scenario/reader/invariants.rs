@@ -9,7 +9,7 @@ use crate::scenario::assertion::{Operator, Standing, Target};
 use crate::scenario::document::InvariantDocument;
 use crate::scenario::lint;
 use crate::scenario::reader::aliases;
-use crate::scenario::step::{Action, Step};
+use crate::scenario::step::{Action, INVARIANT, Step};
 use crate::yaml::{Node, decode};
 
 impl Reader<'_> {
@@ -52,7 +52,7 @@ impl Reader<'_> {
             ));
             return None;
         }
-        let summary = format!("{} {summary}", standing.id);
+        let summary = format!("{INVARIANT}{} {summary}", standing.id);
         assertion.standing = Some(standing);
         Some(Step { action: Action::Assert(assertion), location: at, summary })
     }

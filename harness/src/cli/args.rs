@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
+use super::dev::args::DevArgs;
 use super::evidence::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::explore::args::ExploreArgs;
 use super::prove::args::ProveArgs;
@@ -20,6 +21,7 @@ Examples:
   hallmark run --name ttl --requirement TTL-03
   hallmark run --implementation mine.yaml    the same suite against another controller
   hallmark cluster up && hallmark run --cluster kept
+  hallmark dev my-first-scenario             runs it again whenever one of its files is saved
   hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
   hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
@@ -46,6 +48,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a suite and judge the implementation under test
     Run(RunArgs),
+    /// Keep a cluster and the controller, and run what depends on a file whenever it is saved
+    Dev(DevArgs),
     /// Judge the record of a run again, without a cluster
     Replay(ReplayArgs),
     /// Pack a run with its suite into one file that others can check

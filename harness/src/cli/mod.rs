@@ -7,6 +7,7 @@ mod backup;
 mod cluster;
 mod console;
 mod coverage;
+mod dev;
 mod evidence;
 mod explain;
 mod explore;
@@ -72,6 +73,7 @@ fn execute(cli: Cli) -> ExitCode {
     let console = Console::new(cli.output.color());
     let code = match cli.command {
         Command::Run(args) => block_on(console, run::run(args, &cli.output, console)),
+        Command::Dev(args) => block_on(console, dev::dev(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
         Command::Replay(args) => block_on(console, replay::replay(args, &cli.output, console)),
         Command::Evidence(args) => evidence::evidence(&args, console),

@@ -124,7 +124,7 @@ pub(super) fn implementation(
 }
 
 /// Trouble makes a green run inconclusive and hides no failure.
-fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
+pub(super) fn exit_code(reported: u8, trouble: Option<&EngineError>) -> u8 {
     match trouble {
         _ if reported == exit::NON_CONFORMANT => reported,
         None => reported,

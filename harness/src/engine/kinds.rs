@@ -35,8 +35,22 @@ impl Kinds {
         plan: &Plan,
         fence: Option<&Fence>,
     ) -> Result<Self, EngineError> {
-        let mut kinds = BTreeMap::new();
+        let nothing = Self::default();
+        Ok(nothing.extended(client, plan, fence).await?.unwrap_or(nothing))
+    }
+
+    /// Those and the kinds of another plan, if it touches others.
+    pub(super) async fn extended(
+        &self,
+        client: &Client,
+        plan: &Plan,
+        fence: Option<&Fence>,
+    ) -> Result<Option<Self>, EngineError> {
+        let mut kinds = self.0.clone();
         for (api_version, kind) in touched(plan, fence) {
+            if self.get(&api_version, &kind).is_some() {
+                continue;
+            }
             let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
             let gvk = GroupVersionKind::gvk(group, version, &kind);
             let lookup = || pinned_kind(client, &gvk);
@@ -47,7 +61,7 @@ impl Kinds {
             })?;
             kinds.insert((api_version, kind), resource);
         }
-        Ok(Self(kinds))
+        Ok((kinds.len() > self.0.len()).then_some(Self(kinds)))
     }
 
     /// The resource of a kind that the plan touches.

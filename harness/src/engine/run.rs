@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
+use kube::Client;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -90,7 +91,7 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
     };
     let abilities = prepared.abilities();
     let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
-    let info = about(request, &prepared, &plan, &run_id)?;
+    let info = about(&request.suite, &prepared, &plan, &run_id)?;
     events.send(Event::RunStarted(Box::new(info.clone())));
     let outcome = tokio::select! {
         outcome = on_cluster(request, events, cancel, &prepared, &plan, &info) => outcome,
@@ -114,7 +115,7 @@ pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
 }
 
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.
-fn run_nothing(plan: &Plan, events: &EventSink) {
+pub(super) fn run_nothing(plan: &Plan, events: &EventSink) {
     events.send(Event::NothingToRun {
         cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
@@ -132,7 +133,12 @@ fn run_nothing(plan: &Plan, events: &EventSink) {
 }
 
 /// All that is known before the first case.
-fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> Result<RunInfo, EngineError> {
+pub(super) fn about(
+    suite: &Suite,
+    prepared: &Prepared,
+    plan: &Plan,
+    run_id: &str,
+) -> Result<RunInfo, EngineError> {
     let info = prepared.cluster.info();
     let implementation = prepared.context.as_ref().map(|context| &context.implementation);
     let chart = implementation.and_then(|implementation| implementation.chart());
@@ -145,10 +151,10 @@ fn about(request: &Request, prepared: &Prepared, plan: &Plan, run_id: &str) -> R
         implementation: implementation
             .map_or_else(|| kubernetes(info), |implementation| implementation.info()),
         claims: implementation.map(|implementation| scope::claims(implementation)).unwrap_or_default(),
-        suite: request.suite.name().to_owned(),
-        suite_digest: request.suite.digest().to_owned(),
+        suite: suite.name().to_owned(),
+        suite_digest: suite.digest().to_owned(),
         chart_digest,
-        requirements: request.suite.requirements().to_vec(),
+        requirements: suite.requirements().to_vec(),
         cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,
         replayed: false,
@@ -166,8 +172,8 @@ fn kubernetes(cluster: &ClusterInfo) -> ImplementationInfo {
 }
 
 /// Whether the cluster is gone after the run and needs no tidying.
-fn is_thrown_away(prepared: &Prepared, request: &Request) -> bool {
-    prepared.cluster.info().backend != Backend::Kubeconfig && request.cluster.backend != BackendChoice::Kept
+pub(super) fn is_thrown_away(prepared: &Prepared, cluster: &ClusterSpec) -> bool {
+    prepared.cluster.info().backend != Backend::Kubeconfig && cluster.backend != BackendChoice::Kept
 }
 
 async fn on_cluster(
@@ -200,17 +206,14 @@ async fn on_cluster(
         slack: request.implementation.as_ref().map_or(Duration::ZERO, |implementation| implementation.slack),
         bless: request.bless,
     };
-    let tidy = !is_thrown_away(prepared, request);
+    let tidy = !is_thrown_away(prepared, &request.cluster);
     let (jobs, keep) = (request.jobs, request.keep);
     let enough = request.fail_fast.then(CancellationToken::new);
     Runner { context, stage: &stage, writer: writer.clone(), jobs, keep, tidy, enough, records: None }
         .all(plan)
         .await;
     if tidy {
-        stage.played.remove().await;
-        for namespace in cleanup::wait_until_gone(client, run_id).await {
-            events.note(format!("the namespace {namespace} is still being deleted"));
-        }
+        stage.tidy(client, run_id, events).await;
     }
     match record_path {
         Some(path) => writer.finish().map_err(|source| EngineError::Record { path, source }),
@@ -251,6 +254,28 @@ impl Stage {
         let pulse = Arc::new(Pulse::start(client.clone()));
         Ok(Self { played, kinds, pulse, hub, requests })
     }
+
+    /// Watches what another plan touches as well; no case may run meanwhile.
+    pub(super) async fn extend(
+        &mut self,
+        client: &Client,
+        plan: &Plan,
+        fence: Option<&Fence>,
+    ) -> Result<(), EngineError> {
+        if let Some(kinds) = self.kinds.extended(client, plan, fence).await? {
+            self.hub = WatchHub::start(client, kinds.resources()).await?;
+            self.kinds = kinds;
+        }
+        Ok(())
+    }
+
+    /// Removes what a run made outside of namespaces, and waits for the end of these.
+    pub(super) async fn tidy(&self, client: &Client, run_id: &str, events: &EventSink) {
+        self.played.remove().await;
+        for namespace in cleanup::wait_until_gone(client, run_id).await {
+            events.note(format!("the namespace {namespace} is still being deleted"));
+        }
+    }
 }
 
 /// Runs the cases of a plan.
@@ -281,18 +306,23 @@ impl<'a> Runner<'a> {
     pub(super) async fn all(&self, plan: &Plan) {
         let shared: Vec<Arc<Shared>> =
             plan.releases.iter().map(|release| Shared::new(release.clone(), &self.context.run_id)).collect();
-        let slots = Slots::new(self.jobs);
-        let starts = Shared::starts();
-        let cases = plan.cases.iter().enumerate();
-        let mut running: FuturesUnordered<_> =
-            cases.map(|(position, placed)| self.one(position, placed, &shared, &slots, &starts)).collect();
-        while running.next().await.is_some() {}
+        self.with(plan, &shared).await;
         for release in &shared {
             release.stop().await;
             if self.tidy {
                 cleanup::delete_namespace(&self.context.client, release.namespace()).await;
             }
         }
+    }
+
+    /// Runs all of them with releases that go on afterwards.
+    pub(super) async fn with(&self, plan: &Plan, shared: &[Arc<Shared>]) {
+        let slots = Slots::new(self.jobs);
+        let starts = Shared::starts();
+        let cases = plan.cases.iter().enumerate();
+        let mut running: FuturesUnordered<_> =
+            cases.map(|(position, placed)| self.one(position, placed, shared, &slots, &starts)).collect();
+        while running.next().await.is_some() {}
     }
 
     async fn one(

@@ -132,6 +132,11 @@ impl Shared {
         }
     }
 
+    /// Whether its subject runs as it was started, so that further cases can use it.
+    pub(super) fn is_sound(&self) -> bool {
+        matches!(self.subject.get(), Some(Ok(subject)) if subject.crashed().is_none())
+    }
+
     /// Namespace of the release.
     pub(super) fn namespace(&self) -> &str {
         &self.release.namespace

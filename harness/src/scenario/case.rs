@@ -1,5 +1,6 @@
 //! A case: one scenario with one row of its table, ready to be run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ pub struct PlannedCase {
     pub id: CaseId,
     /// File of the scenario.
     pub file: PathBuf,
+    /// Every file that it is made of, as they are named: its own, fixtures and golden files.
+    pub files: BTreeSet<PathBuf>,
     /// What it claims.
     pub summary: String,
     /// Labels of the scenario.
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
     /// Ids of the requirements that it proves.
     pub requirements: Vec<String>,
     /// What the cluster must have.

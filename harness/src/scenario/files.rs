@@ -1,6 +1,6 @@
 //! Reading the files of a suite, each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::yaml::{Located, Location, Node, Source, parse_documents};
 #[derive(Debug, Default)]
 pub(super) struct Files {
     read: BTreeMap<PathBuf, (Arc<Source>, Vec<Node>)>,
+    used: BTreeSet<PathBuf>,
 }
 
 impl Files {
@@ -23,6 +24,7 @@ impl Files {
         referrer: Option<&Location>,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<(Arc<Source>, Vec<Node>)> {
+        self.used.insert(path.to_owned());
         if let Some((source, documents)) = self.read.get(path) {
             return Some((Arc::clone(source), documents.clone()));
         }
@@ -68,6 +70,11 @@ impl Files {
             return None;
         }
         documents.pop().map(|document| (source, document))
+    }
+
+    /// The files that were asked for since the last call.
+    pub(super) fn take_used(&mut self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut self.used)
     }
 
     /// The files that were read, by path.

@@ -11,6 +11,7 @@
 pub mod assertion;
 pub mod case;
 pub mod catalogue;
+mod change;
 pub mod document;
 mod duration;
 pub mod expression;
@@ -28,5 +29,6 @@ pub mod suite;
 pub mod template;
 
 pub use case::PlannedCase;
+pub use change::{Changes, plain as plain_path};
 pub use filter::{Filter, NoShard, Shard};
 pub use reader::describe as describe_target;

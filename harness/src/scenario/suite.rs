@@ -3,6 +3,7 @@
 //! Loading is linting: all problems of all files are found in one go, and a suite with a problem is never
 //! run.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub struct Suite {
     fence: Option<Fence>,
     cases: Vec<PlannedCase>,
     files: Vec<Arc<Source>>,
+    common: BTreeSet<PathBuf>,
 }
 
 /// How "the subject has processed everything up to now" is recognised.
@@ -128,6 +130,12 @@ impl Suite {
         &self.files
     }
 
+    /// The files that every case depends on: `suite.yaml`, the names of settings, and the fence. The catalogue
+    /// is none of them, since it decides no verdict.
+    pub fn common_files(&self) -> &BTreeSet<PathBuf> {
+        &self.common
+    }
+
     /// The implementation file that the suite names.
     pub fn implementation(&self) -> Option<&Path> {
         self.implementation.as_deref()
@@ -183,11 +191,13 @@ impl Loader<'_> {
             }
         };
         lint::header(&document.api_version, &document.kind, "Suite", &mut self.problems);
+        let mut common = self.files.take_used();
         let requirements = self
             .files
             .document(self.root, &document.spec.requirements, &mut self.problems)
             .map(|(_, node)| catalogue::read(&node, &mut self.problems))
             .unwrap_or_default();
+        self.files.take_used();
         let settings = document.spec.settings.as_ref().and_then(|file| {
             let (_, node) = self.files.document(self.root, file, &mut self.problems)?;
             Some(settings::read(&node, &mut self.problems))
@@ -204,6 +214,7 @@ impl Loader<'_> {
         });
         lint::invariants(&invariants, &mut self.problems);
         self.tests_cluster = document.spec.implementation.is_none();
+        common.extend(self.files.take_used());
         let mut cases = self.scenarios(&requirements);
         for case in cases.iter_mut().filter(|case| case.subject != SubjectMode::None) {
             case.expect.extend(invariants.iter().cloned());
@@ -220,6 +231,7 @@ impl Loader<'_> {
             fence,
             cases,
             files: self.files.sources(),
+            common,
         })
     }
 
@@ -334,6 +346,7 @@ impl Loader<'_> {
             Some(text) => duration::read(text, &mut self.problems)?,
             None => CASE_TIMEOUT,
         };
+        self.files.take_used();
         let (values, objects, steps, expect) = self.reader(&folder, &row, |reader| {
             let values = given_values(reader, &spec.given, path);
             let objects: Vec<Manifest> =
@@ -342,9 +355,12 @@ impl Loader<'_> {
             let expect: Vec<Step> = spec.expect.iter().filter_map(|step| reader.step(step)).collect();
             (values, objects, steps, expect)
         });
+        let mut files = self.files.take_used();
+        files.insert(path.to_owned());
         Some(PlannedCase {
             id: CaseId { scenario: document.metadata.name.value.clone(), case: name },
             file: path.to_owned(),
+            files,
             summary: spec.summary.clone(),
             labels: document.metadata.labels.clone(),
             requirements: spec.requirements.iter().map(|id| id.value.clone()).collect(),

@@ -44,6 +44,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             }
         }
     }
+    let share = filter.share(suite.cases());
     suite.repeat(args.repeat);
     let supervisor = match Supervisor::current_exe() {
         Ok(supervisor) => supervisor,
@@ -66,6 +67,9 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             ..output.settings()
         },
     );
+    if let Some(share) = share {
+        sink.note(share);
+    }
     let request = engine::Request {
         suite,
         filter,
@@ -73,6 +77,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         cluster: args.cluster.spec(supervisor.clone()),
         jobs: args.jobs.get(),
         report_dir: Some(args.report_dir),
+        deadline: args.deadline,
         fail_fast: args.fail_fast,
         bless: args.bless,
         keep: args.keep,

@@ -9,8 +9,9 @@
 //!    │           ├──▶ junit.xml
 //!    │           ├──▶ report.yaml
 //!    │           ├──▶ report.html
+//!    │           ├──▶ cases.ndjson
 //!    │           ├──▶ badge.svg
-//!    │           └──▶ the summary of a CI job
+//!    │           └──▶ summary.md, and the summary of a CI job
 //!    └──▶ human (stderr)
 //! ```
 //!
@@ -21,10 +22,12 @@ mod aggregate;
 mod badge;
 mod conformance;
 pub mod coverage;
+mod durations;
 mod error;
 pub mod exploration;
 mod exploration_page;
 mod files;
+mod format;
 mod html;
 mod human;
 mod junit;
@@ -33,6 +36,7 @@ mod matrix;
 mod profile;
 pub mod proof;
 mod proof_page;
+mod proved;
 mod repetition;
 mod requirement;
 mod settings;
@@ -46,13 +50,14 @@ pub(crate) mod fixture;
 pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use conformance::not_passed;
 pub use coverage::Coverage;
+pub use durations::durations;
 pub use error::ReportError;
 pub use exploration::Exploration;
-#[cfg(test)]
-pub(crate) use files::write_all;
-pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, save};
+pub use files::{BADGE_FILE, CASES_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, SUMMARY_FILE, save, write_all};
+pub use format::Format;
 pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
+pub use proved::Proved;
 pub use repetition::Repetition;
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};

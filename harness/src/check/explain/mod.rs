@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::{Difference, Failure, SourceExcerpt, fingerprint};
+use super::golden::Diff;
 use super::trail::trail;
 use crate::record::Entry;
 use crate::scenario::assertion::{Assertion, Bindings};
@@ -22,7 +23,7 @@ struct Finding {
     object: String,
     nearest: String,
     differences: Vec<Difference>,
-    diff: Option<String>,
+    diff: Option<Diff>,
 }
 
 impl Finding {

@@ -239,7 +239,7 @@ pub struct CaseInfo {
 }
 
 /// The end of a case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseResult {
     /// Which.
@@ -250,7 +250,8 @@ pub struct CaseResult {
     pub elapsed: Duration,
     /// Its namespace; empty if it needed none.
     pub namespace: String,
-    /// What was recorded, in words.
+    /// What was recorded, in words; a stored record does without, since it follows from the entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Moment>,
     /// What happened to its objects, where it is one of several runs of the case.
     #[serde(skip)]
@@ -258,7 +259,7 @@ pub struct CaseResult {
 }
 
 /// How a case ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// Every claim held.
@@ -275,6 +276,16 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEnd {
+    /// From the start to the last verdict.
+    pub elapsed: Duration,
+    /// Whether somebody interrupted it.
+    pub interrupted: bool,
 }
 
 /// Where events go. Cloning is cheap; sending never blocks and never fails.

@@ -162,6 +162,7 @@ impl Runs {
             },
             jobs: self.settings.jobs,
             report_dir: None,
+            deadline: None,
             fail_fast: false,
             bless: false,
             keep: false,

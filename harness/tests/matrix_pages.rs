@@ -81,15 +81,18 @@ fn main() -> ExitCode {
     let ignored = browser.is_none();
     let folder = Arc::new(tempfile::tempdir().unwrap());
     write_pages(folder.path());
-    let trials = EXPECTATIONS
-        .iter()
-        .map(|expected| {
-            let (browser, folder) = (browser.clone(), Arc::clone(&folder));
-            let check =
-                move || browser::check(&browser.ok_or("there is no Chromium")?, folder.path(), expected);
-            Trial::test(expected.name, check).with_ignored_flag(ignored)
-        })
-        .collect();
+    let trials = EXPECTATIONS.iter().map(|expected| {
+        let (browser, folder) = (browser.clone(), Arc::clone(&folder));
+        let check = move || browser::check(&browser.ok_or("there is no Chromium")?, folder.path(), expected);
+        Trial::test(expected.name, check).with_ignored_flag(ignored)
+    });
+    let narrow = ["prove.html", "explore.html"].map(|address| {
+        let (browser, folder) = (browser.clone(), Arc::clone(&folder));
+        let check =
+            move || browser::check_narrow(&browser.ok_or("there is no Chromium")?, folder.path(), address);
+        Trial::test(format!("a_telephone_shows_all_of::{address}"), check).with_ignored_flag(ignored)
+    });
+    let trials = trials.chain(narrow).collect();
     drop(folder);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

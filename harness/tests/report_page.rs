@@ -53,17 +53,23 @@ fn main() -> ExitCode {
     let ignored = browser.is_none();
     let page =
         browser.filter(|_| !arguments.list).map(|browser| Arc::new(Page::of_the_planted_suite(browser)));
-    let trials = EXPECTATIONS
-        .iter()
-        .map(|expected| {
-            let page = page.clone();
-            let check = move || {
-                let page = page.ok_or("there is no Chromium")?;
-                browser::check(&page.browser, page.folder.path(), expected)
-            };
-            Trial::test(expected.name, check).with_ignored_flag(ignored)
-        })
-        .collect();
+    let trials = EXPECTATIONS.iter().map(|expected| {
+        let page = page.clone();
+        let check = move || {
+            let page = page.ok_or("there is no Chromium")?;
+            browser::check(&page.browser, page.folder.path(), expected)
+        };
+        Trial::test(expected.name, check).with_ignored_flag(ignored)
+    });
+    let narrow = ["report.html", "report.html#verdict=failed"].map(|address| {
+        let page = page.clone();
+        let check = move || {
+            let page = page.ok_or("there is no Chromium")?;
+            browser::check_narrow(&page.browser, page.folder.path(), address)
+        };
+        Trial::test(format!("a_telephone_shows_all_of::{address}"), check).with_ignored_flag(ignored)
+    });
+    let trials = trials.chain(narrow).collect();
     drop(page);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,14 +1,15 @@
 //! Why a case failed, as data for every reporter.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::golden::Diff;
 use crate::diagnostic::Diagnostic;
 use crate::yaml::Location;
 
 /// A claim that did not hold, and everything that helps to see why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What was claimed, in one line: `eventually (5 s) Job of run: spec.ttlSecondsAfterFinished = 30`.
@@ -19,8 +20,8 @@ pub struct Failure {
     pub nearest: String,
     /// The paths that differ in the nearest version.
     pub differences: Vec<Difference>,
-    /// Unified diff of expected and actual for golden files, without colour.
-    pub diff: Option<String>,
+    /// Expected and actual for golden files.
+    pub diff: Option<Diff>,
     /// The assertion in its file.
     pub excerpt: SourceExcerpt,
     /// The last entries of the record before the verdict, one line each.
@@ -84,7 +85,7 @@ pub(super) fn fingerprint<'a>(location: &Location, paths: impl IntoIterator<Item
 }
 
 /// One path at which an object differs from what was claimed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// For example `spec.template.spec.containers[name=agent-runner].image`.
@@ -98,7 +99,7 @@ pub struct Difference {
 }
 
 /// When and by whom a value was written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Since {
     /// When the harness received the first version with this value.
@@ -110,7 +111,7 @@ pub struct Since {
 }
 
 /// A place in a scenario, rendered once for every reporter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceExcerpt {
     /// File as shown to people.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::path::{Path, Segment};
@@ -16,7 +16,7 @@ const CHANGES: usize = 8;
 const VALUE_WIDTH: usize = 60;
 
 /// One entry of a record, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Moment {
     /// Milliseconds since the first entry.
@@ -26,10 +26,10 @@ pub struct Moment {
     /// What happened.
     pub text: String,
     /// Which paths of the object have another value than in the version before, at most a few.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
     /// Whether it went wrong: a failed step, a crash, an interrupted watch.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bad: bool,
 }
 

@@ -1,8 +1,10 @@
 //! The arguments and their help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
 use super::compare::args::CompareArgs;
@@ -17,8 +19,8 @@ use super::stress::args::StressArgs;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
 use crate::exit;
-use crate::report::{ColorChoice, Settings, Verbosity};
-use crate::scenario::{Filter, Shard};
+use crate::report::{self, ColorChoice, Format, Settings, Verbosity};
+use crate::scenario::{Durations, Filter, Shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +30,7 @@ Examples:
   hallmark cluster up && hallmark run --cluster kept
   hallmark dev my-first-scenario             runs it again whenever one of its files is saved
   hallmark replay --requirement TTL-03       the last run judged again, by claims as they are now
+  hallmark report --format markdown          what that run said then, by its record
   hallmark evidence                          that run in one file; verify-evidence checks it
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
@@ -62,6 +65,8 @@ pub(super) enum Command {
     Dev(DevArgs),
     /// Judge the record of a run again, without a cluster
     Replay(ReplayArgs),
+    /// Make the reports of a run again from its record, without a cluster
+    Report(ReportArgs),
     /// Pack a run with its suite into one file that others can check
     Evidence(EvidenceArgs),
     /// Check such a file, judge its record again and compare with its report
@@ -192,6 +197,32 @@ pub(super) struct ReplayArgs {
     pub(super) report_dir: Option<PathBuf>,
 }
 
+/// `hallmark report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_HELP)]
+pub(super) struct ReportArgs {
+    /// The record of the run
+    #[arg(long, default_value = "target/hallmark/events.ndjson", value_name = "RECORD")]
+    pub(super) from: PathBuf,
+    /// One report, on stdout
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "report_dir")]
+    pub(super) format: Option<Format>,
+    /// Folder of all reports; that of the record unless told
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) report_dir: Option<PathBuf>,
+    /// Folder of the suite, by which cases are judged whose verdicts the record does not hold
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) suite: Option<PathBuf>,
+}
+
+const REPORT_HELP: &str = "\
+The reports show what was judged then: claims that have changed since do not matter. `replay` judges again.
+
+Exit codes:
+  0  the reports are written, whatever they say
+  2  no such record, or an invalid suite
+  3  the reports could not be written";
+
 /// Which suite.
 #[derive(Debug, Args)]
 pub(super) struct SuiteArgs {
@@ -225,6 +256,10 @@ pub(super) struct FilterArgs {
     /// Only this share of the selected cases, for example 1/3; all shares together are all cases
     #[arg(long, value_name = "NUMBER/TOTAL")]
     shard: Option<Shard>,
+    /// A report (report.yaml, cases.ndjson) or record of an earlier run, by whose durations shards are dealt out;
+    /// may be repeated. All shards have to be given the same files
+    #[arg(long, value_name = "FILE", requires = "shard", value_parser = durations)]
+    durations: Vec<Durations>,
 }
 
 impl FilterArgs {
@@ -235,8 +270,25 @@ impl FilterArgs {
             labels: self.labels.clone(),
             exact: Vec::new(),
             shard: self.shard,
+            durations: self.durations.iter().cloned().fold(Durations::default(), Durations::with),
         }
     }
+}
+
+/// A file that is not there yet is no mistake: the first run of all has none.
+fn durations(path: &str) -> Result<Durations, String> {
+    let path = Path::new(path);
+    if !path.exists() {
+        return Ok(Durations::default());
+    }
+    report::durations(path).map_err(|error| error.to_string())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|value| Duration::try_from(value).ok());
+    parsed
+        .filter(|value| !value.is_zero())
+        .ok_or_else(|| "expected a number with a unit: 90s, 10m, 1h30m".to_owned())
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -272,6 +324,9 @@ pub(super) struct RunArgs {
     /// Only cases that did not pass in the run whose reports are in the report folder
     #[arg(long)]
     pub(super) rerun_failed: bool,
+    /// How long the run may take, for example 10m; what has no verdict by then is inconclusive
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) deadline: Option<Duration>,
     /// Start no further case after the first failure
     #[arg(long)]
     pub(super) fail_fast: bool,
@@ -516,6 +571,8 @@ mod tests {
     #[case::unknown_version("hallmark run --kubernetes 1.20")]
     #[case::label_without_value("hallmark run --label area")]
     #[case::no_parallelism("hallmark run --jobs 0")]
+    #[case::deadline_without_unit("hallmark run --deadline 10")]
+    #[case::no_time("hallmark run --deadline 0s")]
     #[case::loud_and_quiet("hallmark run -q -v")]
     #[case::no_command("hallmark")]
     fn wrong_usage_is_refused(#[case] line: &str) {

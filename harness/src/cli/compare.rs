@@ -212,7 +212,7 @@ async fn run(
         supervisor: supervisor.clone(),
     };
     let settings = Settings { report_dir: Some(report_dir.clone()), ..output.settings() };
-    let performed = run::perform(request, settings, console).await;
+    let performed = run::perform(request, settings, None, console).await;
     if performed.interrupted {
         return Err(exit::INCONCLUSIVE);
     }

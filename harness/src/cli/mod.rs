@@ -20,6 +20,7 @@ mod lint;
 mod list;
 mod prove;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod session;
@@ -81,6 +82,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Dev(args) => block_on(console, dev::dev(args, &cli.output, console)),
         Command::Cluster(args) => block_on(console, cluster::cluster(args, &cli.output, console)),
         Command::Replay(args) => block_on(console, replay::replay(args, &cli.output, console)),
+        Command::Report(args) => report::report(&args, console),
         Command::Evidence(args) => evidence::evidence(&args, console),
         Command::VerifyEvidence(args) => evidence::verify_evidence(&args, console),
         Command::Prove(args) => block_on(console, prove::prove(args, &cli.output, console)),

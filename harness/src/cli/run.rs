@@ -44,6 +44,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
             }
         }
     }
+    let share = filter.share(suite.cases());
     suite.repeat(args.repeat);
     let supervisor = match Supervisor::current_exe() {
         Ok(supervisor) => supervisor,
@@ -64,6 +65,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         cluster: args.cluster.spec(supervisor.clone()),
         jobs: args.jobs.get(),
         report_dir: Some(args.report_dir),
+        deadline: args.deadline,
         fail_fast: args.fail_fast,
         bless: args.bless,
         keep: args.keep,
@@ -71,7 +73,7 @@ pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 
         load: Vec::new(),
         supervisor,
     };
-    perform(request, settings, console).await.exit
+    perform(request, settings, share, console).await.exit
 }
 
 /// What a run came to.
@@ -82,8 +84,13 @@ pub(super) struct Performed {
     pub(super) exit: u8,
 }
 
-/// Runs and reports until all is told; a signal ends it in order.
-pub(super) async fn perform(request: engine::Request, settings: Settings, console: Console) -> Performed {
+/// Runs and reports until all is told, `note` first; a signal ends it in order.
+pub(super) async fn perform(
+    request: engine::Request,
+    settings: Settings,
+    note: Option<String>,
+    console: Console,
+) -> Performed {
     let (sink, receiver) = EventSink::channel();
     let cancel = CancellationToken::new();
     if let Err(error) = signal::cancel_on_signals(cancel.clone(), sink.clone()) {
@@ -91,6 +98,9 @@ pub(super) async fn perform(request: engine::Request, settings: Settings, consol
         return Performed { summary: None, interrupted: false, exit: exit::INCONCLUSIVE };
     }
     let reporter = report::spawn(receiver, settings);
+    if let Some(note) = note {
+        sink.note(note);
+    }
     let outcome = engine::run(request, sink, cancel.clone()).await;
     let interrupted = cancel.is_cancelled();
     // Ends the signal task, and with it the last sink, so that the reporter comes to its end.

@@ -44,7 +44,7 @@ pub(super) async fn stress(args: StressArgs, output: &Output, console: Console) 
         load: load.clone(),
         supervisor,
     };
-    let performed = run::perform(request, settings, console).await;
+    let performed = run::perform(request, settings, None, console).await;
     let Some(summary) = performed.summary else { return performed.exit };
     let stress = Stress::of(summary.repetitions, load, &options, performed.exit);
     if !stress.cases.is_empty() {

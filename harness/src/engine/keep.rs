@@ -92,14 +92,13 @@ mod tests {
 
     use super::*;
     use crate::engine::plan::PlacedCase;
-    use crate::scenario::Filter;
     use crate::scenario::suite::Suite;
 
-    /// A plan of the first cases of the reference suite that share a release with `values`.
+    /// A plan with cases that share a release with `values`.
     fn plan(round: u32, values: &[(&Value, usize)]) -> Plan {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/patient");
         let suite = Suite::load(&path).unwrap();
-        let case = Filter::default().select(suite.cases())[0];
+        let case = &suite.cases()[0];
         let mut plan = Plan { cases: Vec::new(), releases: Vec::new(), filtered: false };
         for (index, (values, cases)) in values.iter().enumerate() {
             let watched: Vec<String> = (0..*cases).map(|case| format!("ns-{index}-{case}-{round}")).collect();

@@ -304,7 +304,7 @@ mod tests {
                 elapsed: Duration::ZERO,
                 namespace: String::new(),
                 timeline: Vec::new(),
-                ending: String::new(),
+                history: None,
             })));
         }
         verdicts.outcome()

@@ -77,6 +77,12 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
     events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });
 }
 
+/// The verdict of one recorded run of a case by its present claims, and how long it took.
+pub(super) fn verdict_again(case: &PlannedCase, history: &[Arc<Entry>]) -> (Verdict, Duration) {
+    let replay = Replay::of(case, history);
+    (replay.verdict(), replay.elapsed())
+}
+
 /// The number of a run of a case, and its history.
 type Numbered<'a> = (u32, &'a [Arc<Entry>]);
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::EngineError;
 use super::case::{CaseRun, RunContext, chain};
 use super::cleanup;
+use super::halt::Halt;
 use super::kinds::Kinds;
 use super::load::{Load, LoadKind};
 use super::place::OwnPlace;
@@ -29,14 +30,11 @@ use crate::check::{History, timeline};
 use crate::cluster::local::audit::MARK;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, Cluster, ClusterInfo, ClusterSpec};
-use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunInfo, Verdict};
+use crate::event::{CaseId, CaseResult, Event, EventSink, ImplementationInfo, RunEnd, RunInfo, Verdict};
 use crate::record::{Entry, RECORD_FILE, Record, RecordWriter, RequestHub, WatchHub};
 use crate::scenario::Filter;
 use crate::scenario::suite::{Fence, Suite};
 use crate::subject::Implementation;
-
-/// What is said of cases that a signal cut short.
-const INTERRUPTED: &str = "the run was interrupted";
 
 /// What to run, where, and how.
 #[derive(Debug)]
@@ -54,6 +52,8 @@ pub struct Request {
     pub jobs: usize,
     /// Where `events.ndjson` is written; `None` writes no record.
     pub report_dir: Option<PathBuf>,
+    /// How long the run may take before what has no verdict ends as inconclusive; `None` lets it take its time.
+    pub deadline: Option<Duration>,
     /// Start no further case after the first failure.
     pub fail_fast: bool,
     /// Rewrite golden files instead of failing on them.
@@ -71,13 +71,18 @@ pub struct Request {
 /// Runs a suite; verdicts go to `events`. An error means that nothing could be judged.
 pub async fn run(request: Request, events: EventSink, cancel: CancellationToken) -> Result<(), EngineError> {
     let begin = Instant::now();
-    // Boxed, so that the callers stay small.
-    let outcome = Box::pin(judge(&request, &events, &cancel)).await;
-    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: cancel.is_cancelled() });
+    let halt = Halt::new(&cancel, request.deadline);
+    let outcome = tokio::select! {
+        // Boxed, so that the callers stay small.
+        outcome = Box::pin(judge(&request, &events, &halt)) => outcome,
+        never = halt.watch(&events) => match never {},
+    };
+    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: halt.is_interrupted() });
     outcome
 }
 
-async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken) -> Result<(), EngineError> {
+async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(), EngineError> {
+    let begin = Instant::now();
     let run_id = new_run_id();
     let implementation = request.implementation.as_ref();
     let abilities = abilities_at_most(&request.cluster);
@@ -95,17 +100,17 @@ async fn judge(request: &Request, events: &EventSink, cancel: &CancellationToken
     };
     let prepared = tokio::select! {
         prepared = preparing => prepared?,
-        () = cancel.cancelled() => return Ok(()),
+        () = halt.token.cancelled() => return Ok(()),
     };
     let abilities = prepared.abilities();
     let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
     let info = about(&request.suite, &prepared, &plan, &run_id)?;
     events.send(Event::RunStarted(Box::new(info.clone())));
     let outcome = tokio::select! {
-        outcome = on_cluster(request, events, cancel, &prepared, &plan, &info) => outcome,
+        outcome = on_cluster(request, events, halt, (&prepared, &plan, &info), begin) => outcome,
         lost = prepared.cluster.lost() => {
             events.note(format!("the cluster was lost: {lost}"));
-            cancel.cancel();
+            halt.token.cancel();
             Ok(())
         }
     };
@@ -185,10 +190,9 @@ pub(super) fn is_thrown_away(prepared: &Prepared, cluster: &ClusterSpec) -> bool
 async fn on_cluster(
     request: &Request,
     events: &EventSink,
-    cancel: &CancellationToken,
-    prepared: &Prepared,
-    plan: &Plan,
-    info: &RunInfo,
+    halt: &Halt,
+    (prepared, plan, info): (&Prepared, &Plan, &RunInfo),
+    begin: Instant,
 ) -> Result<(), EngineError> {
     let client = &prepared.client;
     let run_id = &info.run_id;
@@ -208,7 +212,7 @@ async fn on_cluster(
         renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: events.clone(),
-        cancel: cancel.clone(),
+        cancel: halt.token.clone(),
         slack: request.implementation.as_ref().map_or(Duration::ZERO, |implementation| implementation.slack),
         bless: request.bless,
         engine_defect: None,
@@ -220,6 +224,7 @@ async fn on_cluster(
         context,
         stage: &stage,
         writer: writer.clone(),
+        halt: halt.clone(),
         jobs: request.jobs,
         keep: request.keep,
         settle: request.settle,
@@ -236,8 +241,9 @@ async fn on_cluster(
     if tidy {
         stage.tidy(client, run_id, events).await;
     }
+    let end = RunEnd { elapsed: begin.elapsed(), interrupted: halt.is_interrupted() };
     match record_path {
-        Some(path) => writer.finish().map_err(|source| EngineError::Record { path, source }),
+        Some(path) => writer.finish(end).map_err(|source| EngineError::Record { path, source }),
         None => Ok(()),
     }
 }
@@ -332,6 +338,8 @@ pub(super) struct Runner<'a> {
     pub(super) context: RunContext,
     pub(super) stage: &'a Stage,
     pub(super) writer: RecordWriter,
+    /// Whose token is that of the context.
+    pub(super) halt: Halt,
     /// How many cases run at the same time.
     pub(super) jobs: usize,
     /// Whether the namespaces of cases that did not pass stay.
@@ -352,10 +360,12 @@ impl<'a> Runner<'a> {
     /// A runner for a cluster that is thrown away, whose cases are written to no file.
     pub(super) fn unrecorded(context: RunContext, stage: &'a Stage, jobs: usize) -> Self {
         let writer = RecordWriter::none();
+        let halt = Halt::new(&context.cancel, None);
         Self {
             context,
             stage,
             writer,
+            halt,
             jobs,
             keep: false,
             settle: false,
@@ -402,14 +412,16 @@ impl<'a> Runner<'a> {
     ) {
         let id = placed.case.id.clone();
         let finished = |verdict, elapsed, history: &[Arc<Entry>]| {
-            self.context.events.send(Event::CaseFinished(Box::new(CaseResult {
+            let result = CaseResult {
                 id: id.clone(),
                 verdict,
                 elapsed,
                 namespace: placed.namespace.clone(),
                 timeline: timeline(history),
                 history: (self.repeated && !history.is_empty()).then(|| Arc::new(History::of(history))),
-            })));
+            };
+            self.writer.result(&result);
+            self.context.events.send(Event::CaseFinished(Box::new(result)));
         };
         if let Some(reason) = &placed.skip {
             finished(Verdict::Skipped { reason: reason.clone() }, Duration::ZERO, &[]);
@@ -419,13 +431,13 @@ impl<'a> Runner<'a> {
         let subject = match (release, &self.context.subjects) {
             (Some(release), Some(subjects)) => tokio::select! {
                 subject = release.subject(subjects, starts) => Some(subject),
-                () = self.context.cancel.cancelled() => Some(Err((false, INTERRUPTED.to_owned()))),
+                () = self.context.cancel.cancelled() => Some(Err((false, self.halt.reason(false)))),
             },
             _ => None,
         };
         let _slot = slots.acquire(position).await;
         if self.context.cancel.is_cancelled() {
-            let reason = INTERRUPTED.to_owned();
+            let reason = self.halt.reason(false);
             finished(Verdict::Inconclusive { reason }, Duration::ZERO, &[]);
             return;
         }
@@ -511,7 +523,7 @@ impl<'a> Runner<'a> {
         case.place = place;
         let judged = tokio::select! {
             judged = std::panic::AssertUnwindSafe(case.judge()).catch_unwind() => judged,
-            () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: INTERRUPTED.to_owned() }),
+            () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: self.halt.reason(true) }),
         };
         let panicked =
             || Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() };

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::EngineError;
 use super::case::RunContext;
 use super::cleanup;
+use super::halt::Halt;
 use super::keep::Keep;
 use super::plan::Plan;
 use super::prepare::{self, Prepared};
@@ -21,7 +22,7 @@ use super::renderings::Renderings;
 use super::run::{Runner, Stage, abilities_at_most, about, is_thrown_away, new_run_id, run_nothing};
 use super::subjects::Shared;
 use crate::cluster::ClusterSpec;
-use crate::event::{CaseId, Event, EventSink, Verdict};
+use crate::event::{CaseId, Event, EventSink, RunEnd, Verdict};
 use crate::record::{RECORD_FILE, RecordWriter};
 use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
@@ -114,6 +115,7 @@ impl Workbench {
         cancel: &CancellationToken,
     ) -> Result<(), EngineError> {
         let Round { suite, filter, implementation, report_dir } = round;
+        let begin = Instant::now();
         self.rounds += 1;
         let id = format!("{}-{}", self.run_id, self.rounds);
         let mut plan = Plan::new(suite, filter, &id, self.prepared.abilities(), implementation);
@@ -142,6 +144,7 @@ impl Workbench {
                 context: self.context(suite, implementation, heard, cancel),
                 stage: &self.stage,
                 writer: writer.clone(),
+                halt: Halt::new(cancel, None),
                 jobs: self.request.jobs,
                 keep: self.request.keep,
                 settle: false,
@@ -176,7 +179,8 @@ impl Workbench {
             release.is_sound() && !suspects.iter().any(|suspect| Arc::ptr_eq(suspect, release))
         });
         self.retire(given_up).await;
-        writer.finish().map_err(failed)
+        let end = RunEnd { elapsed: begin.elapsed(), interrupted: cancel.is_cancelled() };
+        writer.finish(end).map_err(failed)
     }
 
     fn context(

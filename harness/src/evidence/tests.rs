@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::archive::{self, MANIFEST_FILE, VerifyError, digest_path};
-use crate::event::{CaseResult, Event, RunInfo, Verdict};
+use crate::event::{CaseResult, Event, RunEnd, RunInfo, Verdict};
 use crate::record::{Change, End, ObjectVersion, Observation, RECORD_FILE, Record, RecordWriter};
 use crate::report::{self, Aggregate, REPORT_FILE, fixture};
 use crate::scenario::PlannedCase;
@@ -80,7 +80,7 @@ impl Ran {
             run.apply(&Event::CaseFinished(Box::new(result)));
         }
         run.apply(&Event::RunFinished { elapsed: Duration::from_secs(2), interrupted: false });
-        writer.finish().unwrap();
+        writer.finish(RunEnd { elapsed: Duration::from_secs(2), interrupted: false }).unwrap();
         report::write_all(&self.reports(), &run, jiff::Timestamp::UNIX_EPOCH).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::entry::{Entry, Observation};
-use crate::event::{CaseId, RunInfo};
+use crate::event::{CaseId, CaseResult, RunEnd, RunInfo};
 
 /// The log of one case. Clones write into the same log.
 #[derive(Debug, Clone)]
@@ -101,6 +101,18 @@ struct Line<'a> {
     entry: &'a Entry,
 }
 
+/// The line that tells how a case ended, as its reporters heard it.
+#[derive(Serialize)]
+struct Result<'a> {
+    result: &'a CaseResult,
+}
+
+/// The last line.
+#[derive(Serialize)]
+struct End {
+    end: RunEnd,
+}
+
 impl RecordWriter {
     /// Begins the file anew, with what the run is about.
     pub fn create(path: &Path, run: &RunInfo) -> std::io::Result<Self> {
@@ -119,20 +131,30 @@ impl RecordWriter {
     }
 
     fn write(&self, case: &CaseId, entry: &Entry) {
+        self.line(&Line { case: case.to_string(), entry });
+    }
+
+    /// Tells how a case ended, skipped ones included, so that the reports can be made again from the file.
+    pub fn result(&self, result: &CaseResult) {
+        let result = &CaseResult { timeline: Vec::new(), ..result.clone() };
+        self.line(&Result { result });
+    }
+
+    fn line(&self, line: &impl Serialize) {
         let Some(sink) = &self.0 else { return };
         let mut sink = lock(sink);
         if sink.failure.is_some() {
             return;
         }
-        let line = Line { case: case.to_string(), entry };
-        let written = serde_json::to_writer(&mut sink.file, &line)
+        let written = serde_json::to_writer(&mut sink.file, line)
             .map_err(std::io::Error::from)
             .and_then(|()| sink.file.write_all(b"\n"));
         sink.failure = written.err();
     }
 
-    /// Writes what is buffered; returns the first error of any write.
-    pub fn finish(&self) -> std::io::Result<()> {
+    /// Tells the end of the run and writes what is buffered; returns the first error of any write.
+    pub fn finish(&self, end: RunEnd) -> std::io::Result<()> {
+        self.line(&End { end });
         let Some(sink) = &self.0 else { return Ok(()) };
         let mut sink = lock(sink);
         match sink.failure.take() {
@@ -157,11 +179,13 @@ mod tests {
         for line in ["one", "two"] {
             record.append(Observation::Log { line: line.into() });
         }
-        writer.finish().expect("written");
+        let end = RunEnd { elapsed: std::time::Duration::from_secs(1), interrupted: false };
+        writer.finish(end).expect("written");
         let text = std::fs::read_to_string(&path).expect("readable");
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[3]["end"]["interrupted"], false);
         assert!(lines[0]["run"].is_object());
         assert_eq!(lines[2]["case"], "s/c");
         assert_eq!(lines[2]["sequence"], 1);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::entry::{Entry, Observation};
-use crate::event::RunInfo;
+use crate::event::{CaseResult, RunEnd, RunInfo};
 
 /// A record that was read from its file.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub struct Recording {
     pub run: RunInfo,
     /// The entries by case id, each in the order in which they were recorded.
     pub cases: BTreeMap<String, Vec<Arc<Entry>>>,
+    /// How cases ended, in that order, as reporters heard it then; records of older versions hold none.
+    pub results: Vec<CaseResult>,
+    /// The end of the run; absent if it was killed.
+    pub end: Option<RunEnd>,
 }
 
 /// A file that is no record.
@@ -72,13 +76,15 @@ struct Header {
     run: RunInfo,
 }
 
-/// Without `flatten`, which reads every object twice.
+/// An entry, the end of a case or the end of the run. Without `flatten`, which reads every object twice.
 #[derive(Deserialize)]
 struct Line {
-    case: String,
-    sequence: u64,
-    at: Timestamp,
-    observation: Observation,
+    case: Option<String>,
+    sequence: Option<u64>,
+    at: Option<Timestamp>,
+    observation: Option<Observation>,
+    result: Option<CaseResult>,
+    end: Option<RunEnd>,
 }
 
 impl Recording {
@@ -90,10 +96,30 @@ impl Recording {
         let first = lines.next().transpose().map_err(failed)?.unwrap_or_default();
         let Header { run } = serde_json::from_slice(&first).map_err(invalid(1))?;
         let mut cases: BTreeMap<String, Vec<Arc<Entry>>> = BTreeMap::new();
+        let (mut results, mut end) = (Vec::new(), None);
         for (number, line) in (2..).zip(lines) {
-            let line = line.map_err(failed)?;
-            let Line { case, sequence, at, observation } =
-                serde_json::from_slice(&line).map_err(invalid(number))?;
+            let line: Line = serde_json::from_slice(&line.map_err(failed)?).map_err(invalid(number))?;
+            let (case, sequence, at, observation) = match line {
+                Line { result: Some(result), .. } => {
+                    results.push(result);
+                    continue;
+                }
+                Line { end: Some(told), .. } => {
+                    end = Some(told);
+                    continue;
+                }
+                Line {
+                    case: Some(case),
+                    sequence: Some(number),
+                    at: Some(at),
+                    observation: Some(what),
+                    ..
+                } => (case, number, at, what),
+                _ => {
+                    let source = serde::de::Error::custom("neither an entry nor an end");
+                    return Err(invalid(number)(source));
+                }
+            };
             let entries = cases.entry(case.clone()).or_default();
             let expected = entries.len() as u64;
             if sequence != expected {
@@ -102,7 +128,12 @@ impl Recording {
             }
             entries.push(Arc::new(Entry { sequence, at, observation }));
         }
-        Ok(Self { run, cases })
+        Ok(Self { run, cases, results, end })
+    }
+
+    /// When the last entry was made, if there is one.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.cases.values().filter_map(|entries| entries.last()).map(|entry| entry.at).max()
     }
 }
 
@@ -127,7 +158,16 @@ mod tests {
         let record = Record::new(id, writer.clone());
         record.append(Observation::CaseStarted { namespace: "ns".to_owned() });
         record.append(Observation::RequestMark);
-        writer.finish().unwrap();
+        let end = RunEnd { elapsed: std::time::Duration::from_secs(3), interrupted: true };
+        writer.result(&CaseResult {
+            id: CaseId { scenario: "s".to_owned(), case: "c".to_owned() },
+            verdict: fixture::failed(),
+            elapsed: std::time::Duration::from_millis(20),
+            namespace: "ns".to_owned(),
+            timeline: Vec::new(),
+            history: None,
+        });
+        writer.finish(end).unwrap();
         let recording = Recording::read(file.path()).unwrap();
         assert_eq!(recording.run.suite, fixture::info(Vec::new(), false).suite);
         let entries = &recording.cases["s/c"];
@@ -135,6 +175,9 @@ mod tests {
             matches!(&entries[0].observation, Observation::CaseStarted { namespace } if namespace == "ns")
         );
         assert!(matches!(entries[1].observation, Observation::RequestMark));
+        let [result] = &recording.results[..] else { panic!("{:?}", recording.results) };
+        assert_eq!(format!("{:?}", result.verdict), format!("{:?}", fixture::failed()));
+        assert_eq!(recording.end, Some(end));
     }
 
     #[test]
@@ -147,6 +190,7 @@ mod tests {
         for (lines, expected) in [
             (vec![entry(0)], ":1: no record of this version"),
             (vec![header.clone(), "{\"case\": \"a\", \"seq".to_owned()], ":2: no entry of a record"),
+            (vec![header.clone(), "{\"case\": \"a\"}".to_owned()], ":2: no entry of a record"),
             (vec![header.clone(), entry(0), entry(2)], ":3: entry 2 of case `a` stands where entry 1"),
         ] {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::proved::Proved;
 use crate::check::{Failure, History, Moment};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunInfo, Verdict};
 
@@ -20,6 +21,7 @@ pub struct Aggregate {
     running: BTreeSet<CaseId>,
     notes: Vec<String>,
     end: Option<End>,
+    proved: Option<Proved>,
 }
 
 /// A run without any case to be run.
@@ -117,6 +119,17 @@ impl Aggregate {
         if !matches!(self.results.get(&result.id), Some(CaseResult { verdict: Verdict::Failed(_), .. })) {
             self.results.insert(result.id.clone(), result.clone());
         }
+    }
+
+    /// The same, beside what `prove` found out earlier.
+    #[must_use]
+    pub fn beside(self, proved: Option<Proved>) -> Self {
+        Self { proved, ..self }
+    }
+
+    /// What `prove` found out earlier, if that is known.
+    pub(super) fn planted(&self) -> Option<&Proved> {
+        self.proved.as_ref()
     }
 
     /// What the run is about, once it is known.

@@ -24,6 +24,16 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
     Ok(crate::yaml::to_yaml(&value))
 }
 
+/// The cases, one JSON object a line.
+pub(super) fn lines(run: &Aggregate) -> Result<String, ReportError> {
+    let mut lines = String::new();
+    for case in run.cases() {
+        lines.push_str(&serde_json::to_string(&Case::new(case))?);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
 /// The cases that failed or were inconclusive, by the report in a folder.
 pub fn not_passed(folder: &Path) -> Result<Vec<String>, ReportError> {
     let path = folder.join(super::REPORT_FILE);

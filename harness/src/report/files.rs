@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::aggregate::Aggregate;
 use super::error::ReportError;
-use super::{badge, conformance, html, junit, markdown};
+use super::format::Format;
+use super::markdown;
 
 /// Name of the page for a browser in the report folder.
 pub const HTML_FILE: &str = "report.html";
@@ -23,14 +24,20 @@ pub const JUNIT_FILE: &str = "junit.xml";
 /// Name of the conformance report in the report folder.
 pub const REPORT_FILE: &str = "report.yaml";
 
+/// Name of the list of cases in the report folder, one JSON object a line.
+pub const CASES_FILE: &str = "cases.ndjson";
+
+/// Name of the summary in the report folder, in Markdown.
+pub const SUMMARY_FILE: &str = "summary.md";
+
 /// Writes every report of the run as it stands at `now`.
-pub(crate) fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
+pub fn write_all(folder: &Path, run: &Aggregate, now: Timestamp) -> Result<(), ReportError> {
     std::fs::create_dir_all(folder)
         .map_err(|source| ReportError::CreateFolder { path: folder.to_owned(), source })?;
-    write(folder, JUNIT_FILE, &junit::render(run)?)?;
-    write(folder, BADGE_FILE, &badge::render(run))?;
-    write(folder, HTML_FILE, &html::render(run, now)?)?;
-    write(folder, REPORT_FILE, &conformance::render(run, now)?)
+    for format in Format::ALL {
+        write(folder, format.file(), &format.render(run, now)?)?;
+    }
+    Ok(())
 }
 
 /// Writes what a command without events came to: `<stem>.json` for programs, `<stem>.html` for a browser.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::aggregate::Aggregate;
+use crate::check::golden::Diff;
 use crate::check::{Difference, Failure, Since, SourceExcerpt};
 use crate::cluster::{Backend, ClusterInfo};
 use crate::event::{
@@ -120,7 +121,12 @@ pub(crate) fn failed() -> Verdict {
                 since: None,
             },
         ],
-        diff: Some("--- expected\n+++ actual\n@@ -1,3 +1,3 @@\n spec:\n-  ttl: 30\n+  ttl: 5\n".to_owned()),
+        diff: Some(Diff {
+            hunks: "--- expected\n+++ actual\n@@ -1,3 +1,3 @@\n spec:\n-  ttl: 30\n+  ttl: 5\n".to_owned(),
+            whole:
+                "--- expected\n+++ actual\n@@ -1,5 +1,5 @@\n spec:\n-  ttl: 30\n+  ttl: 5\n   more: true\n"
+                    .to_owned(),
+        }),
         excerpt: SourceExcerpt {
             file: "scenarios/ttl.yaml".to_owned(),
             line: 12,

@@ -11,15 +11,20 @@ use serde::Serialize;
 use super::aggregate::{Aggregate, Outcome};
 use super::conformance::Document;
 use super::error::ReportError;
+use super::proved::Proved;
 use crate::check::{Failure, Moment};
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
+const COMMON: &str = include_str!("html/common.js");
 const SCRIPT: &str = include_str!("html/script.js");
 
 #[derive(Serialize)]
 struct Data<'a> {
     report: Document<'a>,
+    /// Absent where nothing was proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proved: Option<&'a Proved>,
     /// By case.
     details: BTreeMap<String, Details<'a>>,
 }
@@ -41,7 +46,7 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
         };
         (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
     });
-    let data = Data { report: Document::new(run, now), details: details.collect() };
+    let data = Data { report: Document::new(run, now), proved: run.planted(), details: details.collect() };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
     fill(PAGE, title, SCRIPT, &data)
 }
@@ -58,6 +63,7 @@ pub(super) fn fill(
     Ok(page
         .replace("{{title}}", &escape(title))
         .replace("{{style}}", STYLE)
+        .replace("{{common}}", COMMON)
         .replace("{{script}}", script)
         // Last, so that nothing in the data is taken for a place of the page.
         .replace("{{data}}", &data))

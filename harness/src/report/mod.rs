@@ -9,8 +9,9 @@
 //!    │           ├──▶ junit.xml
 //!    │           ├──▶ report.yaml
 //!    │           ├──▶ report.html
+//!    │           ├──▶ cases.ndjson
 //!    │           ├──▶ badge.svg
-//!    │           └──▶ the summary of a CI job
+//!    │           └──▶ summary.md, and the summary of a CI job
 //!    └──▶ human (stderr)
 //! ```
 //!
@@ -25,10 +26,12 @@ mod conformance;
 pub mod coverage;
 pub mod drill;
 mod drill_page;
+mod durations;
 mod error;
 pub mod exploration;
 mod exploration_page;
 mod files;
+mod format;
 pub mod gate;
 mod gate_page;
 mod html;
@@ -40,6 +43,7 @@ mod profile;
 pub mod proof;
 mod proof_page;
 mod proof_record;
+mod proved;
 mod repetition;
 mod requirement;
 mod settings;
@@ -55,14 +59,15 @@ pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use comparison::Comparison;
 pub use conformance::not_passed;
 pub use coverage::Coverage;
+pub use durations::durations;
 pub use error::ReportError;
 pub use exploration::Exploration;
-#[cfg(test)]
-pub(crate) use files::write_all;
-pub use files::{BADGE_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, save};
+pub use files::{BADGE_FILE, CASES_FILE, HTML_FILE, JUNIT_FILE, REPORT_FILE, SUMMARY_FILE, save, write_all};
+pub use format::Format;
 pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
 pub use proof_record::{ProofRecord, ProofRecordError, Shift};
+pub use proved::Proved;
 pub use repetition::{Group, Repetition};
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};

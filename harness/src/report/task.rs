@@ -11,6 +11,7 @@ use super::aggregate::Aggregate;
 use super::error::ReportError;
 use super::files;
 use super::human::Human;
+use super::proved::Proved;
 use super::settings::Settings;
 use super::summary::Summary;
 use crate::event::Event;
@@ -52,7 +53,7 @@ fn report<W: Write>(
         Some(folder) => files::write_all(folder, run, Timestamp::now()),
         None => Ok(()),
     };
-    let mut run = Aggregate::default();
+    let mut run = Aggregate::default().beside(folder.and_then(Proved::read));
     let mut saved = save(&run);
     while let Some(event) = receiver.blocking_recv() {
         run.apply(&event);

@@ -24,13 +24,15 @@ mod reader;
 pub mod schema;
 mod set;
 pub mod settings;
+mod shard;
 pub mod step;
 pub mod suite;
 pub mod template;
 
 pub use case::PlannedCase;
 pub use change::{Changes, plain as plain_path};
-pub use filter::{Filter, NoShard, Shard};
+pub use filter::Filter;
 pub use reader::describe as describe_target;
 #[cfg(test)]
 pub(crate) use reader::read_assertion;
+pub use shard::{Durations, NoShard, Shard};

@@ -26,22 +26,11 @@ pub(crate) fn find() -> Option<PathBuf> {
 
 /// Opens a page of a folder and compares what its script made of it.
 pub(crate) fn check(browser: &Path, folder: &Path, expected: &Expectation) -> Result<(), Failed> {
-    let profile = tempfile::tempdir()?;
-    let output = Command::new(browser)
-        // Containers run it as root and without a display.
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        .args(["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}/{}", folder.display(), expected.address))
-        .output()?;
-    let (page, log) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
-    if let Some(error) = log.lines().find(|line| line.contains(":CONSOLE")) {
-        return Err(format!("the console says: {error}").into());
-    }
+    let page = opened(browser, folder, expected.address)?;
     for (id, count) in expected.counts {
         let element = format!("id=\"{id}\" aria-live=\"polite\">{count}</span>");
         if !page.contains(&element) {
-            return Err(format!("{id} is not `{count}`; {log}").into());
+            return Err(format!("{id} is not `{count}`").into());
         }
     }
     let (_, body) = page.split_once("<body>").ok_or("there is no body")?;
@@ -49,5 +38,37 @@ pub(crate) fn check(browser: &Path, folder: &Path, expected: &Expectation) -> Re
     match expected.shown.iter().find(|text| !body.contains(**text)) {
         Some(text) => Err(format!("`{text}` is not shown").into()),
         None => Ok(()),
+    }
+}
+
+/// Looks at a page as a telephone shows it: nothing reaches over its edge but what scrolls in a box of its own,
+/// all text is large enough to be read, and what is tapped is large enough to be hit.
+pub(crate) fn check_narrow(browser: &Path, folder: &Path, address: &str) -> Result<(), Failed> {
+    // A page that shows the other one as wide as a telephone, and measures it.
+    let frame = tempfile::Builder::new().suffix(".html").tempfile_in(folder)?;
+    std::fs::write(frame.path(), include_str!("frame.html"))?;
+    let name = frame.path().file_name().and_then(|name| name.to_str()).ok_or("no name")?;
+    let page = opened(browser, folder, &format!("{name}#{address}"))?;
+    let (_, found) = page.split_once("<pre id=\"found\">").ok_or("nothing was measured")?;
+    let (found, _) = found.split_once("</pre>").ok_or("nothing was measured")?;
+    if found == "as it should be" { Ok(()) } else { Err(found.to_owned().into()) }
+}
+
+/// What the scripts of a page make of it. That one of them complains is an error.
+fn opened(browser: &Path, folder: &Path, address: &str) -> Result<String, Failed> {
+    let profile = tempfile::tempdir()?;
+    let output = Command::new(browser)
+        // Containers run it as root and without a display.
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        .args(["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"])
+        // The frame looks into the page that it shows.
+        .arg("--allow-file-access-from-files")
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("file://{}/{address}", folder.display()))
+        .output()?;
+    let (page, log) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+    match log.lines().find(|line| line.contains(":CONSOLE")) {
+        Some(error) => Err(format!("the console says: {error}").into()),
+        None => Ok(page),
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Candidate<'a> {
     pub(super) mismatches: Vec<Mismatch>,
     /// How many places the claim speaks of.
     pub(super) asserted: usize,
-    pub(super) diff: Option<String>,
+    pub(super) diff: Option<golden::Diff>,
 }
 
 impl<'a> Candidate<'a> {

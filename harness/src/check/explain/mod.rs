@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::{Broken, Difference, Failure, SourceExcerpt, fingerprint};
+use super::golden::Diff;
 use super::origin::only;
 use super::trail::trail;
 use crate::record::Entry;
@@ -24,7 +25,7 @@ struct Finding {
     object: String,
     nearest: String,
     differences: Vec<Difference>,
-    diff: Option<String>,
+    diff: Option<Diff>,
 }
 
 impl Finding {

@@ -29,7 +29,7 @@ fn text(failure: &Failure) -> String {
         });
         lines.push(format!("{}: {} / {}{since}", difference.path, difference.expected, difference.actual));
     }
-    lines.extend(failure.diff.clone());
+    lines.extend(failure.diff.as_ref().map(|diff| diff.hunks.clone()));
     lines.join("\n")
 }
 

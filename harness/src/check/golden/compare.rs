@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
@@ -15,8 +16,27 @@ use crate::yaml::to_yaml;
 pub struct Comparison {
     /// The places that differ; empty if they are equal.
     pub differences: Vec<Mismatch>,
-    /// Unified diff of both as YAML with sorted keys, `-` expected, `+` actual; empty if they are equal.
-    pub diff: String,
+    /// Both as YAML with sorted keys; empty if they are equal.
+    pub diff: Diff,
+}
+
+/// Unified diffs of two texts, `-` expected, `+` actual, without colour.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diff {
+    /// What differs, with three lines before and after.
+    pub hunks: String,
+    /// All lines of both.
+    pub whole: String,
+}
+
+impl Diff {
+    fn new(expected: &str, actual: &str) -> Self {
+        let diff = TextDiff::from_lines(expected, actual);
+        let with = |lines| diff.unified_diff().context_radius(lines).header("expected", "actual").to_string();
+        let all = expected.lines().count() + actual.lines().count();
+        Self { hunks: with(3), whole: with(all) }
+    }
 }
 
 /// Whether the actual object equals the expected one, which is normalised already.
@@ -28,17 +48,12 @@ pub fn equal(normalized: &Value, actual: &Value) -> bool {
 pub fn compare(expected: &Value, actual: &Value) -> Comparison {
     let (expected, actual) = (normalize(expected), normalize(actual));
     if value_eq(&expected, &actual) {
-        return Comparison { differences: Vec::new(), diff: String::new() };
+        return Comparison { differences: Vec::new(), diff: Diff::default() };
     }
     let mut found = Vec::new();
     differences(&mut Path::root(), Some(&expected), Some(&actual), &mut found);
     let (left, right) = (to_yaml(&sorted(&expected)), to_yaml(&sorted(&actual)));
-    let diff = TextDiff::from_lines(&left, &right)
-        .unified_diff()
-        .context_radius(3)
-        .header("expected", "actual")
-        .to_string();
-    Comparison { differences: found, diff }
+    Comparison { differences: found, diff: Diff::new(&left, &right) }
 }
 
 /// The value with the keys of all its mappings in alphabetical order.

@@ -10,7 +10,7 @@ mod defaults;
 mod normalize;
 
 pub use bless::bless;
-pub use compare::{Comparison, compare, equal};
+pub use compare::{Comparison, Diff, compare, equal};
 pub use normalize::normalize;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn stored() -> Value {
 #[test]
 fn what_the_api_server_adds_is_no_difference() {
     let comparison = compare(&written(), &stored());
-    assert_eq!(comparison.differences, [], "{}", comparison.diff);
+    assert_eq!(comparison.differences, [], "{}", comparison.diff.hunks);
 }
 
 #[rstest]
@@ -78,7 +78,10 @@ fn what_is_no_default_is_a_difference(#[case] pointer: &str, #[case] value: Valu
     let paths: Vec<String> =
         comparison.differences.iter().map(|difference| difference.path.to_string()).collect();
     assert_eq!(paths, [path]);
-    assert!(comparison.diff.contains("+++ actual"));
+    assert!(comparison.diff.hunks.contains("+++ actual"));
+    let whole = &comparison.diff.whole;
+    assert_eq!(whole.matches("@@").count(), 2, "one hunk holds all: {whole}");
+    assert!(whole.contains(" apiVersion: batch/v1\n") && whole.contains(" kind: Job\n"), "{whole}");
     assert!(!equal(&normalize(&written()), &actual));
 }
 

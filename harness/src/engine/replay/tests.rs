@@ -125,7 +125,8 @@ fn recording(run: Run) -> Recording {
     }
     let mut about = fixture::info(Vec::new(), false);
     about.suite_digest = suite.digest().to_owned();
-    Recording { run: about, cases: [("s".to_owned(), record.snapshot())].into() }
+    let cases = [("s".to_owned(), record.snapshot())].into();
+    Recording { run: about, cases, results: Vec::new(), end: None }
 }
 
 /// The verdict of the only case and all notes.

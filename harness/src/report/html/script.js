@@ -1,18 +1,5 @@
-"use strict";
 (() => {
-  const { report, details } = JSON.parse(document.getElementById("data").textContent);
-  const byId = (id) => document.getElementById(id);
-
-  /** An element with attributes and children; texts are never read as markup. */
-  const make = (tag, attributes = {}, ...children) => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (name === "onclick") element.addEventListener("click", value);
-      else element.setAttribute(name, value);
-    }
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  };
+  const { report, details, proved } = page;
 
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
@@ -22,7 +9,6 @@
   };
   const word = (verdict) => (words[verdict] ? words[verdict][0] : verdict);
   const seconds = (value) => `${value.toFixed(2)} s`;
-  const count = (shown, all, noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
 
   /** How many cases were repeated, and each that did not always end alike. */
   const repetitions = (all) => {
@@ -77,14 +63,31 @@
     onclick: () => { const target = byId(caseAnchor(proof.name)); target.hidden = false; target.open = true; },
   }, proof.name);
 
+  /** What a requirement of level MUST lacks: a case that proves it, a defect that would show that the case looks. */
+  const holes = (requirement) => [
+    requirement.level === "MUST" && !requirement.scenarios.length && "no case",
+    proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
+  ].filter(Boolean);
+
+  const defects = (requirement) => {
+    const looks = { killed: ["passed", "noticed"], survived: ["failed", "NOT noticed"], inconclusive: ["inconclusive", "inconclusive"] };
+    const all = proved.defects.filter((it) => it.requirements.includes(requirement.id));
+    const lines = all.map((it) => make("div", { class: (looks[it.outcome] || looks.inconclusive)[0] }, `${it.name}: ${(looks[it.outcome] || looks.inconclusive)[1]}`));
+    const trouble = lines.filter((_, place) => all[place].outcome !== "killed");
+    const rest = lines.filter((line) => !trouble.includes(line));
+    return [...trouble, rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest) : null];
+  };
+
   const requirementRow = (requirement) => {
     const row = make("tr", {},
       make("th", { scope: "row" }, requirement.id),
-      make("td", {}, requirement.level),
-      make("td", { class: requirement.verdict }, word(requirement.verdict)),
-      make("td", {}, requirement.statement, make("div", { class: "dim" }, `${requirement.feature} · ${requirement.source}`)),
-      make("td", { class: "proofs" }, ...proofs(requirement.scenarios),
-        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null));
+      cell("Level", {}, requirement.level),
+      cell("Verdict", { class: requirement.verdict }, word(requirement.verdict)),
+      cell("Requirement", {}, requirement.statement, make("div", { class: "dim" }, `${requirement.feature} · ${requirement.source}`)),
+      cell("Cases", { class: "proofs" }, ...proofs(requirement.scenarios),
+        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null),
+      proved ? cell("Defects", { class: "defects" }, ...defects(requirement)) : null,
+      cell("Holes", { class: "inconclusive" }, holes(requirement).join(", ")));
     return row;
   };
 
@@ -105,7 +108,7 @@
 
   const failure = (failed) => [
     make("h3", {}, "What was claimed"),
-    make("pre", { tabindex: "0" }, failed.claim),
+    make("pre", { class: "claim", tabindex: "0" }, failed.claim),
     failed.object ? make("p", {}, make("strong", {}, failed.object), " ", failed.nearest) : make("p", {}, failed.nearest),
     ...(failed.broken || []).filter((it) => it.claim !== failed.claim).flatMap((it) => [
       make("p", { class: "failed" }, "Breaks ", make("strong", {}, it.id), ", a standing invariant"),
@@ -113,58 +116,79 @@
       make("p", {}, it.object ? make("strong", {}, it.object) : null, " ", it.nearest),
     ]),
     failed.differences.length ? make("table", { class: "differences" },
-      make("thead", {}, make("tr", {}, ...["Path", "Expected", "Actual", "Since"].map((title) => make("th", { scope: "col" }, title)))),
+      tableHead(["Path", "Expected", "Actual", "Since"]),
       make("tbody", {}, ...failed.differences.map((it) => make("tr", {},
-        make("th", { scope: "row" }, it.path), make("td", { class: "mono" }, it.expected), make("td", { class: "mono" }, it.actual),
-        make("td", { class: "dim" }, it.since ? `${it.since.at}, ${it.since.manager || "unknown manager"}` : ""))))) : null,
+        make("th", { scope: "row" }, it.path), cell("Expected", { class: "mono" }, it.expected), cell("Actual", { class: "mono" }, it.actual),
+        cell("Since", { class: "dim" }, it.since ? `${it.since.at}, ${it.since.manager || "unknown manager"}` : ""))))) : null,
     failed.diff ? make("h3", {}, "Difference") : null,
-    failed.diff ? diff(failed.diff) : null,
+    failed.diff ? diff(failed.diff.hunks) : null,
+    failed.diff ? make("details", {}, make("summary", {}, "the whole object, as expected and as it is"), diff(failed.diff.whole)) : null,
     make("h3", {}, "Where it is written"),
     make("pre", { tabindex: "0" }, failed.excerpt.text),
   ];
 
-  /** What happened, by lane on one axis, and as a list. */
+  const rank = (lane) => ({ steps: 0, faults: 1, controller: 3, requests: 4, events: 5 }[lane] ?? 2);
+  const since = (moment) => `+${(moment.at / 1000).toFixed(3)}`;
+
+  /**
+   * What happened, by lane on one axis, and as a list. The dots are one stop of the keyboard: arrows go to what
+   * happened before and after, in whatever lane.
+   */
   const timeline = (moments) => {
     if (!moments.length) return [];
     const end = Math.max(1, moments[moments.length - 1].at);
     const shown = make("div", { class: "moment", "aria-live": "polite" }, make("span", { class: "dim" }, "Choose a dot to see what happened."));
-    let chosen = null;
-    const choose = (button, moment) => {
-      if (chosen) chosen.setAttribute("aria-pressed", "false");
-      chosen = button;
-      button.setAttribute("aria-pressed", "true");
-      shown.replaceChildren(make("strong", {}, `+${(moment.at / 1000).toFixed(3)} s `), moment.text,
+    let chosen = 0;
+    const choose = (place, isAsked = true) => {
+      const moment = moments[place];
+      if (!moment) return;
+      dots[chosen].setAttribute("aria-pressed", "false");
+      dots[chosen].tabIndex = -1;
+      chosen = place;
+      dots[place].tabIndex = 0;
+      if (!isAsked) return;
+      dots[place].setAttribute("aria-pressed", "true");
+      shown.replaceChildren(make("strong", {}, `${since(moment)} s `), `${moment.lane}: ${moment.text}`,
         moment.changes ? make("ul", { class: "mono" }, ...moment.changes.map((change) => make("li", {}, change))) : "");
     };
+    const dots = moments.map((moment, place) => {
+      const dot = make("button", {
+        type: "button", style: `left: ${(100 * moment.at / end).toFixed(2)}%`, "aria-pressed": "false", tabindex: "-1",
+        "aria-label": `${since(moment)} s: ${moment.text}`, class: moment.bad ? "bad" : "",
+      });
+      dot.addEventListener("click", () => choose(place));
+      dot.addEventListener("focus", () => choose(place));
+      return dot;
+    });
+    const step = (by) => { choose(chosen + by); dots[chosen].scrollIntoView({ block: "nearest" }); };
     const lanes = new Map();
-    for (const moment of moments) {
+    moments.forEach((moment, place) => {
       if (!lanes.has(moment.lane)) lanes.set(moment.lane, []);
-      lanes.get(moment.lane).push(moment);
-    }
+      lanes.get(moment.lane).push(dots[place]);
+    });
     const order = [...lanes.keys()].sort((a, b) => rank(a) - rank(b));
-    const rows = order.map((lane) => make("div", { class: "lane" },
-      make("span", { title: lane }, lane),
-      make("div", { class: "track" }, ...lanes.get(lane).map((moment) => {
-        const button = make("button", {
-          type: "button", style: `left: ${(100 * moment.at / end).toFixed(2)}%`, "aria-pressed": "false",
-          "aria-label": `${(moment.at / 1000).toFixed(3)} s: ${moment.text}`, class: moment.bad ? "bad" : "",
-        });
-        button.addEventListener("click", () => choose(button, moment));
-        button.addEventListener("focus", () => choose(button, moment));
-        return button;
-      }))));
+    const rows = make("div", { class: "lanes", role: "group", "aria-label": "What happened when" }, ...order.map((lane) => make("div", { class: "lane" },
+      make("span", { title: lane }, lane), make("div", { class: "track" }, ...lanes.get(lane)))));
+    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -moments.length, End: moments.length };
+    rows.addEventListener("keydown", (event) => {
+      if (!(event.key in keys)) return;
+      event.preventDefault();
+      dots[Math.min(Math.max(chosen + keys[event.key], 0), dots.length - 1)].focus();
+    });
+    choose(0, false);
     const list = make("details", {}, make("summary", {}, `all ${moments.length} entries as a list`),
       make("ol", { class: "moments", tabindex: "0" }, ...moments.map((moment) => make("li", moment.bad ? { class: "bad" } : {},
-        make("span", { class: "dim mono" }, `+${(moment.at / 1000).toFixed(3)}`),
+        make("span", { class: "dim mono" }, since(moment)),
         make("span", {}, moment.text, ...(moment.changes || []).map((change) => make("div", { class: "dim mono" }, change)))))));
     return [
       make("h3", {}, "What happened"),
-      make("div", { class: "lanes" }, ...rows),
+      rows,
       make("div", { class: "axis" }, make("span", {}, "0"), make("span", {}, seconds(end / 1000))),
-      shown, list,
+      make("div", { class: "steps" }, make("button", { type: "button", onclick: () => step(-1) }, "earlier"),
+        make("button", { type: "button", onclick: () => step(1) }, "later"), shown),
+      list,
     ];
   };
-  const rank = (lane) => ({ steps: 0, controller: 2, requests: 3, events: 4 }[lane] ?? 1);
 
   const caseBody = (it) => {
     const more = details[it.name] || { timeline: [] };
@@ -189,63 +213,54 @@
 
   head();
   const requirements = report.requirements.map((it) => [it, requirementRow(it)]);
+  byId("requirements").prepend(tableHead(["Id", "Level", "Verdict", "Requirement", "Cases", ...(proved ? ["Defects"] : []), "Holes"]));
+  const lacking = (hole) => report.requirements.filter((it) => holes(it).includes(hole)).length;
+  byId("coverage").textContent = [
+    report.filtered ? "Only selected cases are counted." : "",
+    lacking("no case") ? `MUSTs without a case: ${lacking("no case")}.` : "Every MUST has a case.",
+    proved ? `${proved.defects.filter((it) => it.outcome === "killed").length} of ${proved.defects.length} planted defects were noticed by cases; MUSTs without a defect: ${lacking("no defect")}.`
+      : "Whether the cases would notice a defect says hallmark prove, with the same report folder.",
+  ].filter(Boolean).join(" ");
   byId("requirements").tBodies[0].append(...requirements.map(([, row]) => row));
   const weight = { failed: 0, inconclusive: 1, skipped: 3, passed: 2 };
   const cases = report.cases.map((it) => [it, caseItem(it)]).sort(([a], [b]) => weight[a.verdict] - weight[b.verdict]);
   byId("case-list").append(...cases.map(([, item]) => item));
 
-  const fields = ["search", "verdict", "level", "area"];
-  const options = (id, values) => byId(id).append(make("option", { value: "" }, "any"),
-    ...[...new Set(values)].sort().map((value) => make("option", { value }, word(value))));
-  options("verdict", [...report.requirements, ...report.cases].map((it) => it.verdict));
+  options("verdict", [...report.requirements, ...report.cases].map((it) => it.verdict), word);
   options("level", report.requirements.map((it) => it.level));
   options("area", report.cases.map((it) => it.area));
+  options("hole", report.requirements.flatMap(holes));
 
   const levels = new Map(report.requirements.map((it) => [it.id, it.level]));
   const areas = new Map(report.cases.map((it) => [it.name, it.area]));
-  const filter = () => {
-    const wanted = Object.fromEntries(fields.map((id) => [id, byId(id).value]));
-    const text = wanted.search.trim().toLowerCase();
+  const show = (wanted) => {
     const fits = (it, parts, itsLevels, itsAreas) =>
       (!wanted.verdict || it.verdict === wanted.verdict)
       && (!wanted.level || itsLevels.includes(wanted.level))
       && (!wanted.area || itsAreas.includes(wanted.area))
-      && (!text || parts.join(" ").toLowerCase().includes(text));
+      && (!wanted.search || isIn(wanted.search, parts));
     let [rows, items] = [0, 0];
     for (const [it, row] of requirements) {
       const proofs = it.scenarios.map((proof) => proof.name);
-      row.hidden = !fits(it, [it.id, it.statement, it.feature, ...proofs], [it.level], proofs.map((name) => areas.get(name)));
+      row.hidden = (wanted.hole && !holes(it).includes(wanted.hole)) || !fits(it, [it.id, it.statement, it.feature, ...proofs], [it.level], proofs.map((name) => areas.get(name)));
       rows += row.hidden ? 0 : 1;
     }
     for (const [it, item] of cases) {
-      item.hidden = !fits(it, [it.name, it.summary, it.file, ...it.requirements], it.requirements.map((id) => levels.get(id)), [it.area]);
+      // No case has a hole: whoever looks for holes looks at requirements.
+      item.hidden = Boolean(wanted.hole) || !fits(it, [it.name, it.summary, it.file, ...it.requirements], it.requirements.map((id) => levels.get(id)), [it.area]);
       items += item.hidden ? 0 : 1;
     }
     // Whoever looks for one case wants to see it.
     const left = cases.filter(([, item]) => !item.hidden);
     if (left.length === 1) left[0][1].open = true;
-    byId("requirement-count").textContent = count(rows, requirements.length, "requirements");
-    byId("case-count").textContent = count(items, cases.length, "cases");
+    byId("requirement-count").textContent = counted(rows, requirements.length, "requirements");
+    byId("case-count").textContent = counted(items, cases.length, "cases");
   };
-
-  /** Filters stand in the address, as `#verdict=failed&search=ttl`, so that a view can be passed on. */
-  const restore = () => {
-    const hash = decodeURIComponent(location.hash.slice(1));
-    if (hash.startsWith("case-")) {
-      const target = byId(hash);
-      if (target) { target.open = true; target.scrollIntoView(); }
-      return;
-    }
-    const given = new URLSearchParams(location.hash.slice(1));
-    for (const id of fields) byId(id).value = given.get(id) || "";
-  };
-  const store = () => {
-    const set = fields.filter((id) => byId(id).value).map((id) => [id, byId(id).value]);
-    history.replaceState(null, "", `#${new URLSearchParams(set)}`);
-  };
-  for (const id of fields) byId(id).addEventListener("input", () => { filter(); store(); });
-  byId("reset").addEventListener("click", () => { for (const id of fields) byId(id).value = ""; filter(); store(); });
-  window.addEventListener("hashchange", () => { restore(); filter(); });
-  restore();
-  filter();
+  filters(["search", "verdict", "level", "area", "hole"], show, (hash) => {
+    const place = decodeURIComponent(hash);
+    if (!place.startsWith("case-")) return false;
+    const target = byId(place);
+    if (target) { target.open = true; target.scrollIntoView(); }
+    return true;
+  });
 })();

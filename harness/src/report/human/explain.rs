@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstream::adapter::strip_str;
 
 use super::style::{ADDED, BOLD, DIM, POSITION, RED, REMOVED, indent, paint, table};
+use crate::check::golden::Diff;
 use crate::check::{Difference, Failure, Since};
 use crate::event::RequirementInfo;
 use crate::report::aggregate::CaseView;
@@ -64,8 +65,8 @@ pub(in crate::report) fn explain_alone(failure: &Failure, namespace: &str, width
             &table(&["path", "expected", "actual", "since"], rows, width.saturating_sub(2)),
         );
     }
-    if let Some(diff) = &failure.diff {
-        section(&mut text, "diff of expected (-) and actual (+)", &colour(diff));
+    if let Some(Diff { hunks, .. }) = &failure.diff {
+        section(&mut text, "diff of expected (-) and actual (+)", &colour(hunks));
     }
     if !failure.excerpt.text.is_empty() {
         section(&mut text, "claimed here", &plain(&failure.excerpt.text));

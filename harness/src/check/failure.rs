@@ -29,12 +29,12 @@ pub struct Failure {
     /// Stable digest of scenario position and differing paths, so that equal failures can be grouped.
     pub fingerprint: String,
     /// The standing invariants that the history breaks; where the claim itself is one, it is among them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<Broken>,
 }
 
 /// A standing invariant that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Broken {
     /// The requirement that it states.

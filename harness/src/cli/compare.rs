@@ -204,6 +204,7 @@ async fn run(
         cluster: cluster.clone(),
         jobs,
         report_dir: Some(report_dir.clone()),
+        deadline: None,
         fail_fast: false,
         bless: false,
         keep: false,

@@ -37,6 +37,7 @@ pub(super) async fn stress(args: StressArgs, output: &Output, console: Console) 
         cluster: args.cluster.spec(supervisor.clone()),
         jobs: args.jobs.get(),
         report_dir: Some(args.report_dir.clone()),
+        deadline: None,
         fail_fast: false,
         bless: false,
         keep: false,

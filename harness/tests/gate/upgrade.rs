@@ -45,6 +45,7 @@ async fn upgraded(candidate: Implementation) -> Statement {
         },
         jobs: 1,
         report_dir: None,
+        deadline: None,
         fail_fast: false,
         bless: false,
         keep: false,

@@ -172,6 +172,7 @@ impl<'a> Live<'a> {
             cluster: self.cluster.clone(),
             jobs: self.args.jobs.get(),
             report_dir: Some(folder.clone()),
+            deadline: None,
             fail_fast: false,
             bless: false,
             keep: false,

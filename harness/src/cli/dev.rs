@@ -93,13 +93,13 @@ impl Desk<'_> {
                 }
                 Err(_told) => self.console.say("waiting for a change"),
             }
-            let changed = tokio::select! {
-                changed = watch.next() => changed,
+            let saved = tokio::select! {
+                saved = watch.next() => saved,
                 () = self.cancel.cancelled() => return Ok(()),
                 () = self.lost() => return Err(exit::INCONCLUSIVE),
             };
             if let Some(changes) = &mut changes {
-                changes.extend(changed.paths().map(Path::to_owned));
+                changes.extend(saved.paths().map(Path::to_owned));
             }
         }
     }

@@ -527,6 +527,13 @@ impl<'a> Runner<'a> {
         };
         let panicked =
             || Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() };
+        // A wait notices the order by itself and does not know who gave it.
+        let judged = judged.map(|verdict| match verdict {
+            Verdict::Inconclusive { .. } if self.context.cancel.is_cancelled() => {
+                Verdict::Inconclusive { reason: self.halt.reason(true) }
+            }
+            decided => decided,
+        });
         let verdict = judged.unwrap_or_else(|_panic| panicked());
         if self.settle && matches!(verdict, Verdict::Passed) {
             settle::until_quiet(&case.record, &self.context.cancel).await;

@@ -17,7 +17,7 @@ pub struct AgentRunStatusView {
     /// Version and kind, without which the API server reads no custom resource.
     #[serde(flatten)]
     pub types: TypeMeta,
-    /// What says which version of which object the status is for.
+    /// What says which version of which object the status is for, and all else but the managers.
     pub metadata: ObjectMeta,
     /// The status.
     #[serde(default)]
@@ -26,12 +26,11 @@ pub struct AgentRunStatusView {
 
 impl AgentRunStatusView {
     /// The run with this status. It only lands on the object and the version that was read.
+    ///
+    /// Labels, annotations and finalizers go along although the API server keeps its own: from the managers
+    /// of fields that are missing here it would take the ownership. Managers that are not named it keeps.
     pub fn of(run: &AgentRun, status: AgentRunStatus) -> Self {
-        let ObjectMeta { name, namespace, uid, resource_version, .. } = run.metadata.clone();
-        Self {
-            types: TypeMeta::resource::<AgentRun>(),
-            metadata: ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() },
-            status,
-        }
+        let metadata = ObjectMeta { managed_fields: None, ..run.metadata.clone() };
+        Self { types: TypeMeta::resource::<AgentRun>(), metadata, status }
     }
 }

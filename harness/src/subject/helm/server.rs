@@ -15,8 +15,8 @@ use super::program::Answer;
 
 /// The argument that makes helm stay.
 const SERVE: &str = "serve-calls";
-/// How many answer calls at the same time. An install waits for the API server about as long as it works.
-const PROCESSES: usize = 4;
+/// How many answer calls at the same time: enough that none waits long while many subjects start.
+const PROCESSES: usize = 6;
 /// Per cent by which the heap of a process may grow before garbage is collected.
 const GARBAGE: &str = "400";
 

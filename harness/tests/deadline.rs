@@ -1,7 +1,5 @@
 //! A run that takes longer than it may: it ends by itself, says what it did not do, and leaves nothing.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests, too")]
-
 use std::fs;
 use std::process::Command;
 

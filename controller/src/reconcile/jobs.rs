@@ -90,13 +90,12 @@ pub(super) async fn delete(
     propagation: PropagationPolicy,
     context: &Context,
 ) -> Result<(), Error> {
-    let job = match cached(run, name, context) {
-        Some(job) => Some(job),
+    let job = if let Some(job) = cached(run, name, context) {
+        Some(job)
+    } else {
         // The cache may not have seen a Job that was created a moment ago.
-        None => {
-            let is_own = |job: &JobView| is_owned(run, job) || Defect::JobsDeletedByName.is_planted();
-            read(run, name, context).await?.filter(is_own).map(Arc::new)
-        }
+        let is_own = |job: &JobView| is_owned(run, job) || Defect::JobsDeletedByName.is_planted();
+        read(run, name, context).await?.filter(is_own).map(Arc::new)
     };
     let Some(job) = job else {
         return if Defect::DeletionNeedsJob.is_planted() { Err(Error::Stopping) } else { Ok(()) };

@@ -30,7 +30,9 @@ pub(super) fn report(args: &ReportArgs, console: Console) -> u8 {
     let beside = || args.from.parent().map_or_else(PathBuf::new, Path::to_owned);
     let folder = args.report_dir.clone().unwrap_or_else(beside);
     let mut run = Aggregate::default().beside(Proved::read(&folder));
-    engine::recall(&recording, suite.as_ref()).iter().for_each(|event| run.apply(event));
+    for event in engine::recall(&recording, suite.as_ref()) {
+        run.apply(&event);
+    }
     // The report is of then, so that it is the same whenever it is made.
     let then = recording.last().unwrap_or_else(Timestamp::now);
     let written = match args.format {

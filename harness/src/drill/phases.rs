@@ -193,7 +193,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     let recovered = recover(ruin, &site, source, timeline, &events).await?;
     let promised = promise(promised, plan.runs().len());
     let facts = Facts { loss: &loss, snapshot: &snapshot, run_kind: &kinds.run.kind, quiet, promised };
-    let end = settle(recovered, &site, &facts, &events).await?;
+    let end = Box::pin(settle(recovered, &site, &facts, &events)).await?;
     let evidence = facts.evidence(&end);
     let cost = Lost {
         writes: evidence.lost().len(),

@@ -52,22 +52,19 @@ impl<S: Clone> Keep<S> {
             if let Some(exhausted) = kept.take_if(|kept| kept.spare.len() < wanted) {
                 retired.push(exhausted.shared);
             }
-            let kept = match kept {
-                Some(mut kept) => {
-                    let namespaces: Vec<String> = kept.spare.drain(..wanted).collect();
-                    let cases = plan.cases.iter_mut().filter(|placed| placed.release == Some(index));
-                    for (placed, namespace) in cases.zip(&namespaces) {
-                        placed.namespace.clone_from(namespace);
-                    }
-                    release.watched = namespaces;
-                    kept
+            let kept = if let Some(mut kept) = kept {
+                let namespaces: Vec<String> = kept.spare.drain(..wanted).collect();
+                let cases = plan.cases.iter_mut().filter(|placed| placed.release == Some(index));
+                for (placed, namespace) in cases.zip(&namespaces) {
+                    placed.namespace.clone_from(namespace);
                 }
-                None => {
-                    let spare: VecDeque<String> =
-                        (1..=SPARE).map(|number| format!("case-{number}-{}", release.namespace)).collect();
-                    release.watched.extend(spare.iter().cloned());
-                    Kept { values: release.values.clone(), spare, shared: start(release.clone()) }
-                }
+                release.watched = namespaces;
+                kept
+            } else {
+                let spare: VecDeque<String> =
+                    (1..=SPARE).map(|number| format!("case-{number}-{}", release.namespace)).collect();
+                release.watched.extend(spare.iter().cloned());
+                Kept { values: release.values.clone(), spare, shared: start(release.clone()) }
             };
             hosts.push(kept.shared.clone());
             self.0.push(kept);

@@ -137,7 +137,9 @@ mod tests {
 
     fn told(recording: &Recording) -> Aggregate {
         let mut run = Aggregate::default();
-        recall(recording, None).iter().for_each(|event| run.apply(event));
+        for event in recall(recording, None) {
+            run.apply(&event);
+        }
         run
     }
 
@@ -150,7 +152,7 @@ mod tests {
         let result = |name: &str, verdict| CaseResult {
             id: info(name).id,
             verdict,
-            elapsed: Duration::from_millis(1000),
+            elapsed: Duration::from_secs(1),
             namespace: "ns".to_owned(),
             timeline: Vec::new(),
             history: None,

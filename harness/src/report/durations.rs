@@ -39,7 +39,8 @@ pub fn durations(path: &Path) -> Result<Durations, ReportError> {
                     found.add(&result.id.to_string(), result.elapsed);
                 }
             } else if line.starts_with(r#"{"name":"#) {
-                add(&mut found, serde_json::from_str(line).map_err(|error| unreadable(error.to_string()))?);
+                let case = serde_json::from_str(line).map_err(|error| unreadable(error.to_string()))?;
+                add(&mut found, &case);
             }
         }
     } else {
@@ -50,12 +51,14 @@ pub fn durations(path: &Path) -> Result<Durations, ReportError> {
         let cases = cases.ok_or_else(|| unreadable("it lists no cases".to_owned()))?;
         let cases: Vec<Case> =
             serde_json::from_value(cases).map_err(|error| unreadable(error.to_string()))?;
-        cases.into_iter().for_each(|case| add(&mut found, case));
+        for case in &cases {
+            add(&mut found, case);
+        }
     }
     Ok(found)
 }
 
-fn add(found: &mut Durations, case: Case) {
+fn add(found: &mut Durations, case: &Case) {
     let duration = Duration::try_from_secs_f64(case.seconds).unwrap_or_default();
     if case.verdict != "skipped" && !duration.is_zero() {
         found.add(&case.name, duration);
@@ -91,8 +94,15 @@ mod tests {
         let writer = RecordWriter::create(&path, &fixture::info(Vec::new(), false)).unwrap();
         let id = CaseId { scenario: "s".to_owned(), case: "c".to_owned() };
         let elapsed = Duration::from_millis(20);
-        let (namespace, ending, timeline) = (String::new(), String::new(), Vec::new());
-        writer.result(&CaseResult { id, verdict: Verdict::Passed, elapsed, namespace, timeline, ending });
+        let (namespace, timeline) = (String::new(), Vec::new());
+        writer.result(&CaseResult {
+            id,
+            verdict: Verdict::Passed,
+            elapsed,
+            namespace,
+            timeline,
+            history: None,
+        });
         writer.finish(RunEnd { elapsed, interrupted: false }).unwrap();
         let mut expected = Durations::default();
         expected.add("s/c", elapsed);

@@ -52,7 +52,10 @@ mod tests {
         let proof = |name, outcome| Proof { defect: defect(name), outcome, elapsed: Duration::ZERO };
         let proofs = Proofs {
             defects: vec![
-                proof("seen", Outcome::Killed { by: "case".to_owned(), claim: "claim".to_owned() }),
+                proof(
+                    "seen",
+                    Outcome::Killed { by: "case".to_owned(), claim: "claim".to_owned(), broken: Vec::new() },
+                ),
                 proof("unseen", Outcome::Survived { cases: 3 }),
             ],
             musts_without_defect: vec!["A-9".to_owned()],

@@ -181,7 +181,7 @@ mod tests {
             }
             let longest = items.iter().map(|(_, duration)| *duration).max().unwrap_or_default();
             let (least, most) = (loads.iter().min().unwrap(), loads.iter().max().unwrap());
-            prop_assert!(*most - *least <= longest, "{loads:?}");
+            prop_assert!(most.saturating_sub(*least) <= longest, "{loads:?}");
             if !items.is_empty() {
                 let turn = turn % items.len();
                 items.rotate_left(turn);

@@ -38,11 +38,15 @@ pub(in crate::cli) struct ProveArgs {
 
 impl ProveArgs {
     /// Who is to have the defects.
+    #[cfg(feature = "defects")]
     pub(super) fn culprit(&self) -> Culprit {
-        #[cfg(feature = "defects")]
-        if self.engine {
-            return Culprit::Engine;
-        }
+        if self.engine { Culprit::Engine } else { Culprit::Implementation }
+    }
+
+    /// Who is to have the defects.
+    #[cfg(not(feature = "defects"))]
+    #[expect(clippy::unused_self, reason = "another build has an argument about it")]
+    pub(super) fn culprit(&self) -> Culprit {
         Culprit::Implementation
     }
 }

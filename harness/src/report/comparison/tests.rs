@@ -70,7 +70,7 @@ fn recording(history: Option<Vec<Arc<Entry>>>) -> Recording {
         declined: false,
     };
     let cases = history.map(|history| ("a-case".to_owned(), history)).into_iter().collect();
-    Recording { run: info(vec![case], false), cases }
+    Recording { run: info(vec![case], false), cases, results: Vec::new(), end: None }
 }
 
 fn compared(a: Option<Vec<Arc<Entry>>>, b: Option<Vec<Arc<Entry>>>) -> Comparison {

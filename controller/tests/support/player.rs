@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 
 use agents_controller::api::JobView;
 use agents_controller::decide::metadata::RUN_LABEL;
-use anyhow::Result;
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use kube::api::{Api, PostParams, Request};
+use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, Resource as _, ResourceExt as _};
+use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -121,7 +120,11 @@ async fn end(client: &Client, mut job: JobView, ending: Ending) {
     let name = job.name_any();
     let api: Api<JobView> = Api::namespaced(client.clone(), &job.namespace().unwrap_or_default());
     loop {
-        let Err(error) = replace_status(client, &job, ending).await else { return };
+        let patch = Patch::Merge(json!({
+            "metadata": {"uid": job.uid()},
+            "status": ended_status(&job, ending, Timestamp::now()),
+        }));
+        let Err(error) = api.patch_status(&name, &PatchParams::default(), &patch).await else { return };
         // The Job controller may have set the start time meanwhile, which then must stay.
         tracing::debug!(job = name, %error, "not ended yet");
         tokio::time::sleep(AGAIN).await;
@@ -131,23 +134,6 @@ async fn end(client: &Client, mut job: JobView, ending: Ending) {
             Err(_trouble) => {}
         }
     }
-}
-
-/// Replaces the status of the version that was read, as the Job controller does.
-async fn replace_status(client: &Client, job: &JobView, ending: Ending) -> Result<()> {
-    let namespace = job.namespace();
-    let object = json!({
-        "metadata": {
-            "name": job.name_any(), "namespace": namespace, "uid": job.uid(),
-            "resourceVersion": job.resource_version(),
-        },
-        "status": ended_status(job, ending, Timestamp::now()),
-    });
-    let jobs = Request::new(JobView::url_path(&(), namespace.as_deref()));
-    let body = serde_json::to_vec(&object)?;
-    let request = jobs.replace_subresource("status", &job.name_any(), &PostParams::default(), body)?;
-    client.request::<JobView>(request).await?;
-    Ok(())
 }
 
 /// The status of a finished Job by the rules of the API server's validation: a start time that is there

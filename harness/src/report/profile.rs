@@ -104,14 +104,19 @@ impl Aggregate {
     /// MUSTs of `core` that nothing is known about because of what the implementation says of itself: with
     /// one of them open nobody is conformant.
     pub fn declined_musts(&self) -> BTreeSet<String> {
+        let unsupported = self.info().map_or(&[][..], |info| &info.claims.unsupported);
         let declined = |requirement: &RequirementView<'_>| {
-            requirement.verdict == RequirementVerdict::Skipped
-                && requirement.info.level == Level::Must
-                && requirement.info.feature == CORE
+            let is_skipped = requirement.verdict == RequirementVerdict::Skipped
                 && requirement
                     .cases
                     .iter()
-                    .any(|case| case.info.declined && matches!(case.outcome, Outcome::Skipped(_)))
+                    .any(|case| case.info.declined && matches!(case.outcome, Outcome::Skipped(_)));
+            // A standing invariant that is not supported leaves no case behind that was skipped for it.
+            let is_left_out = requirement.verdict == RequirementVerdict::NotProved
+                && unsupported.contains(&requirement.info.id);
+            requirement.info.level == Level::Must
+                && requirement.info.feature == CORE
+                && (is_skipped || is_left_out)
         };
         self.requirements().filter(declined).map(|requirement| requirement.info.id.clone()).collect()
     }
@@ -217,6 +222,11 @@ mod tests {
         let declined = aggregate(&run, &Claims::default(), true);
         assert_eq!(declined.declined_musts(), BTreeSet::from(["IMG-02".to_owned()]));
         assert_eq!(declined.summary().conformance, Conformance::NotDecided);
+        // Neither is one that no case is judged on, because it is a standing invariant.
+        let claims = Claims { unsupported: vec!["IMG-02".to_owned()], ..Claims::default() };
+        let left_out = aggregate(&Run::of([passed()]), &claims, false);
+        assert_eq!(left_out.declined_musts(), BTreeSet::from(["IMG-02".to_owned()]));
+        assert_eq!(left_out.summary().conformance, Conformance::NotDecided);
         // A cluster that cannot do it is not the implementation's doing.
         let lacking = aggregate(&run, &Claims::default(), false);
         assert_eq!(lacking.summary().conformance, Conformance::Conformant);

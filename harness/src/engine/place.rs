@@ -103,6 +103,7 @@ impl CaseRun<'_> {
         let next = place.next.get_or_try_init(start).await.map_err(trouble)?;
         next.route(self.placed, &self.record);
         self.run = &next.context;
+        self.recovery.lose_way();
         self.place = Some(next);
         self.create_namespace().await
     }

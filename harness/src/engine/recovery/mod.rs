@@ -72,6 +72,11 @@ impl Recovery {
     pub(super) fn proxy(&self) -> Option<&FaultProxy> {
         self.way.as_ref().map(|way| &way.proxy)
     }
+
+    /// The API server is gone: the way to the next one is made when something is asked of it.
+    pub(super) fn lose_way(&mut self) {
+        self.way = None;
+    }
 }
 
 impl CaseRun<'_> {

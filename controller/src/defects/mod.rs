@@ -30,10 +30,11 @@ pub fn refused(value: &str) -> Option<String> {
     }
 }
 
-/// Whether `at` lies more than a second before the first call, which is made soon after the start.
+/// Whether `at` lies in a second before that of the first call, which is made soon after the start wherever
+/// runs are there already.
 pub fn is_older_than_process(at: Timestamp) -> bool {
     static BEGAN: OnceLock<Timestamp> = OnceLock::new();
-    at.as_second() + 1 < BEGAN.get_or_init(Timestamp::now).as_second()
+    at.as_second() < BEGAN.get_or_init(Timestamp::now).as_second()
 }
 
 #[cfg(feature = "defects")]

@@ -67,12 +67,3 @@ async fn an_upgrade_to_a_sound_version_disturbs_no_run() {
     assert_eq!(upgrades.cases.len(), 1);
     assert!(live::disturbed(&upgrades).is_empty() && live::open(&upgrades).is_empty(), "{upgrades:?}");
 }
-
-#[tokio::test]
-async fn an_upgrade_to_a_version_that_loses_runs_is_found() {
-    let candidate = present(&suite()).defective().expect("it has defects").with_defect("restart-loses-runs");
-    let upgrades = upgraded(candidate).await;
-    let disturbed: Vec<String> =
-        live::disturbed(&upgrades).into_iter().map(|finding| finding.subject).collect();
-    assert_eq!(disturbed, [CASE], "{upgrades:?}");
-}

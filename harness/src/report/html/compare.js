@@ -1,19 +1,8 @@
 "use strict";
 (() => {
-  const page = JSON.parse(document.getElementById("data").textContent);
-  const byId = (id) => document.getElementById(id);
   const sides = ["A", "B"];
 
-  /** An element with attributes and children; texts are never read as markup. */
-  const make = (tag, attributes = {}, ...children) => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  };
   const seconds = (milliseconds) => `+${(milliseconds / 1000).toFixed(3)} s`;
-  const count = (shown, all, noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
-  const head = (...titles) => make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title))));
 
   byId("head").append(make("h1", {}, "Comparison: ", make("span", { class: page.class }, page.verdict)));
   const suites = page.parties.map((it) => it.suite);
@@ -25,7 +14,7 @@
   const requirementRow = (it) => make("tr", {}, make("th", { scope: "row" }, it.id), make("td", {}, it.level),
     ...it.verdicts.map((verdict) => make("td", { class: verdict }, verdict)), make("td", {}, it.statement));
 
-  const places = (all) => make("table", { class: "differences" }, head("Object", "What", ...sides),
+  const places = (all) => make("table", { class: "differences" }, tableHead(["Object", "What", ...sides]),
     make("tbody", {}, ...all.map((it) => make("tr", it.chance ? { class: "dim" } : {},
       make("th", { scope: "row" }, it.object),
       make("td", { class: "mono" }, it.what, it.chance ? make("div", {}, it.chance) : null),
@@ -93,13 +82,10 @@
   const weight = { failed: 0, inconclusive: 1, passed: 2 };
   const cases = page.cases.map((it) => [it, caseItem(it)]).sort(([a], [b]) => weight[a.class] - weight[b.class]);
   byId("case-list").append(...cases.map(([, item]) => item));
-  byId("outcome").append(make("option", { value: "" }, "any"),
-    ...[...new Set(page.cases.map((it) => it.outcome))].sort().map((value) => make("option", { value }, value)));
+  options("outcome", page.cases.map((it) => it.outcome));
 
-  const fields = ["search", "outcome"];
-  const filter = () => {
-    const [text, outcome] = [byId("search").value.trim().toLowerCase(), byId("outcome").value];
-    const holds = (...parts) => !text || parts.join(" ").toLowerCase().includes(text);
+  filters(["search", "outcome"], ({ search, outcome }) => {
+    const holds = (...parts) => isIn(search, parts);
     const left = cases.filter(([it, item]) => {
       item.hidden = !((!outcome || it.outcome === outcome)
         && holds(it.name, it.summary, ...it.requirements, ...it.places.flatMap((place) => [place.object, place.what])));
@@ -113,22 +99,7 @@
     }
     // Whoever looks for one case wants to see it.
     if (left.length === 1) left[0][1].open = true;
-    byId("requirement-count").textContent = count(rows, requirements.length, "requirements");
-    byId("case-count").textContent = count(left.length, cases.length, "cases");
-  };
-
-  /** Filters stand in the address, as `#outcome=OTHER+HISTORY`, so that a view can be passed on. */
-  const restore = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    for (const id of fields) byId(id).value = given.get(id) || "";
-  };
-  const store = () => {
-    const set = fields.filter((id) => byId(id).value).map((id) => [id, byId(id).value]);
-    history.replaceState(null, "", `#${new URLSearchParams(set)}`);
-  };
-  for (const id of fields) byId(id).addEventListener("input", () => { filter(); store(); });
-  byId("reset").addEventListener("click", () => { for (const id of fields) byId(id).value = ""; filter(); store(); });
-  window.addEventListener("hashchange", () => { restore(); filter(); });
-  restore();
-  filter();
+    byId("requirement-count").textContent = counted(rows, requirements.length, "requirements");
+    byId("case-count").textContent = counted(left.length, cases.length, "cases");
+  });
 })();

@@ -1,11 +1,16 @@
 //! The arguments and their help.
 
-use std::path::{Path, PathBuf};
+mod cluster;
+mod filter;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+pub(super) use self::cluster::SpecArgs;
+pub(super) use self::filter::FilterArgs;
 use super::backup::args::{BackupArgs, InspectArgs, RestoreArgs, VerifyArgs};
 use super::compare::args::CompareArgs;
 use super::dev::args::DevArgs;
@@ -16,11 +21,9 @@ use super::explore::args::ExploreArgs;
 use super::gate::args::GateArgs;
 use super::prove::args::ProveArgs;
 use super::stress::args::StressArgs;
-use crate::cluster::process::Supervisor;
-use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVersion, k3s};
+use crate::cluster::KubernetesVersion;
 use crate::exit;
-use crate::report::{self, ColorChoice, Format, Settings, Verbosity};
-use crate::scenario::{Durations, Filter, Shard};
+use crate::report::{ColorChoice, Format, Settings, Verbosity};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -241,61 +244,11 @@ pub(super) struct LintArgs {
     pub(super) implementation: Option<PathBuf>,
 }
 
-/// Which cases of it.
-#[derive(Debug, Args)]
-pub(super) struct FilterArgs {
-    /// Only cases whose id contains this; may be repeated, one must match
-    #[arg(short, long = "name", value_name = "SUBSTRING")]
-    names: Vec<String>,
-    /// Only cases that prove this requirement; may be repeated, one must match
-    #[arg(long = "requirement", value_name = "ID")]
-    requirements: Vec<String>,
-    /// Only scenarios with this label; may be repeated, all must match
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
-    /// Only this share of the selected cases, for example 1/3; all shares together are all cases
-    #[arg(long, value_name = "NUMBER/TOTAL")]
-    shard: Option<Shard>,
-    /// A report (report.yaml, cases.ndjson) or record of an earlier run, by whose durations shards are dealt out;
-    /// may be repeated. All shards have to be given the same files
-    #[arg(long, value_name = "FILE", requires = "shard", value_parser = durations)]
-    durations: Vec<Durations>,
-}
-
-impl FilterArgs {
-    pub(super) fn filter(&self) -> Filter {
-        Filter {
-            names: self.names.clone(),
-            requirements: self.requirements.clone(),
-            labels: self.labels.clone(),
-            exact: Vec::new(),
-            shard: self.shard,
-            durations: self.durations.iter().cloned().fold(Durations::default(), Durations::with),
-        }
-    }
-}
-
-/// A file that is not there yet is no mistake: the first run of all has none.
-fn durations(path: &str) -> Result<Durations, String> {
-    let path = Path::new(path);
-    if !path.exists() {
-        return Ok(Durations::default());
-    }
-    report::durations(path).map_err(|error| error.to_string())
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|value| Duration::try_from(value).ok());
     parsed
         .filter(|value| !value.is_zero())
         .ok_or_else(|| "expected a number with a unit: 90s, 10m, 1h30m".to_owned())
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
-    }
 }
 
 /// `hallmark run`.
@@ -336,93 +289,6 @@ pub(super) struct RunArgs {
     /// Leave the namespaces of failed cases in the cluster
     #[arg(long)]
     pub(super) keep: bool,
-}
-
-/// Which cluster.
-#[derive(Debug, Clone, Args)]
-pub(super) struct SpecArgs {
-    /// Where to run: `auto` takes k3s if Docker can start it, else local processes
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
-    cluster: ClusterKind,
-    /// Context of your kubeconfig, for `--cluster kubeconfig`
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-    /// Version of the local cluster: 1.34, 1.35 or 1.36
-    #[arg(long, value_name = "VERSION", default_value = "1.35")]
-    kubernetes: KubernetesVersion,
-    /// Image of the k3s cluster
-    #[arg(long, value_name = "IMAGE", env = "HALLMARK_K3S_IMAGE", default_value = k3s::DEFAULT_IMAGE)]
-    k3s_image: String,
-    /// Image archive to be loaded into the k3s cluster; may be repeated
-    #[arg(long = "image-archive", value_name = "FILE")]
-    images: Vec<PathBuf>,
-}
-
-impl SpecArgs {
-    /// The same with a local cluster where none is named: there programs need no images.
-    pub(super) fn spec_or_local(self, supervisor: Supervisor) -> ClusterSpec {
-        let mut spec = self.spec(supervisor);
-        if spec.backend == BackendChoice::Auto {
-            spec.backend = BackendChoice::Local;
-        }
-        spec
-    }
-
-    /// What of it was said, as on the command line.
-    pub(super) fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        if let Some(kind) = self.cluster.to_possible_value().filter(|kind| kind.get_name() != "auto") {
-            words.push(format!("--cluster {}", kind.get_name()));
-        }
-        words.extend(self.context.iter().map(|context| format!("--context {context}")));
-        if self.kubernetes != KubernetesVersion::default() {
-            words.push(format!("--kubernetes {}", self.kubernetes.full()));
-        }
-        if self.k3s_image != k3s::DEFAULT_IMAGE {
-            words.push(format!("--k3s-image {}", self.k3s_image));
-        }
-        words.extend(self.images.iter().map(|image| format!("--image-archive {}", image.display())));
-        words
-    }
-
-    pub(super) fn spec(self, supervisor: Supervisor) -> ClusterSpec {
-        ClusterSpec {
-            backend: self.cluster.choice(),
-            kubernetes: self.kubernetes,
-            k3s_image: self.k3s_image,
-            images: self.images,
-            controllers: KubeControllers::All,
-            kinds: Vec::new(),
-            context: self.context,
-            supervisor,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum ClusterKind {
-    #[default]
-    Auto,
-    /// Kubernetes as child processes, without Docker and without nodes
-    Local,
-    /// A node in a container
-    K3s,
-    /// The cluster of `hallmark cluster up`
-    Kept,
-    /// A cluster of your kubeconfig
-    Kubeconfig,
-}
-
-impl ClusterKind {
-    fn choice(self) -> BackendChoice {
-        match self {
-            Self::Auto => BackendChoice::Auto,
-            Self::Local => BackendChoice::Local,
-            Self::K3s => BackendChoice::K3s,
-            Self::Kept => BackendChoice::Kept,
-            Self::Kubeconfig => BackendChoice::Kubeconfig,
-        }
-    }
 }
 
 /// `hallmark list`.

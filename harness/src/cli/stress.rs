@@ -83,17 +83,20 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
+    use crate::cluster::k3s;
 
     #[test]
     fn the_command_to_see_it_again_says_what_this_one_said() {
-        let line = "hallmark stress mine --implementation x.yaml --cluster local --kubernetes 1.36 --name a --load cpu,disk,cpu";
+        // The image is named each time, because its default can come from the environment.
+        let line = "hallmark stress mine --implementation x.yaml --cluster local --kubernetes 1.36 --k3s-image y:1 --name a --load cpu,disk,cpu";
         let Command::Stress(args) = Cli::try_parse_from(line.split(' ')).expect("parses").command else {
             panic!("not stress")
         };
-        let expected = " mine --implementation x.yaml --cluster local --kubernetes v1.36.3 --jobs 16";
+        let expected =
+            " mine --implementation x.yaml --cluster local --kubernetes v1.36.3 --k3s-image y:1 --jobs 16";
         assert_eq!(options(&args), expected);
-        let line = "hallmark stress";
-        let Command::Stress(args) = Cli::try_parse_from(line.split(' ')).expect("parses").command else {
+        let line = ["hallmark", "stress", "--k3s-image", k3s::DEFAULT_IMAGE];
+        let Command::Stress(args) = Cli::try_parse_from(line).expect("parses").command else {
             panic!("not stress")
         };
         assert_eq!(options(&args), " --jobs 16");

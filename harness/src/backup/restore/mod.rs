@@ -41,6 +41,8 @@ use crate::event::EventSink;
 pub struct RestoreOptions {
     /// What happens to archived objects whose names are taken by others.
     pub existing: Existing,
+    /// How many objects are tried at the same time, before the first one is written.
+    pub trials: NonZeroUsize,
     /// How many objects are written at the same time.
     pub workers: NonZeroUsize,
     /// Look at everything, write nothing.
@@ -65,6 +67,7 @@ impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
             existing: Existing::default(),
+            trials: NonZeroUsize::MIN.saturating_add(7),
             workers: NonZeroUsize::MIN.saturating_add(7),
             dry_run: false,
             definitions: true,

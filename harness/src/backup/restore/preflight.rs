@@ -147,7 +147,7 @@ pub(super) async fn dry_run(
         .collect();
     let number = tried.len();
     let mut answers = futures::stream::iter(tried.into_iter().map(|step| attempt(api, step, target)))
-        .buffer_unordered(options.workers.get());
+        .buffer_unordered(options.trials.get());
     let (mut found, mut done) = (Vec::new(), 0);
     while let Some(answer) = answers.next().await {
         done += 1;

@@ -232,6 +232,7 @@ impl PreflightArgs {
                 OnExisting::Refuse => Existing::Refuse,
                 OnExisting::Skip => Existing::Skip,
             },
+            trials: self.workers,
             workers: self.workers,
             dry_run,
             definitions: !self.no_definitions,

@@ -35,8 +35,8 @@ pub const LOCKED: u8 = 13;
 pub const ARCHIVE_HELP: &str = "\
 Exit codes:
    0  done; restore: everything is as it is in the archive
-   2  wrong usage: no such context, group or namespace, or the archive exists already
-   3  trouble of the cluster or of this machine, or an interruption: run it again
+   2  wrong usage: no such context, group, namespace or bucket, refused credentials, or the archive exists already
+   3  trouble of the cluster, the store or this machine, or an interruption: run it again
   10  restored but for objects whose names are taken (--existing skip)
   11  partly restored: some objects are not as they are in the archive; run it again
   12  refused: the archive is not sound, or the target cannot take it; nothing was written

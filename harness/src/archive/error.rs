@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::address::{Address, ObjectAddress};
+use super::bucket::StoreError;
+
 /// An archive that must not be used. Messages name the entry where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,11 +21,22 @@ pub enum VerifyError {
         source: io::Error,
     },
     /// There is no digest file, so the archive was never completed.
-    #[error("`{}` is missing: the archive was not completed, or its digest was not copied with it", .digest_file.display())]
+    #[error(
+        "`{digest_file}` is missing: the archive was not completed, or its digest was not copied with it"
+    )]
     NotPublished {
         /// The file that completes an archive.
-        digest_file: PathBuf,
+        digest_file: Address,
     },
+    /// A bucket has no such archive.
+    #[error("there is no object `{archive}`; help: look at the name, or take a backup first")]
+    NoObject {
+        /// What was looked for.
+        archive: ObjectAddress,
+    },
+    /// The store of the archive refused, or did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The digest file holds no digest.
     #[error("the digest file does not begin with a SHA-256 digest")]
     DigestFile,

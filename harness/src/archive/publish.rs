@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::address::{Address, ObjectAddress};
+use super::bucket::StoreError;
 use super::error::VerifyError;
 use crate::backup::defects::Defect;
 
@@ -13,8 +15,20 @@ use crate::backup::defects::Defect;
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is a complete archive already.
-    #[error("the archive `{}` exists already; it is not overwritten", .0.display())]
-    Exists(PathBuf),
+    #[error("the archive `{0}` exists already; it is not overwritten")]
+    Exists(Address),
+    /// A bucket has an archive of this name without digest, and it is another one.
+    #[error(
+        "`{archive}` is there without its digest: its backup was cut off, or still runs; it is not overwritten; help: use \
+         another name, or delete it if no backup runs"
+    )]
+    Unfinished {
+        /// What is there.
+        archive: ObjectAddress,
+    },
+    /// The store refused, or did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A file could not be written.
     #[error("{action} `{}`", .path.display())]
     Io {
@@ -29,6 +43,17 @@ pub enum PublishError {
     /// What came back from the disk is not what was written.
     #[error("verify the archive just written")]
     Unsound(#[source] Box<VerifyError>),
+}
+
+impl PublishError {
+    /// Whether what was named is at fault, found before anything was read.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Exists(_) | Self::Unfinished { .. } => true,
+            Self::Store(error) => error.is_usage(),
+            Self::Io { .. } | Self::Unsound(_) => false,
+        }
+    }
 }
 
 /// The file with the digest of an archive: its presence means that the archive is complete.
@@ -53,7 +78,7 @@ pub fn publish<T>(
     verify: impl FnOnce(&[u8], &str) -> Result<T, VerifyError>,
 ) -> Result<String, PublishError> {
     if is_published(archive) {
-        return Err(PublishError::Exists(archive.to_owned()));
+        return Err(PublishError::Exists(archive.into()));
     }
     let folder = match archive.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

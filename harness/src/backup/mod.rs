@@ -35,7 +35,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-pub use crate::archive::{self, Limits, VerifyError, Warning, digest, to_canonical};
+pub use crate::archive::{self, Address, Limits, VerifyError, Warning, digest, to_canonical};
 pub use api::ApiError;
 pub use inspect::{ArchiveKind, InspectError, Inspection, KindSummary, Plan, TerminalRuns, inspect};
 pub use kind::{Kind, Role};
@@ -52,4 +52,4 @@ pub use restore::{
     Existing, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport, Unrestored, restore,
 };
 pub use take::{BackupError, BackupOptions, BackupReport, ConfigMaps, take};
-pub use verify::{Checked, Stored, verify, verify_bytes};
+pub use verify::{Checked, Stored, verify, verify_at, verify_bytes};

@@ -94,7 +94,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::Backup(args) => block_on(console, backup::backup(args, &cli.output, console)),
         Command::Verify(args) => block_on(console, backup::verify(args, &cli.output, console)),
         Command::Restore(args) => block_on(console, backup::restore(args, &cli.output, console)),
-        Command::Inspect(args) => backup::inspect(&args, console),
+        Command::Inspect(args) => block_on(console, backup::inspect(args, console)),
         Command::Diff(args) => block_on(console, diff::diff(args, &cli.output, console)),
         Command::Gate(args) => block_on(console, gate::gate(*args, &cli.output, console)),
         Command::Lint(args) => lint::lint(&args, console),

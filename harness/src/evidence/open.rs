@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::manifest::{FORMAT, Manifest};
 use crate::archive::{
-    self, Limits, MANIFEST_FILE, VerifyError, digest, digest_path, manifest_value, unpack, verify_content,
+    Limits, MANIFEST_FILE, VerifyError, digest, fetch_file, manifest_value, unpack, verify_content,
     verify_digest,
 };
 
@@ -25,13 +25,8 @@ pub struct Bundle {
 ///
 /// A bundle alone is enough: it is handed around, and its manifest covers all of it.
 pub fn open(path: &Path) -> Result<Bundle, VerifyError> {
-    let bytes = archive::read(path, Limits::default())?;
-    let digest_file = digest_path(path);
-    let line = match std::fs::read_to_string(&digest_file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        line => Some(line.map_err(|source| VerifyError::Read { path: digest_file, source })?),
-    };
-    open_bytes(&bytes, line.as_deref())
+    let found = fetch_file(path, Limits::default())?;
+    open_bytes(&found.bytes, found.digest_line.as_deref())
 }
 
 /// Checks the bytes of a bundle, with the line of its digest file if there is one.

@@ -65,7 +65,7 @@ pub(crate) async fn a_backup_writes_nothing_and_holds_every_object_but_no_secret
     }
     assert_eq!(seen, content.len());
 
-    let file = std::fs::read(&report.path).unwrap();
+    let file = std::fs::read(bed.path("whole")).unwrap();
     let tar = zstd::decode_all(file.as_slice()).unwrap();
     let holds = |text: &str| tar.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("be brief"), "the ConfigMap that runs refer to is there");

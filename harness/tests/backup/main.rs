@@ -15,8 +15,10 @@ mod archives;
 mod bed;
 mod disturb;
 mod interruptions;
+mod object_stores;
 mod preflights;
 mod round_trips;
+mod store;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -86,6 +88,11 @@ fn main() -> ExitCode {
         interruptions::a_restore_cut_off_after_any_write_is_finished_by_the_next,
         interruptions::trouble_with_any_write_changes_nothing_in_the_end,
         interruptions::a_restart_of_the_api_server_is_waited_for,
+        object_stores::an_archive_in_a_bucket_comes_back_equal,
+        object_stores::a_damaged_object_changes_nothing,
+        object_stores::an_upload_that_is_cut_off_is_no_archive,
+        object_stores::of_two_backups_of_one_name_one_is_published,
+        object_stores::trouble_with_a_store_names_what_to_look_at,
         interruptions::a_run_whose_status_is_refused_is_named_and_the_others_are_restored,
     ];
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };

@@ -8,12 +8,12 @@ mod velero;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::manifest::{Listing, RequiredSecret};
-use crate::archive::{Limits, VerifyError, Warning};
+use super::verify::verify_fetched;
+use crate::archive::{Address, Limits, VerifyError, Warning, fetch};
 
 /// First bytes of a gzip file (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -109,18 +109,9 @@ pub struct Plan {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// It is not sound.
+    /// It cannot be read, or is not sound.
     #[error(transparent)]
     Unsound(#[from] VerifyError),
-    /// It cannot be read.
-    #[error("read `{}`", .path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// Velero's archive is damaged.
     #[error("read the gzip archive")]
     Damaged(#[source] io::Error),
@@ -143,15 +134,11 @@ pub enum InspectError {
 
 /// Looks into an archive of this program, which must verify, or of Velero. `last` are the plurals of the
 /// kinds that stand for work; an archive of this program knows them itself.
-pub fn inspect(path: &Path, last: &[String]) -> Result<Inspection, InspectError> {
+pub async fn inspect(archive: &Address, last: &[String]) -> Result<Inspection, InspectError> {
     let limits = Limits::default();
-    let read = |source| InspectError::Read { path: path.to_owned(), source };
-    if std::fs::metadata(path).map_err(read)?.len() > limits.file {
-        return Err(InspectError::TooLarge { limit: limits.file });
+    let fetched = fetch(archive, limits).await?;
+    if fetched.bytes.starts_with(&GZIP) {
+        return velero::inspect(&fetched.bytes, last, limits);
     }
-    let bytes = std::fs::read(path).map_err(read)?;
-    if bytes.starts_with(&GZIP) {
-        return velero::inspect(&bytes, last, limits);
-    }
-    Ok(hallmark::describe(&super::verify(path, limits)?))
+    Ok(hallmark::describe(&verify_fetched(&fetched, limits)?))
 }

@@ -4,7 +4,6 @@ mod assemble;
 mod listing;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -22,7 +21,7 @@ use super::kind::{Kind, Role};
 use super::manifest::{Created, Manifest, Scope};
 use super::patience::Patience;
 use super::portable::Strip;
-use crate::archive::{Limits, PublishError, is_published, publish};
+use crate::archive::{Address, Limits, PublishError, publish_at, unpublished};
 use crate::backup::restore::lease;
 use crate::backup::verify::verify_bytes;
 use crate::event::EventSink;
@@ -78,8 +77,8 @@ pub enum ConfigMaps {
 /// A published archive.
 #[derive(Debug, Clone)]
 pub struct BackupReport {
-    /// The file.
-    pub path: PathBuf,
+    /// Where it is.
+    pub archive: Address,
     /// Its digest.
     pub sha256: String,
     /// Its size in bytes.
@@ -118,25 +117,31 @@ pub enum BackupError {
 impl BackupError {
     /// Whether the command line is at fault, found before anything was read.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoKinds { .. } | Self::NoNamespace(_) | Self::Publish(PublishError::Exists(_)))
+        match self {
+            Self::NoKinds { .. } | Self::NoNamespace(_) => true,
+            Self::Publish(error) => error.is_usage(),
+            Self::Api(_) | Self::Version(_) | Self::Pack(_) => false,
+        }
     }
 }
 
-/// Reads the cluster and publishes an archive at `path`.
+/// Reads the cluster and publishes an archive, in a file or in a bucket.
 pub async fn take(
     client: Client,
     options: &BackupOptions,
-    path: &Path,
+    to: impl Into<Address>,
     events: &EventSink,
 ) -> Result<BackupReport, BackupError> {
+    let archive = to.into();
     // The cluster need not be read for nothing.
-    if is_published(path) {
-        return Err(PublishError::Exists(path.to_owned()).into());
-    }
+    unpublished(&archive).await?;
     let assembled = assemble(&collect(client, options, events).await?).map_err(BackupError::Pack)?;
-    let sha256 = publish(&assembled.bytes, path, |bytes, line| verify_bytes(bytes, line, Limits::default()))?;
+    let begin = Instant::now();
+    let verify = |bytes: &[u8], line: &str| verify_bytes(bytes, line, Limits::default());
+    let sha256 = publish_at(&assembled.bytes, &archive, verify).await?;
+    events.progress_done("writing the archive", begin.elapsed());
     let size = assembled.bytes.len().try_into().unwrap_or(u64::MAX);
-    Ok(BackupReport { path: path.to_owned(), sha256, size, manifest: assembled.manifest })
+    Ok(BackupReport { archive, sha256, size, manifest: assembled.manifest })
 }
 
 async fn collect(

@@ -19,8 +19,8 @@ use super::defects::Defect;
 use super::manifest::{Entry, FORMAT, JOBS_FILE, Manifest, VERSION_FILE};
 use super::object_path::ObjectPath;
 use crate::archive::{
-    self, Limits, MANIFEST_FILE, Unpacked, VerifyError, Warning, digest, digest_path, manifest_value, unpack,
-    verify_content, verify_digest,
+    self, Address, Fetched, Limits, MANIFEST_FILE, Unpacked, VerifyError, Warning, digest, manifest_value,
+    unpack, verify_content, verify_digest,
 };
 
 /// An archive that passed. Only [`verify`] and [`verify_bytes`] make one.
@@ -50,15 +50,20 @@ pub struct Stored {
 
 /// Verifies the archive at `path` with the digest file beside it.
 pub fn verify(path: &Path, limits: Limits) -> Result<Checked, VerifyError> {
-    let digest_file = digest_path(path);
-    let bytes = archive::read(path, limits)?;
-    let line = match std::fs::read_to_string(&digest_file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(VerifyError::NotPublished { digest_file });
-        }
-        line => line.map_err(|source| VerifyError::Read { path: digest_file, source })?,
-    };
-    verify_bytes(&bytes, &line, limits)
+    verify_fetched(&archive::fetch_file(path, limits)?, limits)
+}
+
+/// Verifies an archive wherever it is, with the digest beside it.
+pub async fn verify_at(archive: &Address, limits: Limits) -> Result<Checked, VerifyError> {
+    verify_fetched(&archive::fetch(archive, limits).await?, limits)
+}
+
+/// Verifies what was fetched.
+pub(super) fn verify_fetched(fetched: &Fetched, limits: Limits) -> Result<Checked, VerifyError> {
+    match &fetched.digest_line {
+        Some(line) => verify_bytes(&fetched.bytes, line, limits),
+        None => Err(VerifyError::NotPublished { digest_file: fetched.archive.digest() }),
+    }
 }
 
 /// Verifies the bytes of an archive with the line of its digest file, in the form of `sha256sum`.

@@ -1,13 +1,15 @@
 //! The arguments of the commands about archives, and their help.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::backup::{BackupOptions, ConfigMaps, Existing, LeaderGuard, RestoreOptions};
+use crate::backup::{Address, BackupOptions, ConfigMaps, Existing, LeaderGuard, RestoreOptions};
 use crate::exit;
 
 // Paragraphs are single lines: clap wraps them to the terminal.
@@ -17,8 +19,12 @@ No write request is sent. Archived are the definitions, the objects of all kinds
 that they refer to and the labels and annotations of their namespaces; of Secrets only names and keys are listed. \
 The archive is complete when its .sha256 file is there. Its path is printed on stdout.
 
+With s3://BUCKET/… it is an object of an S3-compatible store. AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
+AWS_SECRET_ACCESS_KEY say which and who, as for other programs.
+
 Examples:
   hallmark backup --context prod
+  hallmark backup --to s3://backups/prod --context prod
   hallmark backup backups/before-upgrade.tar.zst --context prod --namespace team-a --namespace team-b
 
 ";
@@ -52,9 +58,13 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = [BACKUP_HELP, exit::ARCHIVE_HELP].concat())]
 pub(in crate::cli) struct BackupArgs {
-    /// The archive to write, <NAME>.tar.zst; without it one named after group and time in this folder
-    #[arg(value_name = "ARCHIVE", value_parser = archive_name)]
-    pub(super) archive: Option<PathBuf>,
+    /// The archive to write, <NAME>.tar.zst or `s3://BUCKET/KEY`; without it one named after group and time in this folder
+    #[arg(value_name = "ARCHIVE", value_parser = OsStringValueParser::new().try_map(new_archive))]
+    pub(super) archive: Option<Address>,
+    /// Folder or `s3://BUCKET/PREFIX` for an archive named after group and time
+    #[arg(long, value_name = "PLACE", value_parser = OsStringValueParser::new().try_map(Address::parse))]
+    #[arg(conflicts_with = "archive")]
+    pub(super) to: Option<Address>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// API group whose kinds are archived; may be repeated
@@ -93,12 +103,18 @@ impl BackupArgs {
     }
 }
 
-fn archive_name(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    match path.file_name().and_then(|name| name.to_str()) {
-        Some(name) if name.len() > ".tar.zst".len() && name.ends_with(".tar.zst") => Ok(path),
-        _ => Err("expected a file named <NAME>.tar.zst".to_owned()),
+fn new_archive(text: OsString) -> Result<Address, String> {
+    let address = Address::parse(text).map_err(|error| error.to_string())?;
+    let stem = address.name().strip_suffix(".tar.zst").map(str::len);
+    match stem {
+        Some(1..) => Ok(address),
+        _ => Err("expected a name like <NAME>.tar.zst".to_owned()),
     }
+}
+
+fn archive(text: OsString) -> Result<Address, String> {
+    let address = Address::parse(text).map_err(|error| error.to_string())?;
+    if address.name().is_empty() { Err("expected an archive, not a folder".to_owned()) } else { Ok(address) }
 }
 
 /// Which kinds stand for work.
@@ -151,8 +167,9 @@ impl TargetArgs {
 #[derive(Debug, Args)]
 #[command(after_help = [VERIFY_HELP, exit::ARCHIVE_HELP].concat())]
 pub(in crate::cli) struct VerifyArgs {
-    /// The archive; its .sha256 file stands beside it
-    pub(super) archive: PathBuf,
+    /// The archive, a file or `s3://BUCKET/KEY`; its .sha256 file stands beside it
+    #[arg(value_parser = OsStringValueParser::new().try_map(archive))]
+    pub(super) archive: Address,
     #[command(flatten)]
     pub(super) target: TargetArgs,
     #[command(flatten)]
@@ -166,8 +183,9 @@ pub(in crate::cli) struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = [INSPECT_HELP, exit::ARCHIVE_HELP].concat())]
 pub(in crate::cli) struct InspectArgs {
-    /// The archive
-    pub(super) archive: PathBuf,
+    /// The archive, a file or `s3://BUCKET/KEY`
+    #[arg(value_parser = OsStringValueParser::new().try_map(archive))]
+    pub(super) archive: Address,
     #[command(flatten)]
     last: LastArgs,
     /// Print everything as JSON on stdout
@@ -254,8 +272,9 @@ impl PreflightArgs {
 #[derive(Debug, Args)]
 #[command(after_help = [RESTORE_HELP, exit::ARCHIVE_HELP].concat())]
 pub(in crate::cli) struct RestoreArgs {
-    /// The archive; its .sha256 file stands beside it
-    pub(super) archive: PathBuf,
+    /// The archive, a file or `s3://BUCKET/KEY`; its .sha256 file stands beside it
+    #[arg(value_parser = OsStringValueParser::new().try_map(archive))]
+    pub(super) archive: Address,
     #[command(flatten)]
     pub(super) target: TargetArgs,
     #[command(flatten)]

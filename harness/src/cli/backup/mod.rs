@@ -3,8 +3,6 @@
 pub(super) mod args;
 mod text;
 
-use std::path::{Path, PathBuf};
-
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +12,8 @@ use super::args::Output;
 use super::console::Console;
 use super::signal;
 use crate::backup::{
-    self, BackupOptions, Checked, Limits, Outcome, RestoreError, RestoreOptions, RestoreReport,
+    self, Address, BackupOptions, Checked, InspectError, Limits, Outcome, RestoreError, RestoreOptions,
+    RestoreReport, VerifyError,
 };
 use crate::cluster::kubeconfig;
 use crate::event::EventSink;
@@ -23,13 +22,17 @@ use crate::report;
 
 pub(super) async fn backup(args: BackupArgs, output: &Output, console: Console) -> u8 {
     let options = args.options();
-    let path = args.archive.unwrap_or_else(|| default_name(&options));
+    let archive = args.archive.unwrap_or_else(|| {
+        let name = default_name(&options);
+        args.to.map_or_else(|| Address::File(name.clone().into()), |place| place.join(&name))
+    });
     let client = match connect(&args.target, console).await {
         Ok(client) => client,
         Err(code) => return code,
     };
-    let taken =
-        with_progress(output, console, async |events| backup::take(client, &options, &path, &events).await);
+    let taken = with_progress(output, console, async |events| {
+        Box::pin(backup::take(client, &options, archive, &events)).await
+    });
     match taken.await {
         None => exit::INCONCLUSIVE,
         Some(Ok(report)) => {
@@ -37,7 +40,7 @@ pub(super) async fn backup(args: BackupArgs, output: &Output, console: Console) 
             if args.json {
                 return print_json(&text::BackupSummary::of(&report), console);
             }
-            Console::data(&report.path.display().to_string());
+            Console::data(&report.archive.to_string());
             exit::CONFORMANT
         }
         Some(Err(error)) => {
@@ -47,15 +50,15 @@ pub(super) async fn backup(args: BackupArgs, output: &Output, console: Console) 
     }
 }
 
-/// A name that sorts by time, in the present folder.
-fn default_name(options: &BackupOptions) -> PathBuf {
+/// A name that sorts by time.
+fn default_name(options: &BackupOptions) -> String {
     let group = options.groups.first().map(String::as_str).unwrap_or_default();
     let what = group.split('.').next().filter(|label| !label.is_empty()).unwrap_or("backup");
-    PathBuf::from(format!("{what}-{}.tar.zst", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")))
+    format!("{what}-{}.tar.zst", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
 pub(super) async fn verify(args: VerifyArgs, output: &Output, console: Console) -> u8 {
-    let checked = match check(&args.archive, console) {
+    let checked = match check(&args.archive, console).await {
         Ok(checked) => checked,
         Err(code) => return code,
     };
@@ -68,7 +71,7 @@ pub(super) async fn verify(args: VerifyArgs, output: &Output, console: Console) 
 }
 
 pub(super) async fn restore(args: RestoreArgs, output: &Output, console: Console) -> u8 {
-    let checked = match check(&args.archive, console) {
+    let checked = match check(&args.archive, console).await {
         Ok(checked) => checked,
         Err(code) => return code,
     };
@@ -76,8 +79,8 @@ pub(super) async fn restore(args: RestoreArgs, output: &Output, console: Console
     into_target(&args.target, &checked, &options, args.json, output, console).await
 }
 
-pub(super) fn inspect(args: &InspectArgs, console: Console) -> u8 {
-    match backup::inspect(&args.archive, args.last()) {
+pub(super) async fn inspect(args: InspectArgs, console: Console) -> u8 {
+    match backup::inspect(&args.archive, args.last()).await {
         Ok(found) if args.json => print_json(&found, console),
         Ok(found) => {
             Console::data(&text::inspection(&found));
@@ -85,16 +88,25 @@ pub(super) fn inspect(args: &InspectArgs, console: Console) -> u8 {
         }
         Err(error) => {
             console.error(&error);
-            exit::REFUSED
+            if let InspectError::Unsound(error) = &error { exit_of_unsound(error) } else { exit::REFUSED }
         }
     }
 }
 
-fn check(archive: &Path, console: Console) -> Result<Checked, u8> {
-    backup::verify(archive, Limits::default()).map_err(|error| {
+async fn check(archive: &Address, console: Console) -> Result<Checked, u8> {
+    backup::verify_at(archive, Limits::default()).await.map_err(|error| {
         console.error(&error);
-        exit::REFUSED
+        exit_of_unsound(&error)
     })
+}
+
+/// Trouble with a store says nothing about the archive in it.
+fn exit_of_unsound(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::Store(error) if error.is_usage() => exit::USAGE,
+        VerifyError::Store(_) => exit::INCONCLUSIVE,
+        _ => exit::REFUSED,
+    }
 }
 
 async fn into_target(
@@ -208,7 +220,7 @@ mod tests {
         assert_eq!(options.groups, ["agents.proompteng.ai"]);
         assert_eq!(options.last, ["agentruns"]);
         let name = super::default_name(&options);
-        assert!(name.to_string_lossy().starts_with("agents-2"), "{name:?}");
+        assert!(name.starts_with("agents-2"), "{name:?}");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use crate::backup::{
-    ArchiveKind, BackupReport, Checked, Finding, Inspection, KindSummary, Listing, RestoreReport, Warning,
+    Address, ArchiveKind, BackupReport, Checked, Finding, Inspection, KindSummary, Listing, RestoreReport,
+    Warning,
 };
 
 /// How many lines of one list are shown; JSON has them all.
@@ -31,7 +31,7 @@ pub(super) struct BackupSummary<'a> {
 impl<'a> BackupSummary<'a> {
     pub(super) fn of(report: &'a BackupReport) -> Self {
         Self {
-            archive: report.path.display().to_string(),
+            archive: report.archive.to_string(),
             sha256: &report.sha256,
             size: report.size,
             content_digest: &report.manifest.content_digest,
@@ -96,9 +96,9 @@ pub(super) fn backup(report: &BackupReport) -> String {
 }
 
 /// That an archive is sound.
-pub(super) fn verified(archive: &Path, checked: &Checked) -> String {
+pub(super) fn verified(archive: &Address, checked: &Checked) -> String {
     let objects = checked.objects.len();
-    let mut text = format!("{} is whole: {objects} objects, SHA-256 {}", archive.display(), checked.sha256);
+    let mut text = format!("{} is whole: {objects} objects, SHA-256 {}", archive, checked.sha256);
     list(&mut text, "warning", checked.warnings.iter().map(ToString::to_string));
     text
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use backon::{ConstantBuilder, Retryable as _};
 use futures::StreamExt as _;
+use futures::future::try_join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::runtime::conditions::is_crd_established;
@@ -73,9 +74,7 @@ impl Stages<'_> {
             self.events.progress(PHASE, &*step.stored.path.name);
             self.create_if_missing(step, report).await?;
         }
-        for step in &definitions {
-            self.established(&step.stored.path.name).await?;
-        }
+        try_join_all(definitions.iter().map(|step| self.established(&step.stored.path.name))).await?;
         for kind in target.steps.iter().map(|step| step.kind).filter(|kind| kind.role >= Role::Config) {
             if !target.served.contains(&kind.resource()) {
                 let served = || self.api.revision(kind);

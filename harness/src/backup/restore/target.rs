@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::error::{Finding, RestoreError};
@@ -10,6 +11,11 @@ use crate::backup::api::{ObjectApi, Which};
 use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::verify::{Checked, Stored};
+
+/// Up to how many namespaces are looked through one by one.
+const FEW: usize = 8;
+/// How many objects are read at the same time.
+const READ_AT_ONCE: usize = 8;
 
 /// One object of the archive and what is to be done about it.
 #[derive(Debug)]
@@ -97,23 +103,42 @@ pub(super) async fn live(
 ) -> Result<HashMap<Key, Value>, RestoreError> {
     let mut live = HashMap::new();
     if kind.role < Role::Config {
-        for object in objects {
-            let place = object.path.namespace.as_deref();
-            if let Some(found) = api.get(kind, place, &object.path.name).await? {
-                live.insert(key(object), found);
+        let mut answers = futures::stream::iter(objects)
+            .map(|object| async move {
+                let place = object.path.namespace.as_deref();
+                api.get(kind, place, &object.path.name).await.map(|found| (key(object), found))
+            })
+            .buffer_unordered(READ_AT_ONCE);
+        while let Some(answer) = answers.next().await {
+            if let (key, Some(found)) = answer? {
+                live.insert(key, found);
             }
         }
         return Ok(live);
     }
     let wanted: BTreeSet<Key> = objects.iter().map(|object| key(object)).collect();
-    for item in api.list(kind, Which::default()).await?.items {
-        let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let key = (text("/metadata/namespace"), text("/metadata/name").unwrap_or_default());
-        if wanted.contains(&key) {
-            live.insert(key, item);
+    let namespaces: BTreeSet<Option<&str>> =
+        objects.iter().map(|object| object.path.namespace.as_deref()).collect();
+    for which in places(&namespaces) {
+        for item in api.list(kind, which).await?.items {
+            let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            let key = (text("/metadata/namespace"), text("/metadata/name").unwrap_or_default());
+            if wanted.contains(&key) {
+                live.insert(key, item);
+            }
         }
     }
     Ok(live)
+}
+
+/// Where objects of these namespaces are listed: in each of a few, else everywhere at once.
+///
+/// A cluster may hold many more objects than the archive, and many more namespaces than are worth a request each.
+fn places<'a>(namespaces: &BTreeSet<Option<&'a str>>) -> Vec<Which<'a>> {
+    if namespaces.len() > FEW {
+        return vec![Which::default()];
+    }
+    namespaces.iter().map(|namespace| Which { namespace: *namespace, ..Which::default() }).collect()
 }
 
 impl<'a> Target<'a> {
@@ -179,6 +204,20 @@ mod tests {
 
     use super::*;
     use crate::backup::fixture;
+
+    #[test]
+    fn a_few_namespaces_are_listed_one_by_one_and_many_at_once() {
+        let names: Vec<String> = (0..=FEW).map(|number| format!("ns-{number}")).collect();
+        let listed = |count: usize| {
+            let namespaces = names[..count].iter().map(|name| Some(name.as_str())).collect();
+            places(&namespaces).into_iter().map(|which| which.namespace).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(2), [Some("ns-0"), Some("ns-1")]);
+        assert_eq!(listed(FEW).len(), FEW);
+        assert_eq!(listed(FEW + 1), [None]);
+        let cluster_wide = BTreeSet::from([None]);
+        assert_eq!(places(&cluster_wide).len(), 1);
+    }
 
     #[test]
     fn a_definition_fits_if_it_serves_the_version_with_the_same_scope() {

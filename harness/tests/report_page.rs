@@ -61,15 +61,18 @@ fn main() -> ExitCode {
         };
         Trial::test(expected.name, check).with_ignored_flag(ignored)
     });
-    let narrow = ["report.html", "report.html#verdict=failed"].map(|address| {
+    let addresses = ["report.html", "report.html#verdict=failed"];
+    let screens = addresses.into_iter().flat_map(|address| browser::SCHEMES.map(|scheme| (address, scheme)));
+    let screens = screens.map(|(address, scheme)| {
         let page = page.clone();
         let check = move || {
             let page = page.ok_or("there is no Chromium")?;
-            browser::check_narrow(&page.browser, page.folder.path(), address)
+            browser::check_screens(&page.browser, page.folder.path(), address, scheme)
         };
-        Trial::test(format!("a_telephone_shows_all_of::{address}"), check).with_ignored_flag(ignored)
+        let name = format!("every_screen_shows_all_of::{address}::{}", scheme.name());
+        Trial::test(name, check).with_ignored_flag(ignored)
     });
-    let trials = trials.chain(narrow).collect();
+    let trials = trials.chain(screens).collect();
     drop(page);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

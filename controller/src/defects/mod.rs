@@ -8,9 +8,9 @@
 
 mod registry;
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use registry::Defect;
@@ -30,11 +30,22 @@ pub fn refused(value: &str) -> Option<String> {
     }
 }
 
-/// Whether `at` lies in a second before that of the first call, which is made soon after the start wherever
-/// runs are there already.
-pub fn is_older_than_process(at: Timestamp) -> bool {
-    static BEGAN: OnceLock<Timestamp> = OnceLock::new();
-    at.as_second() < BEGAN.get_or_init(Timestamp::now).as_second()
+/// Runs that this process has accepted.
+static ACCEPTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes that this process accepts a run, for the defects that tell inherited runs from their own.
+///
+/// The times of a status cannot tell which process began a run: they are whole seconds, and a process is
+/// replaced within one.
+pub fn note_accepted(uid: Option<String>) {
+    if Defect::RestartLosesRuns.is_planted() || Defect::RestartRepeatsRuns.is_planted() {
+        ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).extend(uid);
+    }
+}
+
+/// Whether [`note_accepted`] was told of the run in this process.
+pub fn was_accepted_here(uid: &str) -> bool {
+    ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
 }
 
 #[cfg(feature = "defects")]

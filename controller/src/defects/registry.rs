@@ -71,6 +71,8 @@ registry! {
     EqualTtlWrittenAgain = "equal-ttl-written-again" ["TTL-17"],
     /// A TTL that a crash prevented is never made up for.
     TtlNotHealed = "ttl-not-healed" ["TTL-18"],
+    /// A TTL that is set changes with the setting.
+    SetTtlsFollowTheSetting = "set-ttls-follow-the-setting" ["CH-09"],
     /// A terminal run fails when its Job goes away.
     TerminalRunFollowsItsJob = "terminal-run-follows-its-job" ["TTL-19", "DR-C01"],
     /// Expired runs stay.
@@ -121,8 +123,10 @@ registry! {
     MissingAgentIsAwaited = "missing-agent-is-awaited" ["LC-11"],
     /// A terminal run that is edited starts again.
     EditedRunStartsAgain = "edited-run-starts-again" ["LC-12", "DR-C14"],
-    /// Runs that were running before the start of the process count as lost.
+    /// Runs that another process has started count as lost.
     RestartLosesRuns = "restart-loses-runs" ["LC-13"],
+    /// Runs that another process has started are started afresh.
+    RestartRepeatsRuns = "restart-repeats-runs" ["LC-13", "INV-02"],
     /// A run whose Job has vanished waits for ever.
     VanishedJobIsAwaited = "vanished-job-is-awaited" ["LC-14", "DR-C05"],
     /// A run of which no Job can be made ends the process.

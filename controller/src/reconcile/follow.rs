@@ -61,12 +61,15 @@ async fn with_job(
     look_again: Duration,
     context: &Context,
 ) -> Result<Action, Error> {
-    let started = run.status.as_ref().and_then(|status| status.started_at.as_ref());
-    let is_older = started.is_some_and(|started| defects::is_older_than_process(started.0));
-    if is_older && Defect::RestartLosesRuns.is_planted() {
+    let uid = run.uid().unwrap_or_default();
+    if Defect::RestartLosesRuns.is_planted() && !defects::was_accepted_here(&uid) {
         return without_job(run, &recorded_name(run), draft, context).await;
     }
-    context.not_missing(&run.uid().unwrap_or_default());
+    if Defect::RestartRepeatsRuns.is_planted() && !defects::was_accepted_here(&uid) {
+        jobs::delete_all(run, context).await?;
+        return Box::pin(submit::again(run, context)).await;
+    }
+    context.not_missing(&uid);
     draft.running(job);
     let is_running = run.status.as_ref().and_then(|status| status.phase.as_deref()) == Some(phase::RUNNING);
     if !is_running {

@@ -15,7 +15,7 @@ use crate::decide::restored::{self, Lost};
 use crate::decide::spec_hash;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
-use crate::defects::Defect;
+use crate::defects::{self, Defect};
 
 use super::context::Context;
 use super::error::Error;
@@ -208,6 +208,8 @@ async fn accept(
         Part::Run => draft.running(job),
         Part::Attempt { step, attempt } => draft.attempt_started(step, attempt, job, began),
     };
+    // Before the write, which brings the next pass.
+    defects::note_accepted(run.uid());
     write(run, draft, context).await?;
     Ok(Action::await_change())
 }

@@ -57,8 +57,10 @@ pub(super) async fn set(run: &AgentRun, job: &JobView, context: &Context) -> Res
 /// Gives finished Jobs of the run the TTL that a crash kept them from getting. Their end must be on
 /// record already.
 pub(super) async fn heal(run: &AgentRun, names: &[String], context: &Context) -> Result<(), Error> {
-    let lacks_ttl =
-        |job: &JobView| job.spec.ttl_seconds_after_finished.is_none() && Outcome::of(job).is_finished();
+    let lacks_ttl = |job: &JobView| {
+        let is_set = job.spec.ttl_seconds_after_finished.is_some();
+        (!is_set || Defect::SetTtlsFollowTheSetting.is_planted()) && Outcome::of(job).is_finished()
+    };
     for name in names {
         // The patch of the last pass may not have reached the cache yet, and the event with it is on its way.
         let suspect = jobs::cached(run, name, context)

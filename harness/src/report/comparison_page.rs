@@ -74,7 +74,7 @@ impl Comparison {
             requirements: self.requirements.iter().map(requirement).collect(),
             cases: self.cases.iter().map(case).collect(),
         };
-        html::fill(PAGE, "Comparison", SCRIPT, &data)
+        html::fill(PAGE, "Comparison", &format!("{}\n{SCRIPT}", html::TIMELINE), &data)
     }
 }
 

@@ -16,6 +16,7 @@ fn matrix(drill: &Drill) -> Matrix {
     Matrix {
         title: "Recovery drill",
         verdict: verdict(drill),
+        facts: Vec::new(),
         class: class(exit(drill)),
         noun: "lines",
         tables: vec![

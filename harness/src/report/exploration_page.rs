@@ -17,6 +17,7 @@ impl Exploration {
         Matrix {
             title: "Kills at every write",
             verdict: self.verdict(),
+            facts: Vec::new(),
             class: class(self.exit()),
             noun: "writes",
             tables: self.lives.iter().map(table).collect(),

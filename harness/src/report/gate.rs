@@ -61,11 +61,28 @@ impl Judgement {
 
     /// The verdict in one line, and a line for each thing to know.
     pub fn verdict_text(&self) -> String {
-        let mut lines =
-            vec![format!("{}: {}", self.verdict_words(), counts(&self.findings)), self.step_text()];
-        lines.extend(self.notes.iter().cloned());
-        lines.extend(self.open.iter().map(|open| format!("not known: {open}")));
+        let mut lines = vec![self.verdict_line()];
+        lines.extend(self.facts());
+        lines.extend(self.doubts());
         lines.join("\n")
+    }
+
+    /// The verdict in one line, and a line for each thing that is not known.
+    pub(super) fn verdict_and_doubts(&self) -> String {
+        std::iter::once(self.verdict_line()).chain(self.doubts()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The step of the version, and what was looked at.
+    pub(super) fn facts(&self) -> Vec<String> {
+        std::iter::once(self.step_text()).chain(self.notes.iter().cloned()).collect()
+    }
+
+    fn verdict_line(&self) -> String {
+        format!("{}: {}", self.verdict_words(), counts(&self.findings))
+    }
+
+    fn doubts(&self) -> impl Iterator<Item = String> {
+        self.open.iter().map(|open| format!("not known: {open}"))
     }
 
     fn verdict_words(&self) -> &'static str {

@@ -17,7 +17,8 @@ impl Judgement {
     fn matrix(&self) -> Matrix {
         Matrix {
             title: "Chart gate",
-            verdict: self.verdict_text(),
+            verdict: self.verdict_and_doubts(),
+            facts: self.facts(),
             class: class(self.exit()),
             noun: "findings",
             tables: vec![Section {

@@ -17,6 +17,8 @@ use crate::check::{Failure, Moment};
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
 const COMMON: &str = include_str!("html/common.js");
+/// Histories on one axis, for the pages that have some.
+pub(super) const TIMELINE: &str = include_str!("html/timeline.js");
 const SCRIPT: &str = include_str!("html/script.js");
 
 #[derive(Serialize)]
@@ -48,7 +50,7 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
     });
     let data = Data { report: Document::new(run, now), proved: run.planted(), details: details.collect() };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
-    fill(PAGE, title, SCRIPT, &data)
+    fill(PAGE, title, &format!("{TIMELINE}\n{SCRIPT}"), &data)
 }
 
 /// Puts its parts into a page; all pages look alike.

@@ -15,8 +15,10 @@ const SCRIPT: &str = include_str!("html/matrix.js");
 #[derive(Debug, Serialize)]
 pub(super) struct Matrix {
     pub(super) title: &'static str,
-    /// The verdict over all; a note in each further line.
+    /// The verdict over all; a warning in each further line.
     pub(super) verdict: String,
+    /// What else is to be known, in lines that warn of nothing.
+    pub(super) facts: Vec<String>,
     /// How the verdict looks: `passed`, `failed` or `inconclusive`.
     pub(super) class: &'static str,
     /// What a row is, in plural.

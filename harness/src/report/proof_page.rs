@@ -18,6 +18,7 @@ impl Proofs {
         Matrix {
             title: "Defects",
             verdict: self.verdict(),
+            facts: Vec::new(),
             class: class(self.exit()),
             noun: "defects",
             tables: vec![Section {

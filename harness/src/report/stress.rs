@@ -84,6 +84,7 @@ impl Stress {
         let matrix = Matrix {
             title: "Cases under load",
             verdict: self.verdict(),
+            facts: Vec::new(),
             class: class(self.exit),
             noun: "cases",
             tables: vec![Section {

@@ -104,7 +104,8 @@ impl Edit {
             let times = text.matches(old).count();
             assert!(
                 times == 1 || (self.first && times > 0),
-                "{bump}: `{old}` stands {times} times in {path:?}"
+                "{bump}: `{old}` stands {times} times in {}",
+                path.display()
             );
             text.replacen(old, &self.by, 1)
         };

@@ -11,6 +11,7 @@ use hallmark::report::{Aggregate, Statement};
 use hallmark::scenario::Filter;
 use hallmark::scenario::suite::Suite;
 use hallmark::subject::Implementation;
+use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
 use super::bumps;
@@ -28,10 +29,16 @@ fn present(suite: &Suite) -> Implementation {
     engine::fit(Implementation::load(file).expect("the implementation"), suite).expect("it fits")
 }
 
-async fn upgraded(candidate: Implementation) -> Statement {
+/// The same with a defect.
+fn harmful(defect: &str) -> Implementation {
+    present(&suite()).defective().expect("it has defects").with_defect(defect)
+}
+
+/// Plays the case from one version, with the packed chart, to another and back.
+async fn upgraded(before: Implementation, candidate: Implementation) -> Statement {
     let suite = suite();
     let packed = bumps::packed().await;
-    let before = present(&suite).with_chart(packed.folder().to_owned());
+    let before = before.with_chart(packed.folder().to_owned());
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_hallmark"));
     let (events, mut received) = EventSink::channel();
     let request = Request {
@@ -61,9 +68,43 @@ async fn upgraded(candidate: Implementation) -> Statement {
     Statement::of(&run).expect("a report")
 }
 
+/// The only thing that an upgrade disturbs, in words.
+fn disturbance(upgrades: &Statement) -> String {
+    let disturbed = live::disturbed(upgrades);
+    let [finding] = disturbed.as_slice() else { panic!("{upgrades:?}") };
+    assert_eq!((finding.rule.id, finding.subject.as_str()), ("UPGRADE-DISTURBS", CASE));
+    finding.what.clone()
+}
+
 #[tokio::test]
 async fn an_upgrade_to_a_sound_version_disturbs_no_run() {
-    let upgrades = upgraded(present(&suite())).await;
+    let sound = present(&suite());
+    let upgrades = upgraded(sound.clone(), sound).await;
     assert_eq!(upgrades.cases.len(), 1);
     assert!(live::disturbed(&upgrades).is_empty() && live::open(&upgrades).is_empty(), "{upgrades:?}");
+}
+
+/// Each is wrong only once runs of the version before are there.
+#[rstest]
+#[case::loses_the_end_of_a_run("restart-loses-runs", "object other: status.phase = \"Succeeded\"")]
+#[case::duplicates_a_job("restart-repeats-runs", "exactly 1 Job of run: exists")]
+#[case::takes_runs_for_new_ones("status-ignored", "object other: status.phase = \"Succeeded\"")]
+#[case::changes_a_status_that_was_final("ended-runs-are-reviewed", "always object over: ")]
+#[case::changes_a_ttl_that_is_set(
+    "set-ttls-follow-the-setting",
+    "never Job of over: has(self.spec.ttlSeconds"
+)]
+#[case::starts_what_has_to_wait("restart-forgets-slots", "never Job of waiting: exists")]
+#[tokio::test]
+async fn an_upgrade_is_found_that(#[case] defect: &str, #[case] claim: &str) {
+    let upgrades = upgraded(present(&suite()), harmful(defect)).await;
+    let found = disturbance(&upgrades);
+    assert!(found.contains(claim), "{found}");
+}
+
+#[tokio::test]
+async fn a_rollback_is_found_that_loses_the_end_of_a_run() {
+    let upgrades = upgraded(harmful("restart-loses-runs"), present(&suite())).await;
+    let found = disturbance(&upgrades);
+    assert!(found.contains("object run: status.phase = \"Succeeded\""), "{found}");
 }

@@ -1,8 +1,5 @@
-"use strict";
 (() => {
   const sides = ["A", "B"];
-
-  const seconds = (milliseconds) => `+${(milliseconds / 1000).toFixed(3)} s`;
 
   byId("head").append(make("h1", {}, "Comparison: ", make("span", { class: page.class }, page.verdict)));
   const suites = page.parties.map((it) => it.suite);
@@ -11,59 +8,22 @@
     ["Suite", suites[0] === suites[1] ? suites[0] : `${suites[0]} in A, ${suites[1]} in B: differences may come from there`],
   ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 
-  const requirementRow = (it) => make("tr", {}, make("th", { scope: "row" }, it.id), make("td", {}, it.level),
-    ...it.verdicts.map((verdict) => make("td", { class: verdict }, verdict)), make("td", {}, it.statement));
+  const requirementRow = (it) => make("tr", {}, make("th", { scope: "row" }, it.id), cell("Level", {}, it.level),
+    ...it.verdicts.map((verdict, place) => cell(sides[place], { class: verdict }, verdict)), cell("Requirement", {}, it.statement));
 
   const places = (all) => make("table", { class: "differences" }, tableHead(["Object", "What", ...sides]),
     make("tbody", {}, ...all.map((it) => make("tr", it.chance ? { class: "dim" } : {},
       make("th", { scope: "row" }, it.object),
-      make("td", { class: "mono" }, it.what, it.chance ? make("div", {}, it.chance) : null),
-      ...it.values.map((value) => make("td", { class: "mono" }, value))))));
+      cell("What", { class: "mono" }, it.what, it.chance ? make("div", {}, it.chance) : null),
+      ...it.values.map((value, place) => cell(sides[place], { class: "mono" }, value))))));
 
   const rank = (lane) => ({ steps: 0, controller: 2, requests: 3, events: 4 }[lane] ?? 1);
-
-  /** Both histories by lane, each lane with a track for A and one for B on the same axis. */
-  const timelines = (both) => {
-    if (both.every((moments) => !moments.length)) return [];
-    const end = Math.max(1, ...both.flat().map((moment) => moment.at));
-    const shown = make("div", { class: "moment", "aria-live": "polite" }, make("span", { class: "dim" }, "Choose a dot to see what happened."));
-    let chosen = null;
-    const dot = (moment, side) => {
-      const button = make("button", {
-        type: "button", style: `left: ${(100 * moment.at / end).toFixed(2)}%`, "aria-pressed": "false",
-        "aria-label": `${side}, ${seconds(moment.at)}: ${moment.text}`, class: moment.bad ? "bad" : "",
-      });
-      const choose = () => {
-        if (chosen) chosen.setAttribute("aria-pressed", "false");
-        chosen = button;
-        button.setAttribute("aria-pressed", "true");
-        shown.replaceChildren(make("strong", {}, `${side} ${seconds(moment.at)} `), moment.text,
-          moment.changes ? make("ul", { class: "mono" }, ...moment.changes.map((change) => make("li", {}, change))) : "");
-      };
-      button.addEventListener("click", choose);
-      button.addEventListener("focus", choose);
-      return button;
-    };
-    const lanes = [...new Set(both.flat().map((moment) => moment.lane))].sort((a, b) => rank(a) - rank(b));
-    const rows = lanes.flatMap((lane) => both.map((moments, place) => make("div", { class: place ? "lane second" : "lane" },
-      make("span", { title: `${lane}, ${sides[place]}` }, place ? "" : lane, make("b", {}, ` ${sides[place]}`)),
-      make("div", { class: "track" }, ...moments.filter((moment) => moment.lane === lane).map((moment) => dot(moment, sides[place]))))));
-    const list = (moments, side) => make("details", {}, make("summary", {}, `all ${moments.length} entries of ${side} as a list`),
-      make("ol", { class: "moments", tabindex: "0" }, ...moments.map((moment) => make("li", moment.bad ? { class: "bad" } : {},
-        make("span", { class: "dim mono" }, seconds(moment.at)),
-        make("span", {}, moment.text, ...(moment.changes || []).map((change) => make("div", { class: "dim mono" }, change)))))));
-    return [
-      make("h3", {}, "What happened"), make("div", { class: "lanes" }, ...rows),
-      make("div", { class: "axis" }, make("span", {}, "0"), make("span", {}, seconds(end))),
-      shown, ...both.map((moments, place) => list(moments, sides[place])),
-    ];
-  };
 
   const caseBody = (it) => [
     make("p", {}, it.summary), make("p", { class: "dim" }, it.requirements.join(", ")),
     ...it.reasons.map((reason, place) => (reason ? make("p", { class: it.verdicts[place] }, `${it.verdicts[place]} in ${sides[place]}: ${reason}`) : null)),
     ...(it.places.length ? [make("h3", {}, "Where the histories part"), places(it.places)] : []),
-    ...timelines(it.timelines),
+    ...timelines(it.timelines.map((moments, place) => [sides[place], moments]), rank),
   ];
 
   const caseItem = (it) => {
@@ -78,6 +38,7 @@
   };
 
   const requirements = page.requirements.map((it) => [it, requirementRow(it)]);
+  byId("requirements").prepend(tableHead(["Id", "Level", ...sides, "Requirement"]));
   byId("requirements").tBodies[0].append(...requirements.map(([, row]) => row));
   const weight = { failed: 0, inconclusive: 1, passed: 2 };
   const cases = page.cases.map((it) => [it, caseItem(it)]).sort(([a], [b]) => weight[a.class] - weight[b.class]);

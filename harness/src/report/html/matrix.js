@@ -1,8 +1,11 @@
 (() => {
+  /** A text whose long words, which are names of files, fields and variables, break where their parts end. */
+  const breakable = (text) => text.split(/(?<=\s)/).flatMap((word) => (word.length > 20 ? word.split(/(?<=[/._-])(?=\w)/) : [word])
+    .flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
   const shown = (columns) => (it, place) => {
-    const lines = it.lines.map((line) => make("div", { class: "dim" }, line));
+    const lines = it.lines.map((line) => make("div", { class: "dim" }, ...breakable(line)));
     if (!place) return make("th", { class: it.class, scope: "row" }, it.text, ...lines);
-    return cell(columns[place], { class: it.class }, it.text, ...lines);
+    return cell(columns[place], { class: it.class }, ...breakable(it.text), ...lines);
   };
 
   const all = [];
@@ -19,7 +22,7 @@
 
   const [verdict, ...notes] = page.verdict.split("\n");
   byId("head").append(make("h1", {}, `${page.title}: `, make("span", { class: page.class }, verdict)),
-    ...notes.map((note) => make("p", { class: "inconclusive" }, note)));
+    ...notes.map((note) => make("p", { class: "inconclusive" }, note)), ...page.facts.map((fact) => make("div", { class: "dim" }, fact)));
   byId("tables").append(...tables.map(({ section }) => section));
   options("outcome", all.flatMap((row) => row.outcomes));
 

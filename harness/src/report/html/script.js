@@ -128,67 +128,6 @@
   ];
 
   const rank = (lane) => ({ steps: 0, faults: 1, controller: 3, requests: 4, events: 5 }[lane] ?? 2);
-  const since = (moment) => `+${(moment.at / 1000).toFixed(3)}`;
-
-  /**
-   * What happened, by lane on one axis, and as a list. The dots are one stop of the keyboard: arrows go to what
-   * happened before and after, in whatever lane.
-   */
-  const timeline = (moments) => {
-    if (!moments.length) return [];
-    const end = Math.max(1, moments[moments.length - 1].at);
-    const shown = make("div", { class: "moment", "aria-live": "polite" }, make("span", { class: "dim" }, "Choose a dot to see what happened."));
-    let chosen = 0;
-    const choose = (place, isAsked = true) => {
-      const moment = moments[place];
-      if (!moment) return;
-      dots[chosen].setAttribute("aria-pressed", "false");
-      dots[chosen].tabIndex = -1;
-      chosen = place;
-      dots[place].tabIndex = 0;
-      if (!isAsked) return;
-      dots[place].setAttribute("aria-pressed", "true");
-      shown.replaceChildren(make("strong", {}, `${since(moment)} s `), `${moment.lane}: ${moment.text}`,
-        moment.changes ? make("ul", { class: "mono" }, ...moment.changes.map((change) => make("li", {}, change))) : "");
-    };
-    const dots = moments.map((moment, place) => {
-      const dot = make("button", {
-        type: "button", style: `left: ${(100 * moment.at / end).toFixed(2)}%`, "aria-pressed": "false", tabindex: "-1",
-        "aria-label": `${since(moment)} s: ${moment.text}`, class: moment.bad ? "bad" : "",
-      });
-      dot.addEventListener("click", () => choose(place));
-      dot.addEventListener("focus", () => choose(place));
-      return dot;
-    });
-    const step = (by) => { choose(chosen + by); dots[chosen].scrollIntoView({ block: "nearest" }); };
-    const lanes = new Map();
-    moments.forEach((moment, place) => {
-      if (!lanes.has(moment.lane)) lanes.set(moment.lane, []);
-      lanes.get(moment.lane).push(dots[place]);
-    });
-    const order = [...lanes.keys()].sort((a, b) => rank(a) - rank(b));
-    const rows = make("div", { class: "lanes", role: "group", "aria-label": "What happened when" }, ...order.map((lane) => make("div", { class: "lane" },
-      make("span", { title: lane }, lane), make("div", { class: "track" }, ...lanes.get(lane)))));
-    const keys = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -moments.length, End: moments.length };
-    rows.addEventListener("keydown", (event) => {
-      if (!(event.key in keys)) return;
-      event.preventDefault();
-      dots[Math.min(Math.max(chosen + keys[event.key], 0), dots.length - 1)].focus();
-    });
-    choose(0, false);
-    const list = make("details", {}, make("summary", {}, `all ${moments.length} entries as a list`),
-      make("ol", { class: "moments", tabindex: "0" }, ...moments.map((moment) => make("li", moment.bad ? { class: "bad" } : {},
-        make("span", { class: "dim mono" }, since(moment)),
-        make("span", {}, moment.text, ...(moment.changes || []).map((change) => make("div", { class: "dim mono" }, change)))))));
-    return [
-      make("h3", {}, "What happened"),
-      rows,
-      make("div", { class: "axis" }, make("span", {}, "0"), make("span", {}, seconds(end / 1000))),
-      make("div", { class: "steps" }, make("button", { type: "button", onclick: () => step(-1) }, "earlier"),
-        make("button", { type: "button", onclick: () => step(1) }, "later"), shown),
-      list,
-    ];
-  };
 
   const caseBody = (it) => {
     const more = details[it.name] || { timeline: [] };
@@ -196,7 +135,7 @@
     return [
       make("p", {}, it.summary),
       make("p", { class: "dim" }, [it.file, it.requirements.join(", "), more.namespace].filter(Boolean).join(" · ")),
-      ...reason, ...timeline(more.timeline),
+      ...reason, ...timelines([["", more.timeline]], rank),
     ];
   };
 

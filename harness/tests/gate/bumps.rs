@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 pub(crate) struct Bumps {
     pub(crate) accepted: Vec<Bump>,
     pub(crate) refused: Vec<Bump>,
+    /// Refused for what shows with one set of values only.
+    pub(crate) hidden: Vec<Bump>,
 }
 
 /// A version of the packed chart.
@@ -27,6 +29,9 @@ pub(crate) struct Bump {
     edits: Vec<Edit>,
     /// Ids that have to be told, and the place of each: an object, or a file and what stands in its line.
     pub(crate) findings: BTreeMap<String, String>,
+    /// The set of values that alone shows the findings.
+    #[serde(default)]
+    pub(crate) only_with: Option<String>,
 }
 
 /// A change of one file.

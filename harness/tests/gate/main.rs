@@ -23,11 +23,11 @@ use hallmark::gate::{Depth, compare};
 
 use self::bumps::{Bump, Bumps};
 
-async fn judge(bump: &Bump, renderer: &Renderer) -> Told {
+async fn judge(bump: &Bump, renderer: &Renderer, depth: Depth) -> Told {
     let old = bumps::packed().await;
     let folder = tempfile::tempdir().expect("a folder");
     let new = bump.apply(old.folder(), folder.path()).await;
-    let findings = compare(&old, &new, renderer, Depth::Files).await.expect("compares");
+    let findings = compare(&old, &new, renderer, depth).await.expect("compares");
     let evidence = Evidence { findings, ..Evidence::default() };
     let judgement = Judgement::new((&old.label, &old.chart), (&new.label, &new.chart), evidence);
     let places = judgement.findings.iter().map(|finding| place(&finding.place, [&old, &new])).collect();
@@ -51,14 +51,18 @@ fn place(place: &str, charts: [&Opened; 2]) -> String {
     charts.into_iter().find_map(line).unwrap_or_else(|| place.to_owned())
 }
 
-/// What is wrong with the judgement of each of them.
-async fn wrong(bumps: &[Bump], code: u8) -> Vec<String> {
+async fn renderer() -> Renderer {
     let (events, _receiver) = EventSink::channel();
     let helm = provision::helm(&events).await.expect("helm");
-    let renderer = Renderer::new(&helm).expect("a renderer");
+    Renderer::new(&helm).expect("a renderer")
+}
+
+/// What is wrong with the judgement of each of them.
+async fn wrong(bumps: &[Bump], code: u8) -> Vec<String> {
+    let renderer = renderer().await;
     let mut wrong = Vec::new();
     for bump in bumps {
-        let Told { judgement, places } = judge(bump, &renderer).await;
+        let Told { judgement, places } = judge(bump, &renderer, Depth::Files).await;
         let told: Vec<_> = judgement.findings.iter().map(|finding| finding.id).zip(&places).collect();
         let missing: Vec<_> =
             bump.findings.iter().filter(|(id, place)| !told.contains(&(id.as_str(), *place))).collect();
@@ -85,4 +89,19 @@ async fn harmful_versions_are_refused_with_the_right_findings() {
     assert!(bumps.len() >= 10);
     let wrong = wrong(&bumps, exit::NON_CONFORMANT).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn what_shows_only_at_an_edge_or_with_a_values_file_is_found_with_these_values() {
+    let renderer = renderer().await;
+    for bump in Bumps::read().hidden {
+        let Told { judgement, places } = judge(&bump, &renderer, Depth::Edges).await;
+        assert_eq!(judgement.exit(), exit::NON_CONFORMANT, "{}", bump.name);
+        for (id, place) in &bump.findings {
+            let mut told = judgement.findings.iter().zip(&places);
+            let found = told.find(|(finding, at)| finding.id == id && *at == place);
+            let values = found.map(|(finding, _)| finding.values.clone());
+            assert_eq!(values, Some(bump.only_with.iter().cloned().collect()), "{}", bump.name);
+        }
+    }
 }

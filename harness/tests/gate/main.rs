@@ -11,6 +11,7 @@
 )]
 
 mod bumps;
+mod jobs;
 mod upgrade;
 
 use hallmark::cluster::provision;

@@ -13,6 +13,7 @@
 mod bumps;
 mod jobs;
 mod upgrade;
+mod usage;
 
 use hallmark::cluster::provision;
 use hallmark::event::EventSink;

@@ -28,6 +28,15 @@ pub enum GateError {
         /// What to name instead.
         help: &'static str,
     },
+    /// A report in place of a chart, where a chart is needed.
+    #[error(
+        "`{name}` tells what was met and holds no chart; help: leave out --static, --no-suite and --report, or \
+         name the chart with --from and the report with --report"
+    )]
+    OnlyReport {
+        /// The report.
+        name: String,
+    },
     /// A file or folder cannot be read or written.
     #[error("{action} `{}`", .path.display())]
     File {

@@ -1,7 +1,7 @@
 //! What a run of the suite says about a new version.
 
 use super::finding::Finding;
-use super::rules;
+use super::rules::{self, Rule};
 use crate::report::Statement;
 
 const PASSED: &str = "passed";
@@ -11,32 +11,37 @@ const FAILED: &str = "failed";
 ///
 /// A requirement that nobody proved now counts as lost, too: what is not looked at any more is not met.
 pub fn lost(before: &Statement, after: &Statement) -> Vec<Finding> {
-    let verdict = |statement: &Statement, id: &str| {
-        let found = statement.requirements.iter().find(|requirement| requirement.id == id);
-        found.map_or("not mentioned".to_owned(), |requirement| requirement.verdict.clone())
-    };
-    before
-        .requirements
-        .iter()
-        .filter(|requirement| requirement.verdict == PASSED)
-        .map(|requirement| (requirement, verdict(after, &requirement.id)))
-        .filter(|(_, now)| now != PASSED && now != "inconclusive")
-        .map(|(requirement, now)| {
-            let what = format!("the last version met it; now it is {now}");
-            Finding::new(rules::REQUIREMENT_LOST, &requirement.id, &requirement.id, what)
-        })
-        .collect()
+    let mut lost = Vec::new();
+    for requirement in before.requirements.iter().filter(|requirement| requirement.verdict == PASSED) {
+        let now = after.requirements.iter().find(|now| now.id == requirement.id);
+        let verdict = now.map_or("not mentioned", |now| now.verdict.as_str());
+        if verdict != PASSED && verdict != "inconclusive" {
+            let what = format!("the last version met it; now it is {verdict}");
+            lost.push(unmet(rules::REQUIREMENT_LOST, &requirement.id, what, after));
+        }
+    }
+    lost
 }
 
 /// Requirements that the new version does not meet, where no report of the last one is there to compare with.
 pub fn failed(after: &Statement) -> Vec<Finding> {
     let failed = after.requirements.iter().filter(|requirement| requirement.verdict == FAILED);
+    let what = "the new version does not meet it";
     failed
-        .map(|requirement| {
-            let what = "the new version does not meet it";
-            Finding::new(rules::REQUIREMENT_FAILED, &requirement.id, &requirement.id, what)
-        })
+        .map(|requirement| unmet(rules::REQUIREMENT_FAILED, &requirement.id, what.to_owned(), after))
         .collect()
+}
+
+/// A requirement that is not met, at the claim that its first failed case broke, and with all of these.
+fn unmet(rule: Rule, id: &str, what: String, report: &Statement) -> Finding {
+    let requirement = report.requirements.iter().find(|requirement| requirement.id == id);
+    let scenarios = requirement.map_or(&[][..], |requirement| &requirement.scenarios);
+    let failed: Vec<&str> =
+        scenarios.iter().filter(|proof| proof.verdict == FAILED).map(|proof| proof.name.as_str()).collect();
+    let first = failed.first().and_then(|name| report.cases.iter().find(|case| case.name == *name));
+    let place = first.and_then(|case| case.place.as_deref()).unwrap_or(id);
+    let what = if failed.is_empty() { what } else { format!("{what}: {} failed", failed.join(", ")) };
+    Finding::new(rule, place, id, what)
 }
 
 /// Cases of upgrades and rollbacks that failed.
@@ -45,7 +50,8 @@ pub fn disturbed(upgrades: &Statement) -> Vec<Finding> {
     failed
         .map(|case| {
             let what = case.reason.clone().unwrap_or_else(|| "the case failed".to_owned());
-            Finding::new(rules::UPGRADE_DISTURBS, &case.name, &case.name, what)
+            let place = case.place.as_deref().unwrap_or(&case.name);
+            Finding::new(rules::UPGRADE_DISTURBS, place, &case.name, what)
         })
         .collect()
 }
@@ -86,12 +92,27 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_requirement_tells_which_cases_failed_and_where() {
+        let before = statement("{id: A, verdict: passed}", "");
+        let after = statement(
+            "{id: A, verdict: failed, scenarios: [{name: b, verdict: passed}, {name: c, verdict: failed}, {name: d, verdict: failed}]}",
+            "{name: c, verdict: failed, reason: never two Jobs, place: 'c.yaml:7'}",
+        );
+        let finding = &lost(&before, &after)[0];
+        assert_eq!((finding.rule.id, finding.place.as_str()), ("REQUIREMENT-LOST", "c.yaml:7"));
+        assert_eq!(finding.what, "the last version met it; now it is failed: c, d failed");
+        assert!(!finding.rule.advice.is_empty());
+    }
+
+    #[test]
     fn a_case_tells_what_was_disturbed_and_trouble_stays_open() {
         let upgrades = statement(
             "",
-            "{name: a, verdict: failed, reason: never two Jobs}, {name: b, verdict: passed}, {name: c, verdict: inconclusive}",
+            "{name: a, verdict: failed, reason: never two Jobs, place: 'a.yaml:7'}, {name: b, verdict: passed}, {name: c, verdict: inconclusive}",
         );
-        assert_eq!(disturbed(&upgrades)[0].what, "never two Jobs");
+        let finding = &disturbed(&upgrades)[0];
+        assert_eq!((finding.rule.id, finding.place.as_str()), ("UPGRADE-DISTURBS", "a.yaml:7"));
+        assert_eq!(finding.what, "never two Jobs");
         assert_eq!(disturbed(&upgrades).len(), 1);
         assert_eq!(open(&upgrades), ["c: inconclusive"]);
     }

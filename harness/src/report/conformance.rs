@@ -156,6 +156,9 @@ struct Case<'a> {
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Where the claim stands that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<&'a str>,
     /// Standing invariants that the case broke.
@@ -238,6 +241,10 @@ impl<'a> Case<'a> {
             Outcome::Skipped(reason) | Outcome::Inconclusive(reason) => (Some(reason), None),
             Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure.fingerprint.as_str())),
         };
+        let place = match case.outcome {
+            Outcome::Failed(failure) => Some(format!("{}:{}", failure.excerpt.file, failure.excerpt.line)),
+            _ => None,
+        };
         let broken = match case.outcome {
             Outcome::Failed(failure) => failure.broken.iter().map(|broken| broken.id.as_str()).collect(),
             _ => Vec::new(),
@@ -251,6 +258,7 @@ impl<'a> Case<'a> {
             verdict: case.outcome.word(),
             seconds: seconds(case.elapsed),
             reason,
+            place,
             fingerprint,
             broken,
         }

@@ -71,7 +71,7 @@ pub use proved::Proved;
 pub use repetition::{Group, Repetition};
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};
-pub use statement::{CaseStatement, ProfileStatement, RequirementStatement, Statement};
+pub use statement::{CaseStatement, ProfileStatement, ProofStatement, RequirementStatement, Statement};
 pub use stress::Stress;
 pub use summary::{Conformance, Counts, Summary};
 pub use task::{spawn, spawn_progress};

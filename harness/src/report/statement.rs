@@ -47,6 +47,18 @@ pub struct RequirementStatement {
     pub id: String,
     /// Its verdict.
     pub verdict: String,
+    /// The cases that are to prove it.
+    #[serde(default)]
+    pub scenarios: Vec<ProofStatement>,
+}
+
+/// What a report states about a case as the proof of a requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ProofStatement {
+    /// The id of the case.
+    pub name: String,
+    /// Its verdict.
+    pub verdict: String,
 }
 
 /// What a report states about a case.
@@ -59,6 +71,9 @@ pub struct CaseStatement {
     /// The claim that failed, or why nothing is known.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Where the claim stands that failed, `file:line`.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 impl Statement {

@@ -1,5 +1,6 @@
 //! The prepared versions, and how one is made.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hallmark::gate::source::{Need, Opened};
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 pub(crate) struct Bumps {
     pub(crate) accepted: Vec<Bump>,
     pub(crate) refused: Vec<Bump>,
+    /// Refused for what shows with one set of values only.
+    pub(crate) hidden: Vec<Bump>,
 }
 
 /// A version of the packed chart.
@@ -24,8 +27,11 @@ pub(crate) struct Bump {
     #[serde(default)]
     changes: Vec<Value>,
     edits: Vec<Edit>,
-    /// Ids that have to be told.
-    pub(crate) findings: Vec<String>,
+    /// Ids that have to be told, and the place of each: an object, or a file and what stands in its line.
+    pub(crate) findings: BTreeMap<String, String>,
+    /// The set of values that alone shows the findings.
+    #[serde(default)]
+    pub(crate) only_with: Option<String>,
 }
 
 /// A change of one file.
@@ -94,7 +100,7 @@ impl Edit {
             let mut value = read(&path);
             json_patch::patch(&mut value, patch).unwrap_or_else(|error| panic!("{bump}: {error}"));
             if path.extension().is_some_and(|extension| extension == "json") {
-                value.to_string()
+                serde_json::to_string_pretty(&value).expect("JSON")
             } else {
                 to_yaml(&value)
             }

@@ -1,6 +1,6 @@
 //! The arguments of `hallmark gate`, and their help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use crate::gate::judgement::Acceptance;
 #[derive(Debug, Args)]
 #[command(after_help = GATE_HELP)]
 pub(in crate::cli) struct GateArgs {
-    /// The last version: REF or REF:PATH of git, a packed chart (.tgz) or a folder
+    /// The last version: REF or REF:PATH of git, a packed chart (.tgz), a folder, or its report.yaml alone
     #[arg(long, value_name = "CHART")]
     pub(super) from: String,
     /// The new version
@@ -50,6 +50,15 @@ pub(in crate::cli) struct GateArgs {
     /// Folder of gate.md, gate.json and gate.html
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark/gate")]
     pub(super) report_dir: PathBuf,
+}
+
+impl GateArgs {
+    /// The report that stands for the last version, where no chart of it is named.
+    pub(super) fn only_report(&self) -> Option<&Path> {
+        let path = Path::new(&self.from);
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        (is_yaml && path.is_file()).then_some(path)
+    }
 }
 
 const GATE_HELP: &str = "\

@@ -74,7 +74,7 @@ impl<'a> Live<'a> {
             }
             (None, _) => None,
         };
-        if before.is_none() {
+        if before.is_none() && args.only_report().is_none() {
             notes.push(format!(
                 "the program of the new version ran with the chart of {}, too; --from-implementation names another",
                 old.label
@@ -87,13 +87,20 @@ impl<'a> Live<'a> {
             exit::INCONCLUSIVE
         })?;
         let cluster = args.cluster.clone().spec_or_local(supervisor.clone());
-        let baseline = args.report.as_deref().map(|path| statement(path, console)).transpose()?;
+        let baseline = args.report.as_deref().or(args.only_report());
+        let baseline = baseline.map(|path| statement(path, console)).transpose()?;
         Ok(Self { args, output, console, supervisor, cluster, candidate, before, baseline, notes })
     }
 
     /// Plays the runs and adds what they say.
     pub(super) async fn add_to(mut self, evidence: &mut Evidence) -> Told<()> {
-        self.upgrades(evidence).await?;
+        if self.args.only_report().is_some() {
+            self.notes.push(
+                "charts were not compared and nothing was upgraded: a report holds no chart".to_owned(),
+            );
+        } else {
+            self.upgrades(evidence).await?;
+        }
         if self.args.no_suite {
             self.notes.push("the suite was not run (--no-suite)".to_owned());
         } else {

@@ -2,7 +2,8 @@
 //!
 //! A watch delivers versions of all namespaces; [`WatchHub`] hands each to the record of the case that
 //! owns the namespace. After an interruption the watch lists anew: versions in between may be missing, so
-//! every record gets a [`Observation::Gap`], and objects that are gone are recorded as deleted.
+//! every record gets a [`Observation::Gap`], and objects that are gone are recorded as deleted. An outage that
+//! the harness itself brings about is no interruption: see [`WatchHub::pause`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +41,10 @@ pub struct WatchError {
 pub struct WatchHub {
     routes: Routes,
     cancel: CancellationToken,
+    /// What is added to every revision; nothing is watched while it is not known.
+    course: watch::Sender<Option<u64>>,
+    /// By kind, whether its list is complete.
+    listed: Vec<(String, watch::Receiver<bool>)>,
 }
 
 /// Records by namespace.
@@ -53,28 +58,56 @@ impl WatchHub {
 
     /// The same, with `after` added to every revision: that of a cluster that was there before this one.
     pub async fn start_after(client: &Client, kinds: Vec<Watched>, after: u64) -> Result<Self, WatchError> {
-        let hub = Self { routes: Routes::default(), cancel: CancellationToken::new() };
-        let mut listed = Vec::new();
+        let (course, following) = watch::channel(Some(after));
+        let mut hub =
+            Self { routes: Routes::default(), cancel: CancellationToken::new(), course, listed: Vec::new() };
         for kind in kinds {
             let (sender, receiver) = watch::channel(false);
-            listed.push((kind.kind.clone(), receiver));
+            hub.listed.push((kind.kind.clone(), receiver));
             let follower = Follower {
                 routes: Arc::clone(&hub.routes),
                 kind,
+                course: following.clone(),
                 after,
                 known: BTreeMap::new(),
                 relisted: None,
                 listed: sender,
             };
-            tokio::spawn(follower.run(client.clone(), hub.cancel.child_token()));
+            let following = follower.run(client.clone());
+            tokio::spawn(hub.cancel.child_token().run_until_cancelled_owned(following));
         }
-        for (kind, mut receiver) in listed {
-            let ready = tokio::time::timeout(FIRST_LIST, receiver.wait_for(|listed| *listed)).await;
+        hub.caught_up().await?;
+        Ok(hub)
+    }
+
+    /// Ends all watches until [`WatchHub::resume`], because nothing can be changed meanwhile: the API server is about
+    /// to be stopped by the harness. What is there afterwards is compared with what was there before, so that the
+    /// record has no gap but for objects that come and go while the watches list.
+    pub async fn pause(&self) {
+        self.course.send_replace(None);
+        for (_kind, listed) in &self.listed {
+            // A follower that has ended follows nothing.
+            let mut listed = listed.clone();
+            let _ended = listed.wait_for(|listed| !listed).await;
+        }
+    }
+
+    /// Begins all watches anew, with `after` added to every revision; [`WatchHub::caught_up`] waits for them. The API
+    /// server need not answer yet.
+    pub fn resume(&self, after: u64) {
+        self.course.send_replace(Some(after));
+    }
+
+    /// Waits until every kind is listed.
+    pub async fn caught_up(&self) -> Result<(), WatchError> {
+        for (kind, listed) in &self.listed {
+            let mut listed = listed.clone();
+            let ready = tokio::time::timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await;
             if !matches!(ready, Ok(Ok(_))) {
-                return Err(WatchError { kind });
+                return Err(WatchError { kind: kind.clone() });
             }
         }
-        Ok(hub)
+        Ok(())
     }
 
     /// From now on, versions of objects in `namespace` go to `record`.
@@ -118,6 +151,7 @@ fn owner(version: &ObjectVersion) -> &str {
 struct Follower {
     routes: Routes,
     kind: ApiResource,
+    course: watch::Receiver<Option<u64>>,
     /// What is added to every revision.
     after: u64,
     /// The last version of every object that is there, by uid.
@@ -128,27 +162,45 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self, client: Client, cancel: CancellationToken) {
+    /// Follows for ever, but for pauses.
+    async fn run(mut self, client: Client) {
+        let mut course = self.course.clone();
+        // The sender goes with the hub, which ends this.
+        while let Ok(after) = course.wait_for(Option::is_some).await.map(|after| after.unwrap_or_default()) {
+            self.after = after;
+            tokio::select! {
+                () = self.follow(client.clone()) => return,
+                _paused = course.changed() => {}
+            }
+            self.relisted = Some(Vec::new());
+            self.listed.send_replace(false);
+        }
+    }
+
+    async fn follow(&mut self, client: Client) {
         let api: Api<DynamicObject> = Api::all_with(client, &self.kind);
         let mut versions = watcher(api, watcher::Config::default()).boxed();
-        loop {
-            let event = tokio::select! {
-                () = cancel.cancelled() => return,
-                event = versions.next() => event,
-            };
+        while let Some(event) = versions.next().await {
             match event {
-                Some(Ok(event)) => self.handle(event),
-                Some(Err(error)) => {
+                Ok(event) => self.handle(event),
+                Err(error) => {
                     tracing::debug!(kind = %self.kind.kind, %error, "watch interrupted");
-                    self.gap(&error.to_string());
-                    // The watch begins anew when it is polled again, also while nothing answers.
-                    if cancel.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                        return;
+                    // A watch that is refused begins at the same revision the next time. If that is gone by then,
+                    // it lists anew, which is told.
+                    let refused = matches!(error, watcher::Error::WatchStartFailed(_));
+                    if self.is_following() && !refused {
+                        self.gap(&error.to_string());
                     }
+                    // The watch begins anew when it is polled again, also while nothing answers.
+                    tokio::time::sleep(PAUSE).await;
                 }
-                None => return,
             }
         }
+    }
+
+    /// Whether something may be missed: everything is listed, and the watch has not been told to end.
+    fn is_following(&self) -> bool {
+        *self.listed.borrow() && self.course.borrow().is_some()
     }
 
     fn handle(&mut self, event: watcher::Event<DynamicObject>) {
@@ -167,9 +219,13 @@ impl Follower {
                 }
             }
             watcher::Event::Init => {
-                if *self.listed.borrow() {
+                if self.is_following() {
                     self.gap("the watch began anew");
                     self.relisted = Some(Vec::new());
+                }
+                // A list that was cut off is begun anew.
+                if let Some(uids) = &mut self.relisted {
+                    uids.clear();
                 }
             }
             watcher::Event::InitDone => {

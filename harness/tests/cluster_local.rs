@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::provision::{self, KubernetesBinaries};
 use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, local, start};
 use hallmark::event::EventSink;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, WatchEvent, WatchParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::await_condition;
@@ -134,6 +135,46 @@ async fn a_killed_api_server_comes_back_with_its_data_and_its_audit_log() {
     let expected =
         ["before", "after"].map(|name| ("system:serviceaccount:default:default".to_owned(), name.to_owned()));
     assert_eq!(asked, expected);
+    cluster.stop().await;
+}
+
+/// What was given a revision in the time that is lost would otherwise be met again: revisions go on, and who watches
+/// from an earlier one is told to list anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datastore_that_is_put_back_has_what_it_had_and_later_revisions() {
+    let (events, _reports) = EventSink::channel();
+    let spec = ClusterSpec { supervisor: Supervisor::at(HALLMARK), ..ClusterSpec::default() };
+    let mut cluster = local::start(&spec, &events).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig_path()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(Client::try_from(config).unwrap());
+    let create = async |name: &str| {
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let created = namespaces.create(&PostParams::default(), &namespace).await.unwrap().metadata;
+        (created.uid.unwrap(), created.resource_version.unwrap())
+    };
+    let copy = tempfile::tempdir().unwrap();
+    let copy = copy.path().join("earlier");
+
+    let (uid, _revision) = create("earlier").await;
+    cluster.kill_apiserver().await;
+    cluster.copy_datastore(&copy).await.unwrap();
+    cluster.start_apiserver().await.unwrap();
+    let (_uid, lost) = create("later").await;
+    cluster.kill_apiserver().await;
+    cluster.put_datastore_back(&copy).await.unwrap();
+    cluster.start_apiserver().await.unwrap();
+
+    assert_eq!(namespaces.get("earlier").await.unwrap().metadata.uid, Some(uid));
+    assert!(namespaces.get_opt("later").await.unwrap().is_none());
+    let mut watch = namespaces.watch(&WatchParams::default(), &lost).await.unwrap().boxed();
+    let told =
+        tokio::time::timeout(DEADLINE, watch.next()).await.expect("who watches is told").unwrap().unwrap();
+    assert!(matches!(&told, WatchEvent::Error(status) if status.code == 410), "{told:?}");
+    let (_uid, next) = create("next").await;
+    let number = |revision: &str| revision.parse::<u64>().unwrap();
+    assert!(number(&next) > number(&lost), "{next} comes after {lost}");
     cluster.stop().await;
 }
 

@@ -69,6 +69,14 @@ pub enum ClusterError {
         #[source]
         source: io::Error,
     },
+    /// The datastore did not do what it was asked for.
+    #[error("ask etcd to {action}: {reason}")]
+    Datastore {
+        /// What: `tell its revision`.
+        action: &'static str,
+        /// What it said, or why it could not be asked.
+        reason: String,
+    },
     /// A certificate was not made.
     #[error("make the certificate of {0}")]
     Certificate(&'static str, #[source] rcgen::Error),

@@ -136,6 +136,14 @@ impl Cluster {
         }
     }
 
+    /// Its processes, if they are this process's to kill.
+    pub(crate) fn local_mut(&mut self) -> Option<&mut local::LocalCluster> {
+        match &mut self.running {
+            Running::Local(cluster) => Some(cluster),
+            Running::K3s(_) | Running::Kept(_) | Running::Kubeconfig(_) => None,
+        }
+    }
+
     /// The log of the requests that its API server answers, if it writes one that can be read here.
     pub fn audit_log(&self) -> Option<PathBuf> {
         match &self.running {

@@ -98,6 +98,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) made: Vec<Made>,
     /// The cluster that only this case uses, if it has one.
     pub(super) place: Option<&'a OwnPlace>,
+    /// What is added to revisions besides that of the run, since the datastore was put back.
+    pub(super) ahead: u64,
 }
 
 impl<'a> CaseRun<'a> {
@@ -133,6 +135,7 @@ impl<'a> CaseRun<'a> {
             defined: Vec::new(),
             made: Vec::new(),
             place: None,
+            ahead: 0,
         }
     }
 
@@ -281,6 +284,8 @@ impl<'a> CaseRun<'a> {
             Action::Lose => self.lose(at).await,
             Action::Restore(restore) => Box::pin(self.restore(restore, at)).await,
             Action::LoseCluster => self.lose_cluster(at).await,
+            Action::CopyDatastore { alias } => Box::pin(self.copy_datastore(alias)).await,
+            Action::PutDatastoreBack { copy } => Box::pin(self.put_datastore_back(copy)).await,
             Action::Render(render) => self.render(render, at).await,
             Action::Fence => self.fence(at).await,
             Action::Assert(assertion) => self.assert(assertion).await,

@@ -138,7 +138,7 @@ impl CaseRun<'_> {
                 .map(|item| {
                     let version = item.metadata.resource_version.and_then(|text| text.parse().ok());
                     let version: u64 = version.unwrap_or_default();
-                    (item.metadata.uid.unwrap_or_default(), version + self.run.first_revision)
+                    (item.metadata.uid.unwrap_or_default(), version + self.run.first_revision + self.ahead)
                 })
                 .collect();
             let caught_up = self

@@ -4,6 +4,7 @@
 //! next cluster are counted on from those of the one before, so that the order of versions stays theirs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
@@ -12,6 +13,7 @@ use super::EngineError;
 use super::case::{CaseRun, RunContext, Stop, chain};
 use super::plan::PlacedCase;
 use super::run::Stage;
+use crate::cluster::local::LocalCluster;
 use crate::cluster::{self, Cluster};
 use crate::record::{Change, Entry, ObjectVersion, Observation, Record};
 use crate::subject::SubjectContext;
@@ -19,7 +21,7 @@ use crate::yaml::Location;
 
 /// How much revisions of the next cluster are ahead of the last one that was recorded: that of the same number
 /// must not be taken for it.
-const AHEAD: u64 = 1_000;
+pub(super) const AHEAD: u64 = 1_000;
 
 /// A cluster of one's own.
 pub(super) struct OwnPlace {
@@ -60,6 +62,49 @@ impl OwnPlace {
     /// From now on the record gets what happens in the namespace of the case.
     pub(super) fn route(&self, placed: &PlacedCase, record: &Record) {
         self.stage.route(placed, &placed.namespace, record);
+    }
+
+    /// Kills the API server and starts it again; `down` is called in between. `after` is added to revisions.
+    pub(super) async fn restart_api_server(
+        &self,
+        after: u64,
+        down: impl FnOnce(),
+    ) -> Result<(), EngineError> {
+        let mut cluster = self.cluster.lock().await;
+        let local = local(&mut cluster)?;
+        self.go_down(local).await;
+        down();
+        self.come_up(local, after).await
+    }
+
+    /// Copies the data of the datastore to a new folder.
+    pub(super) async fn copy_datastore(&self, after: u64, to: &Path) -> Result<(), EngineError> {
+        let mut cluster = self.cluster.lock().await;
+        let local = local(&mut cluster)?;
+        self.go_down(local).await;
+        local.copy_datastore(to).await?;
+        self.come_up(local, after).await
+    }
+
+    /// Puts data that were copied in place of those of the datastore.
+    pub(super) async fn put_datastore_back(&self, after: u64, from: &Path) -> Result<(), EngineError> {
+        let mut cluster = self.cluster.lock().await;
+        let local = local(&mut cluster)?;
+        self.go_down(local).await;
+        local.put_datastore_back(from).await?;
+        self.come_up(local, after).await
+    }
+
+    async fn go_down(&self, local: &mut LocalCluster) {
+        self.stage.pause().await;
+        local.kill_apiserver().await;
+    }
+
+    /// The watches begin before anybody else knows that the API server answers.
+    async fn come_up(&self, local: &mut LocalCluster, after: u64) -> Result<(), EngineError> {
+        self.stage.resume(after);
+        local.start_apiserver().await?;
+        self.stage.caught_up().await
     }
 
     /// Kills the cluster and removes its data.
@@ -103,10 +148,15 @@ impl CaseRun<'_> {
         let next = place.next.get_or_try_init(start).await.map_err(trouble)?;
         next.route(self.placed, &self.record);
         self.run = &next.context;
+        self.ahead = 0;
         self.recovery.lose_way();
         self.place = Some(next);
         self.create_namespace().await
     }
+}
+
+fn local(cluster: &mut Option<Cluster>) -> Result<&mut LocalCluster, EngineError> {
+    cluster.as_mut().and_then(Cluster::local_mut).ok_or(EngineError::NoOwnCluster)
 }
 
 /// The last versions of the objects that were there.
@@ -124,7 +174,7 @@ fn left(history: &[Arc<Entry>]) -> Vec<ObjectVersion> {
 }
 
 /// The highest revision that was recorded.
-fn newest(history: &[Arc<Entry>]) -> u64 {
+pub(super) fn newest(history: &[Arc<Entry>]) -> u64 {
     let revision = |entry: &Arc<Entry>| match &entry.observation {
         Observation::Object(version) => version.resource_version,
         _ => 0,

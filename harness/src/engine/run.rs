@@ -326,6 +326,21 @@ impl Stage {
         }
     }
 
+    /// The watches end while the harness keeps the API server down.
+    pub(super) async fn pause(&self) {
+        self.hub.pause().await;
+    }
+
+    /// The watches begin anew, with `after` added to every revision.
+    pub(super) fn resume(&self, after: u64) {
+        self.hub.resume(after);
+    }
+
+    /// Waits until the watches have listed everything.
+    pub(super) async fn caught_up(&self) -> Result<(), EngineError> {
+        Ok(self.hub.caught_up().await?)
+    }
+
     /// Ends the watches: nothing that happens now is of anybody's concern.
     pub(super) fn silence(&self) {
         self.hub.stop();

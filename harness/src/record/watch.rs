@@ -2,11 +2,12 @@
 //!
 //! A watch delivers versions of all namespaces; [`WatchHub`] hands each to the record of the case that
 //! owns the namespace. After an interruption the watch lists anew: versions in between may be missing, so
-//! every record gets a [`Observation::Gap`], and objects that are gone are recorded as deleted.
+//! every record gets a [`Observation::Gap`], and objects that are gone are recorded as deleted. An outage that
+//! the harness itself brings about is no interruption: see [`WatchHub::pause`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -22,6 +23,9 @@ use super::log::Record;
 const FIRST_LIST: Duration = Duration::from_secs(30);
 /// The label of objects of the cluster; its value is the namespace of the case that made them.
 pub const OWNER_LABEL: &str = "hallmark.dev/namespace";
+/// How long after a pause a watch may be told to list once more: an API server that has just started may list from the
+/// datastore and then watch from a cache that begins a revision later.
+const SETTLING: Duration = Duration::from_secs(3);
 /// Pause after an interruption.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -40,6 +44,10 @@ pub struct WatchError {
 pub struct WatchHub {
     routes: Routes,
     cancel: CancellationToken,
+    /// What is added to every revision; nothing is watched while it is not known.
+    course: watch::Sender<Option<u64>>,
+    /// By kind, whether its list is complete.
+    listed: Vec<(String, watch::Receiver<bool>)>,
 }
 
 /// Records by namespace.
@@ -53,28 +61,57 @@ impl WatchHub {
 
     /// The same, with `after` added to every revision: that of a cluster that was there before this one.
     pub async fn start_after(client: &Client, kinds: Vec<Watched>, after: u64) -> Result<Self, WatchError> {
-        let hub = Self { routes: Routes::default(), cancel: CancellationToken::new() };
-        let mut listed = Vec::new();
+        let (course, following) = watch::channel(Some(after));
+        let mut hub =
+            Self { routes: Routes::default(), cancel: CancellationToken::new(), course, listed: Vec::new() };
         for kind in kinds {
             let (sender, receiver) = watch::channel(false);
-            listed.push((kind.kind.clone(), receiver));
+            hub.listed.push((kind.kind.clone(), receiver));
             let follower = Follower {
                 routes: Arc::clone(&hub.routes),
                 kind,
+                course: following.clone(),
                 after,
                 known: BTreeMap::new(),
                 relisted: None,
                 listed: sender,
+                resumed: None,
             };
-            tokio::spawn(follower.run(client.clone(), hub.cancel.child_token()));
+            let following = follower.run(client.clone());
+            tokio::spawn(hub.cancel.child_token().run_until_cancelled_owned(following));
         }
-        for (kind, mut receiver) in listed {
-            let ready = tokio::time::timeout(FIRST_LIST, receiver.wait_for(|listed| *listed)).await;
+        hub.caught_up().await?;
+        Ok(hub)
+    }
+
+    /// Ends all watches until [`WatchHub::resume`], because nothing can be changed meanwhile: the API server is about
+    /// to be stopped by the harness. What is there afterwards is compared with what was there before, so that the
+    /// record has no gap but for objects that come and go while the watches list.
+    pub async fn pause(&self) {
+        self.course.send_replace(None);
+        for (_kind, listed) in &self.listed {
+            // A follower that has ended follows nothing.
+            let mut listed = listed.clone();
+            let _ended = listed.wait_for(|listed| !listed).await;
+        }
+    }
+
+    /// Begins all watches anew, with `after` added to every revision; [`WatchHub::caught_up`] waits for them. The API
+    /// server need not answer yet.
+    pub fn resume(&self, after: u64) {
+        self.course.send_replace(Some(after));
+    }
+
+    /// Waits until every kind is listed.
+    pub async fn caught_up(&self) -> Result<(), WatchError> {
+        for (kind, listed) in &self.listed {
+            let mut listed = listed.clone();
+            let ready = tokio::time::timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await;
             if !matches!(ready, Ok(Ok(_))) {
-                return Err(WatchError { kind });
+                return Err(WatchError { kind: kind.clone() });
             }
         }
-        Ok(hub)
+        Ok(())
     }
 
     /// From now on, versions of objects in `namespace` go to `record`.
@@ -118,6 +155,7 @@ fn owner(version: &ObjectVersion) -> &str {
 struct Follower {
     routes: Routes,
     kind: ApiResource,
+    course: watch::Receiver<Option<u64>>,
     /// What is added to every revision.
     after: u64,
     /// The last version of every object that is there, by uid.
@@ -125,30 +163,51 @@ struct Follower {
     /// While a list after an interruption arrives: the uids that it held so far.
     relisted: Option<Vec<String>>,
     listed: watch::Sender<bool>,
+    /// When the first list after a pause was complete.
+    resumed: Option<Instant>,
 }
 
 impl Follower {
-    async fn run(mut self, client: Client, cancel: CancellationToken) {
+    /// Follows for ever, but for pauses.
+    async fn run(mut self, client: Client) {
+        let mut course = self.course.clone();
+        // The sender goes with the hub, which ends this.
+        while let Ok(after) = course.wait_for(Option::is_some).await.map(|after| after.unwrap_or_default()) {
+            self.after = after;
+            tokio::select! {
+                () = self.follow(client.clone()) => return,
+                _paused = course.changed() => {}
+            }
+            self.relisted = Some(Vec::new());
+            self.listed.send_replace(false);
+        }
+    }
+
+    async fn follow(&mut self, client: Client) {
         let api: Api<DynamicObject> = Api::all_with(client, &self.kind);
         let mut versions = watcher(api, watcher::Config::default()).boxed();
-        loop {
-            let event = tokio::select! {
-                () = cancel.cancelled() => return,
-                event = versions.next() => event,
-            };
+        while let Some(event) = versions.next().await {
             match event {
-                Some(Ok(event)) => self.handle(event),
-                Some(Err(error)) => {
+                Ok(event) => self.handle(event),
+                Err(error) => {
                     tracing::debug!(kind = %self.kind.kind, %error, "watch interrupted");
-                    self.gap(&error.to_string());
-                    // The watch begins anew when it is polled again, also while nothing answers.
-                    if cancel.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                        return;
+                    // A watch that is refused begins at the same revision the next time. If that is gone by then,
+                    // it lists anew, which is told.
+                    let refused = matches!(error, watcher::Error::WatchStartFailed(_));
+                    if self.is_following() && !refused {
+                        self.gap(&error.to_string());
                     }
+                    // The watch begins anew when it is polled again, also while nothing answers.
+                    tokio::time::sleep(PAUSE).await;
                 }
-                None => return,
             }
         }
+    }
+
+    /// Whether something may be missed: everything is listed, and the watch has not been told to end.
+    fn is_following(&self) -> bool {
+        let settling = self.resumed.is_some_and(|resumed| resumed.elapsed() < SETTLING);
+        *self.listed.borrow() && self.course.borrow().is_some() && !settling
     }
 
     fn handle(&mut self, event: watcher::Event<DynamicObject>) {
@@ -167,14 +226,23 @@ impl Follower {
                 }
             }
             watcher::Event::Init => {
-                if *self.listed.borrow() {
+                if self.is_following() {
                     self.gap("the watch began anew");
+                }
+                if *self.listed.borrow() {
                     self.relisted = Some(Vec::new());
+                }
+                // A list that was cut off is begun anew.
+                if let Some(uids) = &mut self.relisted {
+                    uids.clear();
                 }
             }
             watcher::Event::InitDone => {
                 if let Some(uids) = self.relisted.take() {
                     self.drop_missing(&uids);
+                    if !*self.listed.borrow() {
+                        self.resumed = Some(Instant::now());
+                    }
                 }
                 self.listed.send_replace(true);
             }

@@ -218,6 +218,20 @@ pub enum StepDocument {
     /// definitions and an empty namespace. The controller stays away until `restart` installs it there. Only with
     /// `given: {cluster: own}`.
     LoseCluster {},
+    /// Keeps a copy of the datastore, for which the API server is killed and started again. The controller goes on.
+    /// Only with `given: {cluster: own}`.
+    CopyDatastore {
+        /// The name of the copy for later steps.
+        #[serde(rename = "as")]
+        alias: String,
+    },
+    /// Puts the datastore back to a copy, as an administrator does who restores a snapshot of etcd: the API server is
+    /// killed, the data are replaced, revisions are raised above all that were given before, and the API server is
+    /// started. The controller goes on. Only with `given: {cluster: own}`.
+    PutDatastoreBack {
+        /// Which copy.
+        copy: Located<String>,
+    },
     /// Restores an archive into the scenario's namespace.
     Restore(RestoreDocument),
     /// Renders the chart without installing it.

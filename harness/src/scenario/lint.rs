@@ -135,6 +135,7 @@ pub(super) fn case(
     let mut known: BTreeSet<&str> = case.objects.iter().map(|manifest| manifest.alias.as_str()).collect();
     let mut rendered: BTreeSet<&str> = BTreeSet::new();
     let mut archives: BTreeSet<&str> = BTreeSet::new();
+    let mut copies: BTreeSet<&str> = BTreeSet::new();
     for step in case.steps.iter().chain(&case.expect) {
         step_fits(step, case, tests_cluster, problems);
         for target in step.action.targets().into_iter().filter(|_| complete) {
@@ -168,6 +169,12 @@ pub(super) fn case(
             );
         }
         archives.extend(step.action.makes_archive());
+        if let Some(copy) = step.action.uses_copy().filter(|copy| complete && !copies.contains(copy)) {
+            let message = format!("no step before this one copies the datastore as `{copy}`");
+            let problem = Diagnostic::new(step.location.clone(), message);
+            problems.push(problem.with_help("a copy is the `as` of a copyDatastore step"));
+        }
+        copies.extend(step.action.makes_copy());
         known.extend(step.action.manifests().into_iter().map(|manifest| manifest.alias.as_str()));
         if let Action::Render(render) = &step.action {
             rendered.insert(&render.alias);
@@ -197,7 +204,7 @@ fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mu
                 .with_help("write `given: {subject: dedicated}`"),
         );
     }
-    if matches!(step.action, Action::LoseCluster) && !case.has_own_cluster() {
+    if step.action.needs_own_cluster() && !case.has_own_cluster() {
         problems.push(
             Diagnostic::new(step.location.clone(), "this step needs a cluster that no other scenario uses")
                 .with_help("write `given: {cluster: own, subject: dedicated}`"),

@@ -161,6 +161,8 @@ impl Reader<'_> {
             StepDocument::Verify(verify) => self.verify(verify),
             StepDocument::Lose {} => (Action::Lose, "lose every object".to_owned()),
             StepDocument::LoseCluster {} => (Action::LoseCluster, "lose the cluster".to_owned()),
+            StepDocument::CopyDatastore { alias } => recovery::copy_datastore(alias),
+            StepDocument::PutDatastoreBack { copy } => recovery::put_datastore_back(copy.value),
             StepDocument::Restore(restore) => self.restore(restore, at)?,
             StepDocument::Render(render) => {
                 let render = self.render(render);

@@ -127,6 +127,16 @@ pub enum Action {
     Lose,
     /// Destroys the cluster of the case, with the subject, and goes on in another one.
     LoseCluster,
+    /// Copies the data of the case's own datastore.
+    CopyDatastore {
+        /// The name of the copy.
+        alias: String,
+    },
+    /// Puts the data of a copy in place of those of the case's own datastore.
+    PutDatastoreBack {
+        /// The name of the copy.
+        copy: String,
+    },
     /// Restores an archive into the case's namespace, or proves that this is refused.
     Restore(Box<Restore>),
     /// Renders the chart.
@@ -149,8 +159,19 @@ impl Action {
                 | Self::Rollback
                 | Self::Lose
                 | Self::LoseCluster
+                | Self::CopyDatastore { .. }
+                | Self::PutDatastoreBack { .. }
         );
         disturbs || self.needs_fault_proxy()
+    }
+
+    /// Whether the step needs a cluster that no other scenario uses.
+    pub fn needs_own_cluster(&self) -> bool {
+        match self {
+            Self::LoseCluster | Self::CopyDatastore { .. } | Self::PutDatastoreBack { .. } => true,
+            Self::Restore(restore) => matches!(restore.ends, RestoreEnd::Outlives(_)),
+            _ => false,
+        }
     }
 
     /// Whether the step needs the harness between the subject and the API server.
@@ -170,6 +191,22 @@ impl Action {
     pub fn makes_archive(&self) -> Option<&str> {
         match self {
             Self::Backup(backup) => Some(&backup.alias),
+            _ => None,
+        }
+    }
+
+    /// The copy of the datastore that the step makes.
+    pub fn makes_copy(&self) -> Option<&str> {
+        match self {
+            Self::CopyDatastore { alias } => Some(alias),
+            _ => None,
+        }
+    }
+
+    /// The copy of the datastore that the step uses.
+    pub fn uses_copy(&self) -> Option<&str> {
+        match self {
+            Self::PutDatastoreBack { copy } => Some(copy),
             _ => None,
         }
     }
@@ -343,6 +380,8 @@ pub enum RestoreEnd {
     Killed(NonZeroU32),
     /// It was killed after each write, at least so many times, and everything is there.
     KilledOften(NonZeroU32),
+    /// The API server was killed after this write and started again, and everything is there.
+    Outlives(NonZeroU32),
 }
 
 /// A rendering of the chart.

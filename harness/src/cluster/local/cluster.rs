@@ -26,6 +26,9 @@ const CONTROLLERS: Duration = Duration::from_mins(1);
 /// minutes on a machine whose processors are the bottleneck, so memory is spent to save their time.
 const GARBAGE: &str = "400";
 
+/// The folder with the data of etcd.
+const DATA: &str = "etcd";
+
 const PHASE: &str = "starting the local cluster";
 
 /// A running cluster of child processes. Dropping it kills them at once.
@@ -39,6 +42,9 @@ pub struct LocalCluster {
     supervisor: Supervisor,
     /// How the API server is started again.
     apiserver_command: Command,
+    /// How etcd is started again.
+    etcd_command: Command,
+    pub(super) ports: Ports,
     /// Last, so that the folder goes after the processes that write into it.
     state: State,
 }
@@ -86,8 +92,9 @@ async fn start_once(
     let ports = ports::free()?;
     let launch = Launch { supervisor, state: &state };
 
-    let flags = flags::etcd(&state.path("etcd"), ports);
-    let etcd = launch.run(&Command { name: "etcd", component: binaries.etcd.clone(), flags }).await?;
+    let flags = flags::etcd(&state.path(DATA), ports);
+    let etcd_command = Command { name: "etcd", component: binaries.etcd.clone(), flags };
+    let etcd = launch.run(&etcd_command).await?;
     let certificates = certificates::make(state.path("").as_path())?;
     let kubeconfig = state.path("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
@@ -135,6 +142,8 @@ async fn start_once(
         etcd,
         supervisor: supervisor.clone(),
         apiserver_command,
+        etcd_command,
+        ports,
         state,
     })
 }
@@ -216,6 +225,20 @@ impl LocalCluster {
             ready = client::wait_ready(&client, READY) => ready,
             ended = self.apiserver.ended() => Err(ended),
         }
+    }
+
+    /// Kills etcd and waits until it is gone; returns the folder with its data.
+    pub(super) async fn kill_etcd(&mut self) -> PathBuf {
+        self.etcd.process.kill();
+        self.etcd.process.wait().await;
+        self.state.path(DATA)
+    }
+
+    /// Starts etcd again, on whatever is in its folder now.
+    pub(super) async fn start_etcd(&mut self) -> Result<(), ClusterError> {
+        let launch = Launch { supervisor: &self.supervisor, state: &self.state };
+        self.etcd = launch.run(&self.etcd_command).await?;
+        Ok(())
     }
 
     /// Ends all processes and removes the folder. Bounded by the ten seconds that a kill may take.

@@ -10,6 +10,8 @@
 pub mod audit;
 mod certificates;
 mod cluster;
+mod datastore;
+mod etcd;
 mod flags;
 mod log;
 mod ports;

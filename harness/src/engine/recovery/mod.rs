@@ -6,6 +6,7 @@
 
 mod damage;
 mod killed;
+mod outage;
 mod recorded;
 mod restoring;
 mod taking;

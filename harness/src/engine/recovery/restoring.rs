@@ -70,6 +70,13 @@ impl CaseRun<'_> {
             RestoreEnd::KilledOften(times) => {
                 Box::pin(self.kill_restores(restore, &options, *times, at)).await?
             }
+            RestoreEnd::Outlives(write) => {
+                let Some(came) = Box::pin(self.outlive(restore, options, *write)).await? else {
+                    let claim = format!("restore {} makes at least {write} writes", restore.archive);
+                    return Err(self.refused(&claim, "the restore", "it came to an end before", at));
+                };
+                came
+            }
             _ if restore.rivals > 0 => Box::pin(self.rivals(restore, &options, at)).await?,
             _ => self.undisputed(restore, &options).await?,
         };
@@ -87,9 +94,9 @@ impl CaseRun<'_> {
         }
     }
 
-    /// Records which versions came while a restore went on, from entry `seen` to what is there now: the
+    /// Records which versions came while a restore went on, or with a datastore that was put back, from entry `seen` to what is there now: the
     /// objects are judged from what the restore left.
-    async fn mark_restored(&mut self, seen: usize) -> Result<(), Stop> {
+    pub(super) async fn mark_restored(&mut self, seen: usize) -> Result<(), Stop> {
         self.catch_up().await?;
         let history = self.record.snapshot();
         for entry in history.iter().skip(seen) {
@@ -116,12 +123,12 @@ impl CaseRun<'_> {
         guard.assume_none = !careful;
         let default = RestoreOptions::default();
         let leaves_lock = matches!(restore.ends, RestoreEnd::Killed(_));
-        let killed = leaves_lock || matches!(restore.ends, RestoreEnd::KilledOften(_));
+        let counted = matches!(restore.ends, RestoreEnd::KilledOften(_) | RestoreEnd::Outlives(_));
         RestoreOptions {
             existing: if restore.skip_existing || !careful { Existing::Skip } else { Existing::Refuse },
             // One write after the other: then it is known what was done before one of them. Other tools
             // write so, too.
-            workers: if killed || !careful { NonZeroUsize::MIN } else { default.workers },
+            workers: if leaves_lock || counted || !careful { NonZeroUsize::MIN } else { default.workers },
             definitions: !restore.without_definitions,
             allow_missing_secrets: restore.without_secrets,
             guard,

@@ -134,6 +134,11 @@ pub struct RestoreDocument {
     /// It is killed on its way.
     #[serde(default)]
     pub killed: Option<KilledDocument>,
+    /// Right after this one of its writes, counted from 1, the API server is killed with SIGKILL, before anybody gets
+    /// the answer, and started again. The restore must go on and restore everything. Only with
+    /// `given: {cluster: own}`.
+    #[serde(default)]
+    pub api_server_dies_after_write: Option<Located<u32>>,
     /// So many more restores of the same archive begin at the same time. All but one must be refused because
     /// another one runs.
     #[serde(default)]

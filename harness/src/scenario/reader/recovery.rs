@@ -87,9 +87,13 @@ impl Reader<'_> {
         if let Some(killed) = &document.killed {
             ends.push(self.killed(killed, at)?);
         }
+        if let Some(write) = &document.api_server_dies_after_write {
+            ends.push(RestoreEnd::Outlives(self.positive(write)?));
+        }
         if ends.len() > 1 {
             let problem = Diagnostic::new(at.clone(), "a restore comes to one end only");
-            let help = "write one of `unchanged`, `fails`, `partially` and `killed`";
+            let help =
+                "write one of `unchanged`, `fails`, `partially`, `killed` and `apiServerDiesAfterWrite`";
             self.problems.push(problem.with_help(help));
             return None;
         }
@@ -134,4 +138,14 @@ impl Reader<'_> {
         }
         positive
     }
+}
+
+pub(super) fn copy_datastore(alias: String) -> (Action, String) {
+    let summary = format!("copy the datastore as {alias}");
+    (Action::CopyDatastore { alias }, summary)
+}
+
+pub(super) fn put_datastore_back(copy: String) -> (Action, String) {
+    let summary = format!("put the datastore back to {copy}");
+    (Action::PutDatastoreBack { copy }, summary)
 }

@@ -109,6 +109,11 @@ impl ApiError {
             // A webhook that does not answer is part of the configuration, not of the moment.
             Fault::Refused(status) if status.message.contains("failed calling webhook") => false,
             Fault::Refused(status) => matches!(status.code, 408 | 429 | 500 | 502..=504),
+            Fault::Trouble(error)
+                if is_refused_connection(error) && Defect::RefusedConnectionIsFinal.is_planted() =>
+            {
+                false
+            }
             Fault::Trouble(error) => !matches!(
                 error.as_ref(),
                 kube::Error::SerdeError(_) | kube::Error::BuildRequest(_) | kube::Error::Auth(_)
@@ -326,6 +331,19 @@ impl ObjectApi {
         let ready = ask.retry(self.patience.ready()).await;
         tracing::debug!(ready = ready.is_ok(), "asked for readiness after a denial");
     }
+}
+
+/// Whether nobody listens where the API server should.
+fn is_refused_connection(error: &kube::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn post(dry_run: bool) -> PostParams {

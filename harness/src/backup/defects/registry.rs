@@ -91,6 +91,8 @@ registry! {
     DyingNamespaceUsed = "dying-namespace-used" ["DR-R16"],
     /// Missing Secrets are no obstacle.
     MissingSecretsPass = "missing-secrets-pass" ["DR-R18"],
+    /// A connection that is refused is not tried again.
+    RefusedConnectionIsFinal = "refused-connection-is-final" ["DR-X04"],
     /// Leases are archived, too.
     LeasesArchived = "leases-archived" ["DR-C22"],
     /// Any number of restores may run at the same time.

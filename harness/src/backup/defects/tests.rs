@@ -10,7 +10,7 @@ use super::*;
 /// Families of the requirements that the engine decides.
 const FAMILIES: [&str; 4] = ["DR-B", "DR-V", "DR-R", "DR-X"];
 /// What of them needs a cluster that is lost, and is judged by the drills.
-const DRILLED: [&str; 2] = ["DR-X02", "DR-X04"];
+const DRILLED: [&str; 1] = ["DR-X02"];
 
 #[derive(Deserialize)]
 struct Catalogue {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -23,6 +23,9 @@ use super::log::Record;
 const FIRST_LIST: Duration = Duration::from_secs(30);
 /// The label of objects of the cluster; its value is the namespace of the case that made them.
 pub const OWNER_LABEL: &str = "hallmark.dev/namespace";
+/// How long after a pause a watch may be told to list once more: an API server that has just started may list from the
+/// datastore and then watch from a cache that begins a revision later.
+const SETTLING: Duration = Duration::from_secs(3);
 /// Pause after an interruption.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,6 +75,7 @@ impl WatchHub {
                 known: BTreeMap::new(),
                 relisted: None,
                 listed: sender,
+                resumed: None,
             };
             let following = follower.run(client.clone());
             tokio::spawn(hub.cancel.child_token().run_until_cancelled_owned(following));
@@ -159,6 +163,8 @@ struct Follower {
     /// While a list after an interruption arrives: the uids that it held so far.
     relisted: Option<Vec<String>>,
     listed: watch::Sender<bool>,
+    /// When the first list after a pause was complete.
+    resumed: Option<Instant>,
 }
 
 impl Follower {
@@ -200,7 +206,8 @@ impl Follower {
 
     /// Whether something may be missed: everything is listed, and the watch has not been told to end.
     fn is_following(&self) -> bool {
-        *self.listed.borrow() && self.course.borrow().is_some()
+        let settling = self.resumed.is_some_and(|resumed| resumed.elapsed() < SETTLING);
+        *self.listed.borrow() && self.course.borrow().is_some() && !settling
     }
 
     fn handle(&mut self, event: watcher::Event<DynamicObject>) {
@@ -221,6 +228,8 @@ impl Follower {
             watcher::Event::Init => {
                 if self.is_following() {
                     self.gap("the watch began anew");
+                }
+                if *self.listed.borrow() {
                     self.relisted = Some(Vec::new());
                 }
                 // A list that was cut off is begun anew.
@@ -231,6 +240,9 @@ impl Follower {
             watcher::Event::InitDone => {
                 if let Some(uids) = self.relisted.take() {
                     self.drop_missing(&uids);
+                    if !*self.listed.borrow() {
+                        self.resumed = Some(Instant::now());
+                    }
                 }
                 self.listed.send_replace(true);
             }

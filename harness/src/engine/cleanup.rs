@@ -1,9 +1,13 @@
 //! What a run leaves behind on a cluster that lives on: nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
@@ -61,21 +65,87 @@ pub(super) async fn delete_namespace(client: &Client, namespace: &str) {
 
 /// Waits, bounded, until all namespaces of the run are gone; returns the names of those that are left.
 pub(super) async fn wait_until_gone(client: &Client, run_id: &str) -> Vec<String> {
-    let api: Api<Namespace> = Api::all(client.clone());
-    let selector = ListParams::default().labels(&format!("{RUN_LABEL}={run_id}"));
-    let deadline = tokio::time::Instant::now() + GONE;
-    let mut pause = tokio::time::interval(PAUSE);
-    loop {
-        pause.tick().await;
-        let Ok(left) = api.list(&selector).await else { return Vec::new() };
-        let names: Vec<String> = left
-            .items
-            .iter()
-            .filter(|namespace| namespace.metadata.deletion_timestamp.is_some())
-            .map(ResourceExt::name_any)
-            .collect();
-        if names.is_empty() || tokio::time::Instant::now() >= deadline {
-            return names;
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    let ours = watcher::Config::default().labels(&format!("{RUN_LABEL}={run_id}"));
+    let mut left = Leaving::default();
+    let mut events = watcher(api, ours).boxed();
+    let gone = async {
+        // A cluster that does not answer tells nothing about namespaces, and is no reason to wait.
+        while let Some(Ok(event)) = events.next().await {
+            if left.is_empty_after(event) {
+                break;
+            }
         }
+    };
+    match tokio::time::timeout(GONE, gone).await {
+        Ok(()) => Vec::new(),
+        Err(_elapsed) => left.names.into_iter().collect(),
+    }
+}
+
+/// The namespaces that are being deleted.
+#[derive(Debug, Default)]
+struct Leaving {
+    names: BTreeSet<String>,
+    /// Whether the first list is complete.
+    listed: bool,
+}
+
+impl Leaving {
+    /// Whether none is left.
+    fn is_empty_after(&mut self, event: watcher::Event<PartialObjectMeta<Namespace>>) -> bool {
+        match event {
+            watcher::Event::Init => {
+                self.names.clear();
+                self.listed = false;
+            }
+            watcher::Event::InitDone => self.listed = true,
+            watcher::Event::InitApply(namespace) | watcher::Event::Apply(namespace) => {
+                if namespace.metadata.deletion_timestamp.is_some() {
+                    self.names.insert(namespace.name_any());
+                }
+            }
+            watcher::Event::Delete(namespace) => {
+                self.names.remove(&namespace.name_any());
+            }
+        }
+        self.listed && self.names.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+    use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
+
+    use super::*;
+
+    fn namespace(name: &str, leaves: bool) -> PartialObjectMeta<Namespace> {
+        let mut namespace = PartialObjectMeta::<Namespace>::default();
+        namespace.metadata.name = Some(name.to_owned());
+        namespace.metadata.deletion_timestamp = leaves.then(|| Time(Timestamp::UNIX_EPOCH));
+        namespace
+    }
+
+    #[test]
+    fn all_are_gone_when_the_last_one_that_leaves_is_deleted_and_those_that_stay_do_not_count() {
+        let mut left = Leaving::default();
+        for event in [Init, InitApply(namespace("a", true)), InitApply(namespace("kept", false))] {
+            assert!(!left.is_empty_after(event), "the list is not complete");
+        }
+        assert!(!left.is_empty_after(InitDone));
+        assert!(!left.is_empty_after(Apply(namespace("b", true))));
+        assert!(!left.is_empty_after(Delete(namespace("a", true))));
+        assert!(left.is_empty_after(Delete(namespace("b", true))));
+    }
+
+    #[test]
+    fn what_vanished_while_the_watch_was_interrupted_is_gone() {
+        let mut left = Leaving::default();
+        for event in [Init, InitApply(namespace("a", true)), InitDone, Init] {
+            assert!(!left.is_empty_after(event));
+        }
+        assert!(left.is_empty_after(InitDone));
     }
 }

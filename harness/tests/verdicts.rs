@@ -151,8 +151,8 @@ fn a_record_is_judged_again_without_a_cluster() {
     assert!(!replayed.stderr.contains("local cluster …"), "{}", replayed.stderr);
     assert!(!replayed.stderr.contains("in the run,"), "no verdict differs: {}", replayed.stderr);
     let third = tempfile::tempdir().unwrap();
-    let mut report = hallmark(&["report", "--from"], []);
-    let told = outcome(report.arg(&record), third.path());
+    let mut report = hallmark(&["report"], []);
+    let told = outcome(report.arg("--from").arg(&record), third.path());
     assert_eq!(told.code, Some(0), "the reports are written: {}", told.stderr);
     assert_eq!(told.verdicts("cases", "name"), ran.verdicts("cases", "name"), "the skipped one included");
     for part in ["run", "statistics", "requirements", "skipped", "result"] {

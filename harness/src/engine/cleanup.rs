@@ -124,7 +124,7 @@ mod tests {
     fn namespace(name: &str, leaves: bool) -> PartialObjectMeta<Namespace> {
         let mut namespace = PartialObjectMeta::<Namespace>::default();
         namespace.metadata.name = Some(name.to_owned());
-        namespace.metadata.deletion_timestamp = leaves.then(|| Time(Timestamp::UNIX_EPOCH));
+        namespace.metadata.deletion_timestamp = leaves.then_some(Time(Timestamp::UNIX_EPOCH));
         namespace
     }
 

@@ -107,11 +107,11 @@ impl Plan {
 }
 
 /// What takes longest starts first, so that no single case is waited for at the end: cases with a cluster or a
-/// subject of their own, and then those that say that they need time. Cases that only render the chart wait for
-/// nobody, so they fill what is left.
+/// subject of their own or with none, which back up and restore, and then those that say that they need time.
+/// Cases that only render the chart wait for nobody, so they fill what is left.
 fn order(case: &PlannedCase) -> (bool, bool, bool, Reverse<Duration>) {
-    let dedicated = case.subject == SubjectMode::Dedicated;
-    (!case.needs_namespace(), !case.has_own_cluster(), !dedicated, Reverse(case.declared_time()))
+    let shares_subject = case.subject == SubjectMode::Shared;
+    (!case.needs_namespace(), !case.has_own_cluster(), shares_subject, Reverse(case.declared_time()))
 }
 
 impl PlacedCase {
@@ -156,4 +156,27 @@ pub(super) fn namespace(case: &PlannedCase, index: usize, run_id: &str) -> Strin
     let suffix = format!("-{index}-{run_id}");
     let name: String = case.id.scenario.chars().take(63_usize.saturating_sub(suffix.len())).collect();
     format!("{}{suffix}", name.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_shared_subject_starts_after_those_that_wait_for_nobody() {
+        let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap();
+        let abilities = Abilities { node: false, audit: true, own: true };
+        let plan = Plan::new(&suite, &Filter::default(), "0", abilities, None);
+        let cases: Vec<&PlannedCase> = plan.cases.iter().map(|placed| &placed.case).collect();
+        let last = |wanted: fn(&PlannedCase) -> bool| cases.iter().rposition(|case| wanted(case)).unwrap();
+        let first = |wanted: fn(&PlannedCase) -> bool| cases.iter().position(|case| wanted(case)).unwrap();
+
+        let shared = |case: &PlannedCase| case.subject == SubjectMode::Shared;
+        let alone = |case: &PlannedCase| case.subject == SubjectMode::None && case.needs_namespace();
+        assert!(last(PlannedCase::has_own_cluster) < first(alone));
+        assert!(last(alone) < first(shared));
+        assert!(last(shared) < first(|case| !case.needs_namespace()));
+    }
 }

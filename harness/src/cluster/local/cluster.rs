@@ -26,6 +26,9 @@ const CONTROLLERS: Duration = Duration::from_mins(1);
 /// minutes on a machine whose processors are the bottleneck, so memory is spent to save their time.
 const GARBAGE: &str = "400";
 
+/// The component that does most of the work of a cluster.
+const APISERVER: &str = "kube-apiserver";
+
 /// The folder with the data of etcd.
 const DATA: &str = "etcd";
 
@@ -100,7 +103,7 @@ async fn start_once(
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
     let mut flags = flags::apiserver(&certificates, ports);
     flags.extend(audit::flags(&state.path(""))?);
-    let apiserver_command = Command { name: "kube-apiserver", component: binaries.apiserver.clone(), flags };
+    let apiserver_command = Command { name: APISERVER, component: binaries.apiserver.clone(), flags };
     let apiserver = launch.run(&apiserver_command).await?;
     let client = client::connect(&kubeconfig).await?;
     events.progress(PHASE, "waiting for the API server");
@@ -161,12 +164,23 @@ impl Launch<'_> {
             .args(&component.args)
             .args(flags)
             .env("GOGC", GARBAGE)
+            .env("GOMAXPROCS", processors(name).to_string())
             .output(Output::File(log.clone()))
             .spawn()
             .await
             .map_err(|source| ClusterError::Spawn { component: name, source })?;
         Ok(Running { name, process, log })
     }
+}
+
+/// How many processors a component may use at the same time.
+///
+/// Etcd and the controllers are woken thousands of times for a little work each. With several processors Go
+/// wakes another one for nearly every piece of it, which costs more than the work itself and takes the time
+/// from the API server. The API server is what others wait for.
+fn processors(component: &str) -> usize {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    if component == APISERVER { all } else { (all / 4).max(1) }
 }
 
 impl Running {

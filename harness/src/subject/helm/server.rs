@@ -17,6 +17,8 @@ use super::program::Answer;
 const SERVE: &str = "serve-calls";
 /// How many answer calls at the same time: enough that none waits long while many subjects start.
 const PROCESSES: usize = 6;
+/// How many processors each of them may use: a call has nothing to do at the same time.
+const PROCESSORS: &str = "1";
 /// Per cent by which the heap of a process may grow before garbage is collected.
 const GARBAGE: &str = "400";
 
@@ -68,7 +70,11 @@ impl Servers {
 
 impl Running {
     fn start(mut helm: Command) -> io::Result<Self> {
-        helm.arg(SERVE).env("GOGC", GARBAGE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        helm.arg(SERVE)
+            .env("GOGC", GARBAGE)
+            .env("GOMAXPROCS", PROCESSORS)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         // What a call has to say is in its answer; warnings of the API server would reach the user's screen.
         let mut process = helm.stderr(Stdio::null()).spawn()?;
         let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {

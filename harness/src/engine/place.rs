@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::EngineError;
 use super::case::{CaseRun, RunContext, Stop, chain};
 use super::plan::PlacedCase;
-use super::run::Stage;
+use super::stage::Stage;
 use crate::cluster::local::LocalCluster;
 use crate::cluster::{self, Cluster};
 use crate::record::{Change, Entry, ObjectVersion, Observation, Record};

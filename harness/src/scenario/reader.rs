@@ -5,6 +5,7 @@ mod claims;
 mod drill;
 mod faults;
 mod invariants;
+mod objects;
 mod recovery;
 
 use std::path::{Path, PathBuf};
@@ -14,19 +15,15 @@ use regex::Regex;
 
 pub(super) use self::claims::aliases;
 pub use self::claims::describe;
-use self::claims::job;
 use super::assertion::{Assertion, Operator, Target};
-use super::document::{
-    ClaimDocument, DeleteDocument, FinishDocument, HttpDocument, ManifestDocument, PatchDocument,
-    PlayDocument, Propagation, RenderDocument, Replica, StepDocument,
-};
+use super::document::{ClaimDocument, HttpDocument, RenderDocument, Replica, StepDocument};
+use super::duration;
 use super::files::Files;
-use super::step::{Action, Finish, Http, Manifest, Render, Step};
+use super::step::{Action, Http, Render, Step};
 use super::template;
-use super::{duration, set};
 use crate::check::matching;
 use crate::diagnostic::Diagnostic;
-use crate::yaml::{Located, Location, Node, Value, decode};
+use crate::yaml::{Located, Location, Node, decode};
 
 /// How long `eventually` waits unless told: what the specification calls promptly.
 pub(super) const PROMPTLY: Duration = Duration::from_secs(5);
@@ -223,35 +220,6 @@ impl Reader<'_> {
         assertion(Operator::Sequence(claims), at)
     }
 
-    fn create(&mut self, create: ManifestDocument) -> Option<(Action, String)> {
-        let refused = create.refused.and_then(|pattern| self.regex(&pattern));
-        let mut manifest = self.manifest(&create.file, create.alias, create.set.as_ref())?;
-        let mut summary = format!("create {} {}", manifest.kind, manifest.alias);
-        if let Some((index, count)) = self.index {
-            if index == 1 {
-                summary = format!("create {count} {}s {}", manifest.kind, manifest.alias);
-            }
-            let suffix = format!("-{index:0width$}", width = count.to_string().len());
-            manifest.alias.push_str(&suffix);
-            append_to_name(&mut manifest.object, &suffix);
-        }
-        Some((Action::Create { manifests: vec![manifest], refused }, summary))
-    }
-
-    fn play(&mut self, play: PlayDocument) -> Option<(Action, String)> {
-        let after = self.duration_or(play.after.as_ref(), Duration::ZERO)?;
-        let finish = Finish {
-            job: job(play.job),
-            outcome: play.outcome,
-            reason: play.reason,
-            message: play.message,
-            ago: Duration::ZERO,
-            counted: true,
-        };
-        let summary = format!("play every {}: {:?}", describe(&finish.job), finish.outcome).to_lowercase();
-        Some((Action::Play { finish, after }, summary))
-    }
-
     fn http(&mut self, http: HttpDocument) -> Option<(Action, String)> {
         if !http.path.starts_with('/') {
             self.problems.push(Diagnostic::new(http.path.location.clone(), "a path must begin with `/`"));
@@ -289,81 +257,6 @@ impl Reader<'_> {
             Some(text) => duration::read(text, self.problems),
             None => Some(otherwise),
         }
-    }
-
-    /// Reads a manifest and puts in what the step sets.
-    pub(super) fn manifest(
-        &mut self,
-        file: &Located<String>,
-        alias: Option<Located<String>>,
-        assignments: Option<&Node>,
-    ) -> Option<Manifest> {
-        let (_, document) = self.files.document(self.folder, file, self.problems)?;
-        let mut object = self.expand(&document);
-        if let Some(assignments) = assignments {
-            set::set_all(&mut object, assignments, self.problems);
-        }
-        let text = |keys: [&str; 2]| {
-            let outer = object.get(keys[0])?;
-            if keys[1].is_empty() { outer.as_str() } else { outer.get(keys[1])?.as_str() }
-        };
-        let (Some(api_version), Some(kind), Some(name)) =
-            (text(["apiVersion", ""]), text(["kind", ""]), text(["metadata", "name"]))
-        else {
-            self.problems.push(Diagnostic::new(
-                file.location.clone(),
-                format!("`{}` needs apiVersion, kind and metadata.name", file.value),
-            ));
-            return None;
-        };
-        let alias = alias.map_or_else(|| name.to_owned(), |alias| alias.value);
-        Some(Manifest { api_version: api_version.to_owned(), kind: kind.to_owned(), alias, object })
-    }
-
-    /// The target of a step that acts on one object, given in every way in which it can be named.
-    fn one_object(&mut self, ways: [Option<Target>; 4], at: &Location) -> Option<Target> {
-        let mut named = ways.into_iter().flatten();
-        let (Some(target), None) = (named.next(), named.next()) else {
-            self.problems
-                .push(Diagnostic::new(at.clone(), "name exactly one object").with_help(
-                    "write `object: alias`, or `job`, `configMap` or `resource` with `of: alias`",
-                ));
-            return None;
-        };
-        Some(target)
-    }
-
-    fn patch(&mut self, patch: PatchDocument, at: &Location) -> Option<(Action, String)> {
-        let ways = claims::ways(patch.object, patch.job, patch.config_map, patch.resource);
-        let target = self.one_object(ways, at)?;
-        let status = patch.subresource.is_some();
-        let refused = patch.refused.and_then(|pattern| self.regex(&pattern));
-        let summary = format!("patch {}{}", describe(&target), if status { " status" } else { "" });
-        Some((Action::Patch { target, merge: patch.merge, status, refused }, summary))
-    }
-
-    fn delete(&mut self, delete: DeleteDocument, at: &Location) -> Option<(Action, String)> {
-        let ways = claims::ways(delete.object, delete.job, delete.config_map, delete.resource);
-        let target = self.one_object(ways, at)?;
-        let owned = match delete.propagation {
-            Propagation::Background => "",
-            Propagation::Foreground => ", what it owns first",
-            Propagation::Orphan => ", not what it owns",
-        };
-        let summary = format!("delete {}{owned}", describe(&target));
-        Some((Action::Delete { target, propagation: delete.propagation }, summary))
-    }
-
-    fn finish(&mut self, finish: FinishDocument) -> Option<Finish> {
-        let ago = self.duration_or(finish.ago.as_ref(), Duration::ZERO)?;
-        Some(Finish {
-            job: job(finish.job),
-            outcome: finish.outcome,
-            reason: finish.reason,
-            message: finish.message,
-            ago,
-            counted: finish.counted.unwrap_or(true),
-        })
     }
 
     fn render(&mut self, render: RenderDocument) -> Render {
@@ -408,20 +301,6 @@ pub(crate) fn read_assertion(node: &Node) -> Assertion {
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {
     let summary = operator.keyword().to_owned();
     (Action::Assert(Box::new(Assertion { operator, location: at.clone(), standing: None })), summary)
-}
-
-/// Lengthens `metadata.name`, which [`Reader::manifest`] has seen to be there.
-fn append_to_name(object: &mut Node, suffix: &str) {
-    fn child<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
-        match &mut node.value {
-            Value::Map(entries) => entries.iter_mut().find(|it| it.key == key).map(|it| &mut it.value),
-            _ => None,
-        }
-    }
-    let name = child(object, "metadata").and_then(|metadata| child(metadata, "name"));
-    if let Some(Value::String(name)) = name.map(|name| &mut name.value) {
-        name.push_str(suffix);
-    }
 }
 
 #[cfg(test)]

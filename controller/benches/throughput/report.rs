@@ -3,12 +3,16 @@
 use comfy_table::{Table, presets};
 
 use crate::measure::{Latency, Measurement};
+use crate::usage;
 
 /// What the controller promises for a thousand runs in one namespace on two shared cores.
 const RUNS_PER_SECOND: f64 = 100.0;
 const REQUESTS_PER_RUN: f64 = 8.0;
 /// With ten thousand runs.
 const RESIDENT: f64 = 80.0;
+
+/// The processes that every controller needs, as `cpu_seconds` names them.
+const CLUSTER: [&str; 2] = [usage::API_SERVER, usage::ETCD];
 
 /// The table.
 pub(crate) fn table(measured: &Measurement) -> String {
@@ -21,6 +25,7 @@ pub(crate) fn table(measured: &Measurement) -> String {
     row("runs", format!("{} in {} namespaces", measured.runs, measured.namespaces));
     row("from first creation to last end", format!("{:.2} s", measured.seconds));
     row("runs per second", target(measured.runs_per_second, RUNS_PER_SECOND, f64::ge, 1));
+    row("  that the cluster would allow", cluster_limit(measured));
     let (creation, creators) = (measured.creation_seconds, measured.creators);
     row("creation alone", format!("{creation:.2} s, {creators} at a time"));
     row("creation to Job", latency(measured.create_to_job));
@@ -42,6 +47,18 @@ pub(crate) fn table(measured: &Measurement) -> String {
     row("machine", format!("{} cores, {}", machine.cores, machine.processor));
     row("load before", load);
     table.trim_fmt()
+}
+
+/// What no controller could exceed that makes the same writes: etcd and API server with all processors to
+/// themselves.
+fn cluster_limit(measured: &Measurement) -> String {
+    let seconds: f64 = CLUSTER.iter().filter_map(|process| measured.cpu_seconds.get(*process)).sum();
+    if seconds == 0.0 {
+        return "unknown".to_owned();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "neither has 2^52 runs nor processors")]
+    let limit = measured.runs as f64 / seconds * measured.machine.cores as f64;
+    format!("{limit:.1}")
 }
 
 /// A value and whether it keeps its promise.

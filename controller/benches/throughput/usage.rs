@@ -6,6 +6,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+/// What the API server's process is called here.
+pub(crate) const API_SERVER: &str = "API server";
+/// What the datastore's process is called here.
+pub(crate) const ETCD: &str = "etcd";
+
 /// Memory of a process in mebibytes.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,7 +51,7 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
 /// command line and are no supervisors.
 pub(crate) fn components(folder: &Path) -> Vec<(String, u32)> {
     const NAMES: [(&str, &str); 3] =
-        [("--etcd-servers", "API server"), ("--root-ca-file", "controller manager"), ("--data-dir", "etcd")];
+        [("--etcd-servers", API_SERVER), ("--root-ca-file", "controller manager"), ("--data-dir", ETCD)];
     let folder = folder.to_string_lossy();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let named = processes.filter_map(Result::ok).filter_map(|process| {

@@ -132,6 +132,7 @@ fn scenarios_that_make_no_sense_are_found() {
         "claims-that-make-no-sense.yaml:13:7 `versions` without `atMost`",
         "claims-that-make-no-sense.yaml:14:7 rendered objects have no history",
         "claims-that-make-no-sense.yaml:15:7 requests are recorded only where this is required",
+        "faults-in-a-cluster-that-is-lost.yaml:3:18 a scenario that loses its cluster has no faults",
         "restart-of-a-shared-subject.yaml:9:7 this step needs a subject that no other scenario uses",
         "restart-of-a-shared-subject.yaml:11:7 this step needs a subject that no other scenario uses",
         "same-name.yaml:9:7 the name `same-name` is used by another scenario",

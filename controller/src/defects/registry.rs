@@ -239,6 +239,8 @@ registry! {
     PanicsAside = "panics-aside" ["INV-09"],
     /// A restored run begins again in Pending.
     RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-R01"],
+    /// What is cached of Jobs is believed whatever becomes of the watches.
+    JobsAreNeverInDoubt = "jobs-are-never-in-doubt" ["DR-X03"],
     /// A run that is invalid has failed otherwise, too.
     InvalidRunsFailTwice = "invalid-runs-fail-twice" ["INV-11"],
 }

@@ -21,6 +21,7 @@ use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
 use super::backoff::WatchBackoff;
 use super::context::Filled;
 use super::slim::slim;
+use super::triggers::triggers;
 
 /// Objects per page of a list. A page is in memory as a whole, several times over while it is read.
 pub(super) const PAGE: u32 = 100;
@@ -68,17 +69,15 @@ pub(super) fn prepare(client: &Client, namespace: Option<&str>) -> (Caches, Stre
         reflect(client, namespace, PAGE_OF_TEXTS);
     let (memories, memories_filled, memory_events) = reflect::<Memory>(client, namespace, PAGE);
     let filled = [agents_filled, providers_filled, implementations_filled, memories_filled];
-    let caches = Caches { agents, providers, implementations, memories, filled };
     let of_providers = Arc::clone(&changed);
+    let provider_events = provider_events.inspect(move |_| of_providers.send_modify(|()| ()));
     let streams = Streams {
-        agents: agent_events.applied_objects().boxed(),
-        providers: provider_events
-            .inspect(move |_| of_providers.send_modify(|()| ()))
-            .applied_objects()
-            .boxed(),
-        implementations: implementation_events.applied_objects().boxed(),
+        agents: triggers(agent_events, agents.clone()).applied_objects().boxed(),
+        providers: triggers(provider_events, providers.clone()).applied_objects().boxed(),
+        implementations: triggers(implementation_events, implementations.clone()).applied_objects().boxed(),
         referenced_changed,
     };
+    let caches = Caches { agents, providers, implementations, memories, filled };
     let memories = memory_events.for_each(move |event| {
         changed.send_modify(|()| ());
         if let Err(error) = event {

@@ -20,6 +20,7 @@ use super::admission::Admission;
 use super::backoff::Backoff;
 use super::caches::Caches;
 use super::default_memory::DefaultMemories;
+use super::doubt::Doubt;
 use super::error::Error;
 use super::events::Events;
 use super::keys::Keys;
@@ -70,6 +71,8 @@ pub(super) struct Context {
     pub jobs: Store<JobView>,
     /// Whether `jobs` is complete.
     pub jobs_filled: Filled,
+    /// Whether `jobs` can be believed.
+    pub doubt: Arc<Doubt>,
     /// What runs refer to.
     pub references: Caches,
     /// Finds the Memory of runs that name none.
@@ -94,13 +97,20 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(shared: Shared, jobs: Store<JobView>, jobs_filled: Filled, references: Caches) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        jobs: Store<JobView>,
+        jobs_filled: Filled,
+        doubt: Arc<Doubt>,
+        references: Caches,
+    ) -> Self {
         let Shared { client, settings, metrics, events, permits, admission, keys, grace: _, stop } = shared;
         Self {
             client,
             settings,
             jobs,
             jobs_filled,
+            doubt,
             references,
             default_memories: DefaultMemories::default(),
             metrics,

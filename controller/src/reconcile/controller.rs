@@ -1,6 +1,5 @@
 //! One controller: watches runs and their Jobs, keeps slim copies, and calls a pass for each change.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future};
@@ -9,7 +8,7 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
 use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::api::{AgentRun, JobView};
 use crate::decide::metadata::RUN_LABEL;
@@ -18,10 +17,12 @@ use crate::serve::View;
 use super::backoff::WatchBackoff;
 use super::caches::{self, PAGE, announce, api, watched};
 use super::context::{Context, Shared};
+use super::doubt::Doubt;
 use super::kinds;
 use super::pass::reconcile;
 use super::retention::Retention;
 use super::slim::{slim_job, slim_run};
+use super::triggers::triggers;
 use super::wakes::Wakes;
 
 /// Passes of one controller at the same time.
@@ -61,31 +62,41 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
         runs.clone(),
         shared.grace,
     ));
-    let context = Context::new(shared.clone(), jobs.clone(), jobs_filled.subscribe(), references.clone());
+    let doubt = Arc::new(Doubt::default());
+    let context = Context::new(
+        shared.clone(),
+        jobs.clone(),
+        jobs_filled.subscribe(),
+        Arc::clone(&doubt),
+        references.clone(),
+    );
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());
     let every = watcher::Config::default().page_size(PAGE);
     let run_stream = watched(client, namespace, every.clone()).backoff(WatchBackoff::default());
+    let of_runs = Arc::clone(&doubt);
     let run_stream = count(run_stream, shared, &jobs)
         .modify(slim_run)
         .reflect(run_writer)
         .inspect(relisted(shared, namespace, &runs))
         .inspect(move |event| retention.observe(event))
-        .inspect(move |event| announce(event, &runs_filled))
-        .applied_objects();
+        .inspect(move |event| of_runs.observe_runs(event))
+        .inspect(move |event| announce(event, &runs_filled));
     let job_stream = watcher(api::<JobView>(client, namespace), every.labels(RUN_LABEL))
         .backoff(WatchBackoff::default())
         .modify(slim_job)
         .reflect(job_writer)
-        .inspect(move |event| announce(event, &jobs_filled))
-        .touched_objects();
-    let passes = Controller::for_stream(run_stream, runs.clone())
-        .owns_stream(job_stream)
+        .inspect(move |event| doubt.observe_jobs(event))
+        .inspect(move |event| announce(event, &jobs_filled));
+    let passes = Controller::for_stream(triggers(run_stream, runs.clone()).applied_objects(), runs)
+        .owns_stream(triggers(job_stream, jobs).touched_objects())
         .reconcile_on(wakes.stream())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shared.stop.clone().cancelled_owned())
         .run(reconcile, |_, never, _| match *never {}, Arc::new(context))
         .for_each(|outcome| {
-            log_trouble(outcome.err());
+            if let Err(controller::Error::ObjectNotFound(object)) = outcome {
+                debug!(%object, "run is gone");
+            }
             future::ready(())
         });
     let verdicts = kinds::prepare(client, &references, streams, &shared.metrics, &shared.stop);
@@ -129,14 +140,5 @@ fn relisted(
                 keys.relisted(namespace.as_deref(), &runs);
             }
         }
-    }
-}
-
-/// A pass never fails towards the runtime; what is left concerns the watches.
-fn log_trouble(error: Option<controller::Error<Infallible, watcher::Error>>) {
-    match error {
-        Some(controller::Error::QueueError(error)) => warn!("watch failed: {error}"),
-        Some(controller::Error::ObjectNotFound(object)) => debug!(%object, "run is gone"),
-        _ => {}
     }
 }

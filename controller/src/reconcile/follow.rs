@@ -20,11 +20,6 @@ use super::error::Error;
 use super::status::write;
 use super::{jobs, submit, ttl, workflow};
 
-/// How often a Job is looked at that the watch does not deliver, for example without its label.
-pub(super) const UNWATCHED_POLL: Duration = Duration::from_secs(2);
-/// How often a followed run is looked at without any event, in case one was lost.
-pub(super) const SAFETY_NET: Duration = Duration::from_mins(5);
-
 /// Brings an accepted run forward.
 pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, Error> {
     let mut draft = Draft::of(run, Timestamp::now());
@@ -44,12 +39,9 @@ pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, 
         return Box::pin(workflow::follow(run, draft, context)).await;
     }
     let name = recorded_name(run);
-    if let Some(job) = jobs::cached(run, &name, context).filter(|job| is_recorded(run, job)) {
-        return with_job(run, &job, draft, SAFETY_NET, context).await;
-    }
-    let read = jobs::read(run, &name, context).await?;
-    match read.filter(|job| jobs::is_owned(run, job) && is_recorded(run, job)) {
-        Some(job) => with_job(run, &job, draft, UNWATCHED_POLL, context).await,
+    let found = jobs::find(run, &name, |job| is_recorded(run, job), context).await?;
+    match found.job {
+        Some(job) => with_job(run, &job, draft, found.look_again, context).await,
         None => without_job(run, &name, draft, context).await,
     }
 }
@@ -117,7 +109,7 @@ async fn without_job(
     if Defect::PhaseGoesBack.is_planted() {
         draft.pending_again();
         write(run, draft, context).await?;
-        return Ok(Action::requeue(UNWATCHED_POLL));
+        return Ok(Action::requeue(jobs::UNWATCHED_POLL));
     }
     let message = format!("Job {name:?} of this run does not exist any more");
     draft.failed(Failure::Failed, reason::JOB_MISSING, &message, None);

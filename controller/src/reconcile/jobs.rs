@@ -1,6 +1,7 @@
 //! Finding and deleting the Jobs of a run. Only a Job whose controller is the run's uid is ever touched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -14,6 +15,11 @@ use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::{Error, api_code};
+
+/// How often a Job is looked at that the watch does not deliver, for example without its label.
+pub(super) const UNWATCHED_POLL: Duration = Duration::from_secs(2);
+/// How often a followed run is looked at without any event, in case one was lost.
+const SAFETY_NET: Duration = Duration::from_mins(5);
 
 /// Name of the Job of this part.
 pub(super) fn name(run: &AgentRun, part: Part) -> String {
@@ -49,6 +55,44 @@ pub(super) fn has_unrecorded(run: &AgentRun, jobs: &Store<JobView>) -> bool {
 /// The owned Job of this name in the cache.
 pub(super) fn cached(run: &AgentRun, name: &str, context: &Context) -> Option<Arc<JobView>> {
     in_store(run, name, &context.jobs)
+}
+
+/// The owned Job of this name in the cache; while that is in doubt, as the API server has it now.
+pub(super) async fn known(
+    run: &AgentRun,
+    name: &str,
+    context: &Context,
+) -> Result<Option<Arc<JobView>>, Error> {
+    if context.doubt.is_raised() {
+        let read = read(run, name, context).await?;
+        return Ok(read.filter(|job| is_owned(run, job)).map(Arc::new));
+    }
+    Ok(cached(run, name, context))
+}
+
+/// A Job that was looked for.
+pub(super) struct Found {
+    /// The owned Job, if there is one.
+    pub job: Option<Arc<JobView>>,
+    /// When it is to be looked at again without any event.
+    pub look_again: Duration,
+}
+
+/// Finds the owned Job of this name that is `the_one`, in the cache or at the API server.
+pub(super) async fn find(
+    run: &AgentRun,
+    name: &str,
+    the_one: impl Fn(&JobView) -> bool,
+    context: &Context,
+) -> Result<Found, Error> {
+    let cached = cached(run, name, context).filter(|job| the_one(job));
+    let look_again = if cached.is_some() { SAFETY_NET } else { UNWATCHED_POLL };
+    if cached.is_some() && !context.doubt.is_raised() {
+        return Ok(Found { job: cached, look_again });
+    }
+    let read = read(run, name, context).await?;
+    let job = read.filter(|job| is_owned(run, job) && the_one(job)).map(Arc::new);
+    Ok(Found { job, look_again })
 }
 
 fn in_store(run: &AgentRun, name: &str, jobs: &Store<JobView>) -> Option<Arc<JobView>> {

@@ -39,8 +39,7 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     let part = jobs::first(run);
     // A Job that is already there was created right before a crash. It is followed, whatever the limits
     // and references say by now.
-    let cached = jobs::cached(run, &jobs::name(run, part), context);
-    if let Some(job) = cached {
+    if let Some(job) = jobs::known(run, &jobs::name(run, part), context).await? {
         if Defect::UnrecordedJobIsForeign.is_planted() {
             return conflict(run, "the Job belongs to nobody knows whom", context).await;
         }

@@ -19,7 +19,8 @@ use crate::decide::workflow::{Progress, possible_attempts, progress, recorded, r
 use super::admission::until;
 use super::context::Context;
 use super::error::Error;
-use super::follow::{SAFETY_NET, UNWATCHED_POLL, lost_in_restore};
+use super::follow::lost_in_restore;
+use super::jobs::Found;
 use super::objects::{self, Submitted};
 use super::references::prepare;
 use super::status::write;
@@ -79,14 +80,7 @@ impl Attempt<'_> {
     ) -> Result<Action, Error> {
         let Self { run, context, .. } = *self;
         let name = self.job_name();
-        let cached = jobs::cached(run, &name, context).filter(|job| self.is_recorded(job));
-        let (job, look_again) = if cached.is_some() {
-            (cached, SAFETY_NET)
-        } else {
-            let read = jobs::read(run, &name, context).await?;
-            let own = read.filter(|job| jobs::is_owned(run, job) && self.is_recorded(job));
-            (own.map(Into::into), UNWATCHED_POLL)
-        };
+        let Found { job, look_again } = jobs::find(run, &name, |job| self.is_recorded(job), context).await?;
         let Some(job) = job else { return self.without_job(draft).await };
         context.not_missing(&run.uid().unwrap_or_default());
         // Seen now at the latest, also if a crash kept an earlier pass from seeing it before it ended.
@@ -171,7 +165,7 @@ impl Attempt<'_> {
     async fn start(&self, mut draft: Draft<'_>) -> Result<Action, Error> {
         let Self { run, context, .. } = *self;
         heal_ended(run, context).await?;
-        if self.is_another_at_work() {
+        if self.is_another_at_work().await? {
             return Ok(Action::requeue(GOING_POLL));
         }
         let mut plans = match prepare(run, Extent::Step(self.step), context).await? {
@@ -210,13 +204,16 @@ impl Attempt<'_> {
     }
 
     /// Whether the Job of an earlier attempt is still being executed or taken down.
-    fn is_another_at_work(&self) -> bool {
+    async fn is_another_at_work(&self) -> Result<bool, Error> {
         let earlier = possible_attempts(self.run).into_iter();
-        let mut earlier = earlier.filter(|other| *other != (self.step, self.number));
-        earlier.any(|(step, attempt)| {
+        for (step, attempt) in earlier.filter(|other| *other != (self.step, self.number)) {
             let name = jobs::name(self.run, Part::Attempt { step, attempt });
-            jobs::cached(self.run, &name, self.context).is_some_and(|job| !Outcome::of(&job).is_finished())
-        })
+            let job = jobs::known(self.run, &name, self.context).await?;
+            if job.is_some_and(|job| !Outcome::of(&job).is_finished()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name.

@@ -112,6 +112,11 @@ impl PlannedCase {
         self.cluster == ClusterMode::Own
     }
 
+    /// Whether it goes on in another cluster.
+    pub fn loses_cluster(&self) -> bool {
+        self.actions().any(|action| matches!(action, Action::LoseCluster))
+    }
+
     /// Whether the harness stands between the subject and the API server.
     pub fn has_faults(&self) -> bool {
         self.actions().any(Action::needs_fault_proxy)

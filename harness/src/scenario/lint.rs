@@ -120,13 +120,22 @@ pub(super) fn case(
                 .with_help("name the ids in `spec.requirements`"),
         );
     }
-    if case.has_own_cluster() && (case.subject != SubjectMode::Dedicated || case.has_faults()) {
+    if case.has_own_cluster() && case.subject != SubjectMode::Dedicated {
         problems.push(
             Diagnostic::new(
                 document.metadata.name.location.clone(),
-                "a scenario with a cluster of its own has a subject of its own, and no faults",
+                "a scenario with a cluster of its own has a subject of its own",
             )
             .with_help("write `given: {cluster: own, subject: dedicated}`"),
+        );
+    }
+    if case.loses_cluster() && case.has_faults() {
+        problems.push(
+            Diagnostic::new(
+                document.metadata.name.location.clone(),
+                "a scenario that loses its cluster has no faults",
+            )
+            .with_help("faults meet requests to the first cluster, `loseCluster` goes on with another one"),
         );
     }
     let complete = case.objects.len() == spec.given.objects.len()

@@ -17,7 +17,6 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::Controller;
 use kube::runtime::controller::{self, Action, Config};
 use kube::runtime::reflector::Store;
-use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -91,7 +90,9 @@ fn run<K: Checked>(
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(reconcile, |_, never, _| match *never {}, Arc::clone(context))
         .for_each(|outcome| {
-            log_trouble::<K>(outcome.err());
+            if let Err(controller::Error::ObjectNotFound(object)) = outcome {
+                debug!(%object, "object is gone");
+            }
             future::ready(())
         })
         .boxed()
@@ -158,14 +159,6 @@ async fn judge<K: Checked>(object: &K, context: &Context) -> Result<(), Error> {
         // An object that is gone needs no status.
         Err(error) if api_code(&error) == Some(404) => Ok(()),
         Err(source) => Err(Error::WriteVerdict { kind: K::KIND, name, source }),
-    }
-}
-
-fn log_trouble<K: Checked>(error: Option<controller::Error<Infallible, watcher::Error>>) {
-    match error {
-        Some(controller::Error::QueueError(error)) => warn!(kind = K::KIND, "watch failed: {error}"),
-        Some(controller::Error::ObjectNotFound(object)) => debug!(%object, "object is gone"),
-        _ => {}
     }
 }
 

@@ -15,8 +15,6 @@ use super::program::Answer;
 
 /// The argument that makes helm stay.
 const SERVE: &str = "serve-calls";
-/// How many answer calls at the same time: enough that none waits long while many subjects start.
-const PROCESSES: usize = 6;
 /// How many processors each of them may use: a call has nothing to do at the same time.
 const PROCESSORS: &str = "1";
 /// Per cent by which the heap of a process may grow before garbage is collected.
@@ -38,8 +36,11 @@ struct Running {
 }
 
 impl Default for Servers {
+    /// One more process than there are processors: a call waits for the API server now and then, and each
+    /// process has to learn of the cluster what the others know already.
     fn default() -> Self {
-        Self { idle: Mutex::default(), places: Semaphore::new(PROCESSES) }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { idle: Mutex::default(), places: Semaphore::new(processors + 1) }
     }
 }
 

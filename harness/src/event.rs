@@ -299,6 +299,12 @@ impl EventSink {
         (Self(sender), receiver)
     }
 
+    /// A sink that nobody listens to, for what belongs to a single case and would be in the way of the news
+    /// of the run.
+    pub fn silent() -> Self {
+        Self::channel().0
+    }
+
     /// Sends an event; without reporters it is dropped.
     pub fn send(&self, event: Event) {
         let _receiver_gone = self.0.send(event);

@@ -6,15 +6,17 @@
 
 mod browser;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use browser::Expectation;
 use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
 
 /// The planted suite has a case and a requirement for each verdict.
-static EXPECTATIONS: [Expectation; 5] = [
+static EXPECTATIONS: [Expectation; 7] = [
     Expectation {
         name: "everything_is_shown_without_filters",
         address: "report.html",
@@ -44,6 +46,18 @@ static EXPECTATIONS: [Expectation; 5] = [
         address: "report.html#case-claim-that-holds",
         counts: &[("requirement-count", "4 requirements"), ("case-count", "4 cases")],
         shown: &["What happened"],
+    },
+    Expectation {
+        name: "a_requirement_without_a_case_is_a_hole",
+        address: "unproved.html#hole=no%20case",
+        counts: &[("requirement-count", "1 of 4 requirements")],
+        shown: &["MUSTs without a case: 1."],
+    },
+    Expectation {
+        name: "an_invariant_that_cases_were_judged_on_is_no_hole",
+        address: "standing.html",
+        counts: &[("requirement-count", "4 requirements")],
+        shown: &["Every MUST has a case.", "judged on 3 cases"],
     },
 ];
 
@@ -93,6 +107,24 @@ impl Page {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { folder, browser }
+        let page = Self { folder, browser };
+        page.vary("unproved.html", |requirement| requirement["scenarios"] = json!([]));
+        page.vary("standing.html", |requirement| {
+            requirement["scenarios"] = json!([]);
+            requirement["judged"] = json!(3);
+        });
+        page
+    }
+
+    /// The page of a report in which `HOLDS-01` is changed.
+    fn vary(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        const BEGIN: &str = r#"<script id="data" type="application/json">"#;
+        let page = fs::read_to_string(self.folder.path().join("report.html")).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (data, after) = rest.split_once("</script>").unwrap();
+        let mut data: Value = serde_json::from_str(data).unwrap();
+        let requirements = data.pointer_mut("/report/requirements").and_then(Value::as_array_mut).unwrap();
+        change(requirements.iter_mut().find(|requirement| requirement["id"] == "HOLDS-01").unwrap());
+        fs::write(self.folder.path().join(name), format!("{before}{BEGIN}{data}</script>{after}")).unwrap();
     }
 }

@@ -15,6 +15,7 @@ use super::plan::PlacedCase;
 use super::stage::Stage;
 use crate::cluster::local::LocalCluster;
 use crate::cluster::{self, Cluster};
+use crate::event::EventSink;
 use crate::record::{Change, Entry, ObjectVersion, Observation, Record};
 use crate::subject::SubjectContext;
 use crate::yaml::Location;
@@ -35,7 +36,7 @@ impl OwnPlace {
     /// Starts it; what else the case needs is that of the run.
     pub(super) async fn start(run: &RunContext, after: u64) -> Result<Self, EngineError> {
         let spec = run.own_clusters.clone().ok_or(EngineError::NoOwnCluster)?;
-        let cluster = cluster::start(&spec, &run.events).await?;
+        let cluster = cluster::start(&spec, &EventSink::silent()).await?;
         let client = cluster.client().await?;
         let stage = Stage::on(&cluster, &client, run.kinds.clone(), &run.run_id, after).await?;
         let subjects = run.subjects.clone().map(|subjects| SubjectContext {

@@ -29,7 +29,6 @@ use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
 use crate::archive::digest_path;
 use crate::backup::Patience;
-use crate::event::EventSink;
 use crate::fault::FaultProxy;
 use crate::record::Observation;
 use crate::scenario::step::Harm;
@@ -176,11 +175,6 @@ impl CaseRun<'_> {
             }
         }
     }
-}
-
-/// Progress that no reporter hears: cases run side by side.
-fn silent() -> EventSink {
-    EventSink::channel().0
 }
 
 /// Deletes all objects of a kind; those that wait for a finalizer lose it.

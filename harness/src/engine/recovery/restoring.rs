@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::Client;
 
-use super::{PATIENCE, silent};
+use super::PATIENCE;
 use crate::backup::defects::planting;
 use crate::backup::{
     self, Existing, LeaderGuard, Outcome, Profile, RestoreError, RestoreOptions, RestoreReport,
 };
 use crate::engine::case::{CaseRun, Stop, chain};
+use crate::event::EventSink;
 use crate::record::Observation;
 use crate::scenario::step::{Restore, RestoreEnd};
 use crate::yaml::Location;
@@ -191,7 +192,7 @@ impl CaseRun<'_> {
             Ok(checked) => profile.played(checked),
             Err(error) => return Ok(Came::Refused(chain(&error))),
         };
-        let events = silent();
+        let events = EventSink::silent();
         let restoring = backup::restore(client, &checked, options, &events);
         Ok(match Box::pin(planting(self.run.engine_defect, restoring)).await {
             Ok(report) => Came::Ended(Box::new(report)),

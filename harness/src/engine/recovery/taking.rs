@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{PATIENCE, silent};
+use super::PATIENCE;
 use crate::archive::VerifyError;
 use crate::backup::defects::planting;
 use crate::backup::{self, BackupError, BackupOptions, Checked, Limits};
 use crate::check::Judgement;
 use crate::check::matching::Pattern;
 use crate::engine::case::{CaseRun, Stop, chain};
+use crate::event::EventSink;
 use crate::scenario::step::{Backup, Verify};
 use crate::yaml::Location;
 
@@ -24,7 +25,7 @@ impl CaseRun<'_> {
         let options = self.backup_options(backup)?;
         let before = self.engine_changes();
         let client = self.engine_client();
-        let events = silent();
+        let events = EventSink::silent();
         let taking = backup::take(client, &options, &path, &events);
         let taken = match planting(self.run.engine_defect, taking).await {
             Ok(taken) => taken,

@@ -63,9 +63,9 @@
     onclick: () => { const target = byId(caseAnchor(proof.name)); target.hidden = false; target.open = true; },
   }, proof.name);
 
-  /** What a requirement of level MUST lacks: a case that proves it, a defect that would show that the case looks. */
+  /** What a requirement of level MUST lacks: a case that proves it or is judged on it, a defect that would show that the case looks. */
   const holes = (requirement) => [
-    requirement.level === "MUST" && !requirement.scenarios.length && "no case",
+    requirement.level === "MUST" && !requirement.scenarios.length && !requirement.judged && "no case",
     proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
   ].filter(Boolean);
 

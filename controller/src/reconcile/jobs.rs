@@ -64,10 +64,10 @@ pub(super) async fn known(
     context: &Context,
 ) -> Result<Option<Arc<JobView>>, Error> {
     if context.doubt.is_raised() {
-        let read = read(run, name, context).await?;
-        return Ok(read.filter(|job| is_owned(run, job)).map(Arc::new));
+        read_owned(run, name, context).await
+    } else {
+        Ok(cached(run, name, context))
     }
-    Ok(cached(run, name, context))
 }
 
 /// A Job that was looked for.
@@ -90,9 +90,13 @@ pub(super) async fn find(
     if cached.is_some() && !context.doubt.is_raised() {
         return Ok(Found { job: cached, look_again });
     }
-    let read = read(run, name, context).await?;
-    let job = read.filter(|job| is_owned(run, job) && the_one(job)).map(Arc::new);
+    let job = read_owned(run, name, context).await?.filter(|job| the_one(job));
     Ok(Found { job, look_again })
+}
+
+async fn read_owned(run: &AgentRun, name: &str, context: &Context) -> Result<Option<Arc<JobView>>, Error> {
+    let read = read(run, name, context).await?;
+    Ok(read.filter(|job| is_owned(run, job)).map(Arc::new))
 }
 
 fn in_store(run: &AgentRun, name: &str, jobs: &Store<JobView>) -> Option<Arc<JobView>> {

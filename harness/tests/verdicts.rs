@@ -189,6 +189,16 @@ fn a_verdict_alone_decides_exit_code_and_reports(
     assert_eq!(broken, fails);
 }
 
+/// The watches are some milliseconds behind, and nothing can be listed again.
+#[test]
+fn what_was_written_right_before_a_loss_of_data_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = hallmark(&["run", "lost", "--cluster", "local", "--repeat", "2"], []);
+    let outcome = outcome(&mut run, folder.path());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.report["statistics"]["passed"], 4, "{}", outcome.stderr);
+}
+
 #[test]
 fn a_broken_implementation_file_is_wrong_usage_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

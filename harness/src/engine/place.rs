@@ -139,6 +139,8 @@ impl CaseRun<'_> {
         if let Some(subject) = self.subject.take() {
             subject.kill().await.map_err(|error| self.subject_trouble(&error, at))?;
         }
+        // No list will ever show what the watches have not delivered by now.
+        self.catch_up().await?;
         let trouble = |error: EngineError| Stop::Inconclusive(chain(&error));
         place.destroy().await.map_err(trouble)?;
         let history = self.record.snapshot();

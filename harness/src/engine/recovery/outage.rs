@@ -90,6 +90,8 @@ impl CaseRun<'_> {
     pub(in crate::engine) async fn put_datastore_back(&mut self, alias: &str) -> Result<(), Stop> {
         let Some(place) = self.place else { return Err(no_place()) };
         let copy = self.datastore(alias)?;
+        // No list will ever show what the watches have not delivered by now.
+        self.catch_up().await?;
         // Versions that come back are later ones for the record.
         let after = newest(&self.record.snapshot()) + AHEAD;
         self.ahead = after - self.run.first_revision;

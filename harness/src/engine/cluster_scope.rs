@@ -14,7 +14,7 @@ use kube::{Client, ResourceExt};
 
 use super::api::request;
 use super::case::{CaseRun, Stop};
-use crate::record::OWNER_LABEL;
+use crate::record::{OWNER_LABEL, recorded};
 
 /// How long the API server may take to serve a kind.
 const SERVED: Duration = Duration::from_secs(15);
@@ -39,13 +39,10 @@ impl Place {
         }
     }
 
-    /// Lists the objects of a case.
+    /// Lists the objects of a case that its record has.
     pub(super) fn of_case(&self, namespace: &str) -> ListParams {
-        if self.namespaced {
-            ListParams::default()
-        } else {
-            ListParams::default().labels(&format!("{OWNER_LABEL}={namespace}"))
-        }
+        let recorded = recorded(&self.resource).into_iter().fold(ListParams::default(), ListParams::fields);
+        if self.namespaced { recorded } else { recorded.labels(&format!("{OWNER_LABEL}={namespace}")) }
     }
 }
 

@@ -32,6 +32,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A kind to be watched.
 pub type Watched = ApiResource;
 
+/// The field selector of what is recorded of a kind, where that is not all of it.
+///
+/// Helm keeps each revision of a release in a Secret of some 100 KiB, the whole chart included. No rule is about
+/// them, and with them half of a record would be charts.
+pub fn recorded(kind: &Watched) -> Option<&'static str> {
+    (kind.group.is_empty() && kind.kind == "Secret").then_some("type!=helm.sh/release.v1")
+}
+
 /// A watch that did not come up.
 #[derive(Debug, thiserror::Error)]
 #[error("the watch of {kind} did not list within {} s", FIRST_LIST.as_secs())]
@@ -185,7 +193,9 @@ impl Follower {
 
     async fn follow(&mut self, client: Client) {
         let api: Api<DynamicObject> = Api::all_with(client, &self.kind);
-        let mut versions = watcher(api, watcher::Config::default()).boxed();
+        let all = watcher::Config::default();
+        let config = recorded(&self.kind).into_iter().fold(all, watcher::Config::fields);
+        let mut versions = watcher(api, config).boxed();
         while let Some(event) = versions.next().await {
             match event {
                 Ok(event) => self.handle(event),

@@ -9,6 +9,7 @@
 //! are looked up when the expression is read.
 
 mod convert;
+mod regexes;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -22,7 +23,11 @@ use crate::diagnostic::Diagnostic;
 use crate::yaml::{Location, Span};
 
 /// The functions that expressions may call; variables are added per evaluation in an inner scope.
-static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| Context::default().with_all());
+static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| {
+    let mut functions = Context::default().with_all();
+    functions.add_function("matches", regexes::matches);
+    functions
+});
 
 /// A compiled expression that knows where it is written.
 pub struct Expression {
@@ -256,6 +261,8 @@ mod tests {
     #[case::bound_name("self.a.map(k, self.a[k]).size()", json!({"a": {"b": 1, "c": 2}}), json!(2))]
     #[case::the_value_itself("self.exists(x, x == 2)", json!([1, 2]), json!(true))]
     #[case::null_comparison("self.a == null", json!({"a": null}), json!(true))]
+    #[case::regular_expression("self.a.matches('^[a-z]+$') && !self.b.matches('^[a-z]+$')", json!({"a": "x", "b": "X"}), json!(true))]
+    #[case::regular_expressions_of_the_data("self.all(x, 'b'.matches(x) == (x == 'b'))", json!(["a", "b", "c"]), json!(true))]
     fn evaluates_to(
         #[case] text: &str,
         #[case] object: serde_json::Value,
@@ -270,6 +277,7 @@ mod tests {
     #[case::field_of_null("self.a.b != 'x'", json!({"a": null}))]
     #[case::field_of_a_list("self.a.b != 'x'", json!({"a": [1]}))]
     #[case::string_against_number("self.a < 30", json!({"a": "29"}))]
+    #[case::malformed_regular_expression("self.a.matches('[')", json!({"a": "text"}))]
     #[case::malformed_time("timestamp(self.a) < timestamp('2026-01-01T00:00:00Z')", json!({"a": "soon"}))]
     fn is_an_error_of_the_data(#[case] text: &str, #[case] object: serde_json::Value) {
         assert!(

@@ -74,7 +74,10 @@ impl Stages<'_> {
             self.events.progress(PHASE, &*step.stored.path.name);
             self.create_if_missing(step, report).await?;
         }
-        try_join_all(definitions.iter().map(|step| self.established(&step.stored.path.name))).await?;
+        // Nobody has to wait for what was there before and is served.
+        let names = definitions.iter().map(|step| &*step.stored.path.name);
+        let awaited = names.filter(|name| !target.established.contains(*name));
+        try_join_all(awaited.map(|name| self.established(name))).await?;
         for kind in target.steps.iter().map(|step| step.kind).filter(|kind| kind.role >= Role::Config) {
             if !target.served.contains(&kind.resource()) {
                 let served = || self.api.revision(kind);

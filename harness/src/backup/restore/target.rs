@@ -33,6 +33,8 @@ pub(super) struct Target<'a> {
     pub(super) steps: Vec<Step<'a>>,
     /// Resources whose definition is served or at least there.
     pub(super) served: BTreeSet<String>,
+    /// Those whose definition says that it is served.
+    pub(super) established: BTreeSet<String>,
     /// Namespaces that exist.
     pub(super) namespaces: BTreeSet<&'a str>,
     /// What stands in the way.
@@ -48,6 +50,7 @@ pub(super) async fn look<'a>(
     let mut target = Target {
         steps: Vec::new(),
         served: BTreeSet::new(),
+        established: BTreeSet::new(),
         namespaces: BTreeSet::new(),
         findings: Vec::new(),
     };
@@ -152,8 +155,11 @@ impl<'a> Target<'a> {
 
     /// Remembers a definition that the target has.
     fn definition(&mut self, live: &Value) {
-        let name = live.pointer("/metadata/name").and_then(Value::as_str);
-        self.served.extend(name.map(str::to_owned));
+        let Some(name) = live.pointer("/metadata/name").and_then(Value::as_str) else { return };
+        self.served.insert(name.to_owned());
+        if is_established(live) {
+            self.established.insert(name.to_owned());
+        }
     }
 
     /// Whether objects of a custom kind can be looked for; what stands in the way is noted.
@@ -179,6 +185,12 @@ impl<'a> Target<'a> {
         }
         Ok(true)
     }
+}
+
+/// Whether a definition says that its kind is served.
+fn is_established(live: &Value) -> bool {
+    let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|it| it["type"] == "Established" && it["status"] == "True")
 }
 
 /// Why objects of the archive do not fit a definition of the target.
@@ -228,5 +240,19 @@ mod tests {
         assert!(unfit(&kind, &live).unwrap().contains("scope Cluster"));
         live["spec"]["versions"][0]["served"] = json!(false);
         assert!(unfit(&kind, &live).unwrap().contains("v1"));
+    }
+
+    #[test]
+    fn a_definition_that_is_only_there_is_waited_for() {
+        let mut live = fixture::definition("Run", "runs");
+        let condition = |kind: &str, status: &str| json!({"conditions": [{"type": kind, "status": status}]});
+        let mut there = |status: Value| {
+            live["status"] = status;
+            is_established(&live)
+        };
+        assert!(!there(json!({})), "the API server has not looked at it yet");
+        assert!(!there(condition("Established", "False")));
+        assert!(!there(condition("NamesAccepted", "True")));
+        assert!(there(condition("Established", "True")));
     }
 }

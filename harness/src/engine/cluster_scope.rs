@@ -14,7 +14,7 @@ use kube::{Client, ResourceExt};
 
 use super::api::request;
 use super::case::{CaseRun, Stop};
-use crate::record::{OWNER_LABEL, recorded};
+use crate::record::{OWNER_LABEL, field_selector};
 
 /// How long the API server may take to serve a kind.
 const SERVED: Duration = Duration::from_secs(15);
@@ -41,7 +41,8 @@ impl Place {
 
     /// Lists the objects of a case that its record has.
     pub(super) fn of_case(&self, namespace: &str) -> ListParams {
-        let recorded = recorded(&self.resource).into_iter().fold(ListParams::default(), ListParams::fields);
+        let all = ListParams::default();
+        let recorded = field_selector(&self.resource).into_iter().fold(all, ListParams::fields);
         if self.namespaced { recorded } else { recorded.labels(&format!("{OWNER_LABEL}={namespace}")) }
     }
 }

@@ -30,6 +30,7 @@ mod keep;
 mod kinds;
 mod load;
 mod own;
+mod parallel;
 mod place;
 mod plan;
 mod play;

@@ -13,4 +13,4 @@ pub use entry::{Change, End, Entry, ObjectVersion, Observation, Request};
 pub use log::{RECORD_FILE, Record, RecordWriter};
 pub use recording::{Recording, RecordingError};
 pub use requests::RequestHub;
-pub use watch::{OWNER_LABEL, WatchError, WatchHub, Watched, recorded};
+pub use watch::{OWNER_LABEL, WatchError, WatchHub, Watched, field_selector};

@@ -36,7 +36,7 @@ pub type Watched = ApiResource;
 ///
 /// Helm keeps each revision of a release in a Secret of some 100 KiB, the whole chart included. No rule is about
 /// them, and with them half of a record would be charts.
-pub fn recorded(kind: &Watched) -> Option<&'static str> {
+pub fn field_selector(kind: &Watched) -> Option<&'static str> {
     (kind.group.is_empty() && kind.kind == "Secret").then_some("type!=helm.sh/release.v1")
 }
 
@@ -194,7 +194,7 @@ impl Follower {
     async fn follow(&mut self, client: Client) {
         let api: Api<DynamicObject> = Api::all_with(client, &self.kind);
         let all = watcher::Config::default();
-        let config = recorded(&self.kind).into_iter().fold(all, watcher::Config::fields);
+        let config = field_selector(&self.kind).into_iter().fold(all, watcher::Config::fields);
         let mut versions = watcher(api, config).boxed();
         while let Some(event) = versions.next().await {
             match event {

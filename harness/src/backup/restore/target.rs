@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::StreamExt as _;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::runtime::conditions::is_crd_established;
+use kube::runtime::wait::Condition as _;
 use serde_json::Value;
 
 use super::error::{Finding, RestoreError};
@@ -189,8 +192,8 @@ impl<'a> Target<'a> {
 
 /// Whether a definition says that its kind is served.
 fn is_established(live: &Value) -> bool {
-    let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|it| it["type"] == "Established" && it["status"] == "True")
+    let definition = serde_json::from_value::<CustomResourceDefinition>(live.clone());
+    definition.is_ok_and(|definition| is_crd_established().matches_object(Some(&definition)))
 }
 
 /// Why objects of the archive do not fit a definition of the target.

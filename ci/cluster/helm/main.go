@@ -14,12 +14,20 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	_ "unsafe" // for the link to a variable of cobra
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 
 	helm "helm.sh/helm/v4/pkg/cmd"
 	"helm.sh/helm/v4/pkg/kube"
 )
+
+// initializers are what cobra calls before each command. Helm adds one for every
+// root command that it makes, and cobra forgets none: without an end to that, each
+// call would connect anew for all calls before it, and keep what they knew.
+//
+//go:linkname initializers github.com/spf13/cobra.initializers
+var initializers []func()
 
 // answer is how a call ended and what it printed.
 type answer struct {
@@ -63,6 +71,7 @@ func serve(input io.Reader, output io.Writer) error {
 
 // call runs one command and returns its exit code.
 func call(arguments []string, stdout, stderr io.Writer, setUpLogging func(debug bool)) int {
+	initializers = nil
 	command, err := helm.NewRootCmd(stdout, arguments, setUpLogging)
 	if err != nil {
 		io.WriteString(stderr, "Error: "+err.Error()+"\n")

@@ -16,12 +16,20 @@ pub fn trail(history: &[Arc<Entry>]) -> Vec<String> {
     let told: Vec<&Arc<Entry>> = places
         .filter(|place| !is_invariant_that_held(history, *place))
         .filter_map(|place| history.get(place))
+        .filter(|entry| !is_granted(&entry.observation))
         .collect();
     let shown = told.len().saturating_sub(LINES);
     told.into_iter()
         .skip(shown)
         .map(|entry| format!("{:>9} {}", moment(history, entry), words(entry)))
         .collect()
+}
+
+/// Whether the entry is a request that the API server did as asked: what came of it, if anything, is told by
+/// the objects, and the reads of a controller would leave no line for them.
+fn is_granted(observation: &Observation) -> bool {
+    let Observation::Request(request) = observation else { return false };
+    request.request.get("code").and_then(serde_json::Value::as_u64).is_some_and(|code| code < 400)
 }
 
 /// Whether the entry tells nothing but that a standing invariant was judged and held: each case has many of
@@ -104,12 +112,24 @@ pub(super) fn words(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::check::testing::History;
 
     fn step(history: History, index: usize, summary: &str, ok: bool) -> History {
         let started = Observation::StepStarted { index, summary: summary.to_owned(), assertion: true };
         history.push(started).push(Observation::StepFinished { index, ok, judged: Some(1) })
+    }
+
+    #[test]
+    fn of_requests_only_those_that_were_refused_are_told() {
+        let request = |name: &str, code| json!({"verb": "patch", "resource": "jobs", "namespace": "n", "name": name, "code": code});
+        let history =
+            History::default().request("a", &request("granted", 200)).request("b", &request("refused", 409));
+        let told = trail(&history.0);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].ends_with("request patch jobs n/refused, code 409"), "{told:?}");
     }
 
     #[test]

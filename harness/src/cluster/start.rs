@@ -85,11 +85,12 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, Cl
         BackendChoice::Kept => Running::Kept(kept::find()?),
         BackendChoice::Kubeconfig => Running::Kubeconfig(kubeconfig::attach(spec.context.as_deref()).await?),
         BackendChoice::Local | BackendChoice::Auto => {
-            Running::Local(Box::new(local::start(spec, events).await?))
+            Running::Local(Box::new(Box::pin(local::start(spec, events)).await?))
         }
     };
-    let start_time = match running {
-        Running::Local(_) | Running::K3s(_) => begin.elapsed(),
+    let start_time = match &running {
+        Running::Local(cluster) => cluster.start_time(),
+        Running::K3s(_) => begin.elapsed(),
         Running::Kept(_) | Running::Kubeconfig(_) => Duration::ZERO,
     };
     let cluster = Cluster { running, start_time };

@@ -26,7 +26,7 @@ pub(super) async fn writes_within(
     let requests = RequestHub::start(log, MARK).await.map_err(DrillError::Audit)?;
     let record =
         Record::new(CaseId { scenario: "drill".to_owned(), case: String::new() }, RecordWriter::none());
-    requests.route(namespace, namespace, true, &record);
+    requests.route(namespace, namespace, &record);
     tokio::time::sleep(window).await;
     let config_maps: Api<ConfigMap> = Api::namespaced(cluster.client().clone(), namespace);
     let asked = request(|| async { config_maps.get_opt(MARK).await }).await;

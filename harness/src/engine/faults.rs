@@ -128,13 +128,19 @@ impl CaseRun<'_> {
         let Some(faults) = &mut self.faults else { return Ok(()) };
         let writes = faults.proxy.disarm();
         let settled = faults.settled().await;
-        let unmet = faults.proxy.unmet();
+        let (unmet, unwatched) = (faults.proxy.unmet(), faults.proxy.unmet_of_watches());
         self.record.append(Observation::FaultsOver { writes });
         settled.map_err(|error| self.subject_trouble(&error, at))?;
-        match unmet {
+        if let Some(fault) = unmet {
+            return Err(Stop::Inconclusive(format!(
+                "the subject never made the request for the fault \"{fault}\", so nothing was tried"
+            )));
+        }
+        match unwatched {
             None => Ok(()),
             Some(fault) => Err(Stop::Inconclusive(format!(
-                "the subject never made the request for the fault \"{fault}\", so nothing was tried"
+                "the subject had no watch of {} that could become {}, so nothing was tried",
+                fault.resource, fault.effect
             ))),
         }
     }

@@ -91,7 +91,7 @@ impl Stage {
             self.hub.route(&placed.namespace, record);
         }
         if let Some(requests) = self.requests.as_ref().filter(|_| placed.case.reads_requests()) {
-            requests.route(&placed.namespace, subject, placed.case.requires_audit(), record);
+            requests.route(&placed.namespace, subject, record);
         }
     }
 

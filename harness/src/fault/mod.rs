@@ -11,6 +11,7 @@
 mod api_request;
 mod armed;
 mod certificate;
+mod disturbance;
 mod error;
 mod gate;
 mod proxy;

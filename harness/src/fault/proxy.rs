@@ -14,12 +14,13 @@ use kube::Client;
 use kube::client::Body;
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::api_request::ApiRequest;
 use super::armed::Armed;
+use super::disturbance::Disturbances;
 use super::error::{Cut, FaultError};
 use super::gate::Gate;
 use super::stream::{AnswerBody, passed, watched, whole};
@@ -27,9 +28,6 @@ use super::{certificate, status};
 use crate::record::Observation;
 use crate::scenario::fault::{Effect, Fault, Moment, Verb, WatchFault};
 use crate::subject::{ApiRoute, LogSink};
-
-/// Faults of watches that a slow watch may leave unread.
-const WATCH_FAULTS: usize = 64;
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1); each side writes its own.
 const OF_ONE_CONNECTION: [HeaderName; 5] = [
@@ -56,7 +54,7 @@ struct Shared {
     writes: AtomicU64,
     /// The same with leases and Events.
     changes: AtomicU64,
-    watch_faults: broadcast::Sender<WatchFault>,
+    disturbances: Disturbances,
     gate: Arc<Gate>,
     kills: mpsc::UnboundedSender<()>,
     log: LogSink,
@@ -102,7 +100,7 @@ impl FaultProxy {
             armed: Mutex::default(),
             writes: AtomicU64::new(0),
             changes: AtomicU64::new(0),
-            watch_faults: broadcast::Sender::new(WATCH_FAULTS),
+            disturbances: Disturbances::default(),
             gate: Arc::new(Gate::new()),
             kills,
             log,
@@ -132,8 +130,7 @@ impl FaultProxy {
 
     /// Disturbs the watches that run at present.
     pub fn disturb_watches(&self, fault: WatchFault) {
-        // That no watch runs is no mistake: the subject may be between two of them.
-        let _nobody_watches = self.shared.watch_faults.send(fault);
+        self.shared.disturbances.disturb(fault);
     }
 
     /// The subject is dead; whatever it still asked for is forgotten, and the next one may ask.
@@ -160,6 +157,11 @@ impl FaultProxy {
     /// The first fault that met no request although the scenario needs it to.
     pub fn unmet(&self) -> Option<Fault> {
         self.shared.armed().unmet().cloned()
+    }
+
+    /// The first fault of watches that no watch of its resource met.
+    pub fn unmet_of_watches(&self) -> Option<WatchFault> {
+        self.shared.disturbances.unmet()
     }
 }
 
@@ -277,7 +279,7 @@ impl Shared {
         asked: Option<&ApiRequest>,
     ) -> Result<Response<AnswerBody>, Cut> {
         // Subscribed before the API server answers, so that a fault finds every watch that it shall find.
-        let faults = self.watch_faults.subscribe();
+        let faults = self.disturbances.subscribe();
         let (mut head, body) = request.into_parts();
         for name in OF_ONE_CONNECTION.iter().chain([&header::HOST]) {
             head.headers.remove(name);

@@ -8,10 +8,11 @@ use hyper::body::{Bytes, Frame};
 use kube::client::Body;
 use tokio::sync::broadcast;
 
+use super::disturbance::Disturbance;
 use super::error::Cut;
 use super::gate::Gate;
 use super::status;
-use crate::scenario::fault::{WatchEffect, WatchFault};
+use crate::scenario::fault::WatchEffect;
 
 /// What the proxy answers with.
 pub(super) type AnswerBody = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Cut>>>;
@@ -32,7 +33,7 @@ pub(super) fn passed(body: Body, gate: Arc<Gate>) -> AnswerBody {
 pub(super) fn watched(
     body: Body,
     resource: String,
-    faults: broadcast::Receiver<WatchFault>,
+    faults: broadcast::Receiver<Arc<Disturbance>>,
     gate: Arc<Gate>,
 ) -> AnswerBody {
     let watch =
@@ -48,7 +49,7 @@ pub(super) fn watched(
 struct Watched {
     events: BoxStream<'static, Result<Bytes, kube::Error>>,
     resource: String,
-    faults: broadcast::Receiver<WatchFault>,
+    faults: broadcast::Receiver<Arc<Disturbance>>,
     /// Whether the last event was delivered as a whole.
     complete: bool,
     over: bool,
@@ -63,13 +64,14 @@ impl Watched {
             tokio::select! {
                 biased;
                 fault = self.faults.recv() => match fault {
-                    Ok(fault) if fault.resource == self.resource => {
-                        if let Some(last) = self.disturbed(fault.effect).await {
+                    Ok(fault) => {
+                        let Some(effect) = fault.meet(&self.resource) else { continue };
+                        if let Some(last) = self.disturbed(effect).await {
                             return Some(last);
                         }
                     }
                     // After faults in such numbers that some were dropped the next one counts.
-                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return None,
                 },
                 event = self.events.next() => {

@@ -44,8 +44,6 @@ struct Route {
     namespace: String,
     /// Namespace of the subject's service account.
     subject: String,
-    /// Whether all requests are recorded, or only those outside of the namespace.
-    all: bool,
     record: Record,
 }
 
@@ -72,13 +70,12 @@ impl RequestHub {
     }
 
     /// From now on `record` gets the requests of the subject in namespace `subject`: all of them if that is
-    /// the namespace of the case, else those about `namespace` and those that concern no case. Without `all`
-    /// only the ones outside of `namespace` are recorded.
-    pub fn route(&self, namespace: &str, subject: &str, all: bool, record: &Record) {
+    /// the namespace of the case, else those about `namespace` and those that concern no case.
+    pub fn route(&self, namespace: &str, subject: &str, record: &Record) {
         let (namespace, subject) = (namespace.to_owned(), subject.to_owned());
         let mut routes = lock(&self.routes);
         routes.known.insert(namespace.clone());
-        routes.open.push(Route { namespace, subject, all, record: record.clone() });
+        routes.open.push(Route { namespace, subject, record: record.clone() });
     }
 
     /// Requests are no longer kept for the case in `namespace`.
@@ -132,9 +129,7 @@ fn deliver(event: &Value, routes: &Routes, mark: &str) {
     let concerned = |route: &&Route| {
         let is_own = route.subject == route.namespace;
         let is_inside = route.namespace == namespace;
-        route.subject == account_namespace
-            && (is_own || is_inside || is_stray)
-            && (route.all || !(is_inside || namespace.is_empty()))
+        route.subject == account_namespace && (is_own || is_inside || is_stray)
     };
     for route in routes.open.iter().filter(concerned) {
         route.record.append(Observation::Request(Request {
@@ -170,12 +165,11 @@ mod tests {
     use crate::event::CaseId;
     use crate::record::RecordWriter;
 
-    fn route(namespace: &str, subject: &str, all: bool) -> Route {
+    fn route(namespace: &str, subject: &str) -> Route {
         let id = CaseId { scenario: "s".to_owned(), case: String::new() };
         Route {
             namespace: namespace.to_owned(),
             subject: subject.to_owned(),
-            all,
             record: Record::new(id, RecordWriter::none()),
         }
     }
@@ -195,11 +189,7 @@ mod tests {
     #[test]
     fn a_request_goes_to_the_case_of_its_subject_or_of_its_namespace() {
         let own = Routes {
-            open: vec![
-                route("one", "one", true),
-                route("two", "shared", true),
-                route("three", "shared", false),
-            ],
+            open: vec![route("one", "one"), route("two", "shared"), route("three", "shared")],
             known: ["one", "two", "three", "four"].map(str::to_owned).into(),
         };
         for (user, namespace, expected) in [
@@ -212,11 +202,11 @@ mod tests {
             ("system:serviceaccount:shared:agents-sa", "shared", [2, 1, 0]),
             // What concerns no case is the business of all that the subject serves.
             ("system:serviceaccount:shared:agents-sa", "elsewhere", [2, 2, 1]),
-            // Where requests are not all recorded only those outside are.
-            ("system:serviceaccount:shared:agents-sa", "three", [2, 2, 1]),
-            ("system:serviceaccount:shared:agents-sa", "", [2, 2, 1]),
-            ("system:serviceaccount:other:agents-sa", "three", [2, 2, 1]),
-            ("somebody", "three", [2, 2, 1]),
+            ("system:serviceaccount:shared:agents-sa", "three", [2, 2, 2]),
+            // About the whole cluster, from which nobody can tell on behalf of which case.
+            ("system:serviceaccount:shared:agents-sa", "", [2, 2, 2]),
+            ("system:serviceaccount:other:agents-sa", "three", [2, 2, 2]),
+            ("somebody", "three", [2, 2, 2]),
         ] {
             deliver(&event(user, namespace), &own, "mark");
             let lengths: Vec<usize> = own.open.iter().map(|route| route.record.snapshot().len()).collect();
@@ -226,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_request_holds_what_it_has_and_nothing_else() {
-        let own = Routes { open: vec![route("one", "one", true)], known: BTreeSet::new() };
+        let own = Routes { open: vec![route("one", "one")], known: BTreeSet::new() };
         deliver(&event("system:serviceaccount:one:agents-sa", "one"), &own, "mark");
         let entry = own.open[0].record.snapshot().remove(0);
         let Observation::Request(request) = &entry.observation else { panic!("{entry:?}") };
@@ -247,8 +237,8 @@ mod tests {
         let line = event("system:serviceaccount:one:agents-sa", "one").to_string();
         std::fs::write(&path, format!("{line}\n")).unwrap();
         let hub = RequestHub::start(path.clone(), "mark").await.unwrap();
-        let record = route("one", "one", true).record;
-        hub.route("one", "one", true, &record);
+        let record = route("one", "one").record;
+        hub.route("one", "one", &record);
         let mut log = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
         let (first, rest) = line.split_at(20);
         std::io::Write::write_all(&mut log, first.as_bytes()).unwrap();

@@ -38,6 +38,7 @@ const PHASE: &str = "starting the local cluster";
 #[derive(Debug)]
 pub struct LocalCluster {
     info: ClusterInfo,
+    start_time: Duration,
     kubeconfig: PathBuf,
     controller_manager: Running,
     apiserver: Running,
@@ -77,8 +78,9 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<LocalCluste
         match start_once(&binaries, spec, events).await {
             Err(ClusterError::Ended { log, .. }) if ports::lost_race(&log) => {}
             Err(error) => return Err(error),
-            Ok(cluster) => {
-                events.progress_done(PHASE, begin.elapsed());
+            Ok(mut cluster) => {
+                cluster.start_time = begin.elapsed();
+                events.progress_done(PHASE, cluster.start_time);
                 return Ok(cluster);
             }
         }
@@ -139,6 +141,7 @@ async fn start_once(
     };
     Ok(LocalCluster {
         info,
+        start_time: Duration::ZERO,
         kubeconfig,
         controller_manager,
         apiserver,
@@ -199,6 +202,11 @@ impl LocalCluster {
     /// What is known about it.
     pub fn info(&self) -> &ClusterInfo {
         &self.info
+    }
+
+    /// How long the start took, without the time for building or fetching its programs.
+    pub fn start_time(&self) -> Duration {
+        self.start_time
     }
 
     /// The administrator's kubeconfig.

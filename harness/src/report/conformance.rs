@@ -11,6 +11,7 @@ use super::error::ReportError;
 use super::profile::Profile;
 use super::repetition::Repetition;
 use super::requirement::{RequirementVerdict, RequirementView};
+use super::shortfall::Shortfall;
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
 use crate::event::{ImplementationInfo, Level};
@@ -62,6 +63,12 @@ pub(super) struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Subject<'a>>,
     result: Conformance,
+    /// The profile that decides about the result; absent where there is no MUST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    /// What else is not met; it does not change the result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_not_met: Vec<Shortfall>,
     interrupted: bool,
     filtered: bool,
     seconds: f64,
@@ -190,6 +197,8 @@ impl<'a> Document<'a> {
                 helm_version: &info.helm_version,
             }),
             result: summary.conformance,
+            decided_by: run.deciding_profile().map(|profile| profile.name),
+            also_not_met: summary.shortfalls,
             interrupted: run.cut_short(),
             filtered: run.filtered(),
             seconds: seconds(run.elapsed()),

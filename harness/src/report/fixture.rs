@@ -83,6 +83,23 @@ impl Run {
         self.events().iter().for_each(|event| aggregate.apply(event));
         aggregate
     }
+
+    /// The same with another catalogue: some of its requirements are of these levels and features.
+    pub(super) fn leveled(&self, changes: &[(&str, Level, &str)]) -> Aggregate {
+        let mut aggregate = Aggregate::default();
+        for mut event in self.events() {
+            if let Event::RunStarted(info) = &mut event {
+                for requirement in &mut info.requirements {
+                    let change = changes.iter().find(|(id, ..)| *id == requirement.id);
+                    if let Some((_, level, feature)) = change {
+                        (requirement.level, requirement.feature) = (*level, (*feature).to_owned());
+                    }
+                }
+            }
+            aggregate.apply(&event);
+        }
+        aggregate
+    }
 }
 
 pub(super) fn passed() -> Verdict {

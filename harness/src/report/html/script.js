@@ -4,7 +4,7 @@
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
     inconclusive: ["inconclusive", "inconclusive"], nothingRun: ["nothing run", "inconclusive"],
-    notDecided: ["all cases that ran passed; others were left out, so no verdict on conformance", "passed"],
+    notDecided: ["no verdict on conformance", "inconclusive"],
     notProved: ["not proved", "skipped"],
   };
   const word = (verdict) => (words[verdict] ? words[verdict][0] : verdict);
@@ -19,18 +19,41 @@
     return `${all.length} cases repeated, ${restless} with more than one history, ${flaky.length} flaky${parts.length ? `: ${parts.join(", ")}` : ""}`;
   };
 
+  /** Why there is no verdict, and what is not met beside the MUSTs that decide about it. */
+  const besides = () => {
+    const decides = report.profiles.find((it) => it.name === report.decidedBy);
+    const open = report.result !== "notDecided" ? "" : report.filtered ? "Only selected cases were run."
+      : decides ? `Nothing is known about these MUSTs of ${decides.name}: ${(decides.open || []).join(", ")}.` : "The catalogue has no MUST.";
+    const more = (report.alsoNotMet || []).map((it) => {
+      const kind = it.feature ? `MUSTs of ${it.feature}` : `Requirements of level ${it.level}`;
+      return `${kind} that are not met, and do not decide: ${it.requirements.join(", ")}.`;
+    });
+    return [open, ...more].filter(Boolean).map((text) => make("p", { class: "inconclusive" }, text));
+  };
+
+  /** The files of the implementation with their digests, by kind; many of a kind stand behind their number. */
+  const artifacts = (all) => {
+    const kinds = { program: "Program", implementation: "Implementation file", values: "Values", manifest: "Manifests" };
+    return Object.entries(kinds).map(([kind, title]) => {
+      const lines = all.filter((it) => it.kind === kind).map((it) => make("div", {}, `${it.name}, ${it.sha256}`));
+      if (lines.length > 3) return [title, make("details", {}, make("summary", {}, `${lines.length} files`), ...lines)];
+      return [title, lines.length ? make("div", {}, ...lines) : null];
+    });
+  };
+
   const head = () => {
     const { statistics: numbers, run } = report;
     const [text, style] = words[report.result];
-    const open = report.requirements.filter((it) => it.verdict === "notProved" || it.verdict === "skipped").length;
+    const met = report.requirements.filter((it) => it.verdict === "passed").length;
     const all = report.requirements.length;
-    const part = report.result === "conformant" && open ? ` with ${all - open} of ${all} requirements, which this suite proves` : "";
+    const part = report.result === "conformant" && met < all ? ` with ${met} of ${all} requirements` : "";
     const who = run ? `${run.implementation.name} ${run.implementation.version}` : "no implementation";
     const parts = ["passed", "failed", "inconclusive", "skipped"].filter((kind) => numbers[kind] > 0);
     const bar = make("div", { class: "bar", role: "img", "aria-label": parts.map((kind) => `${numbers[kind]} ${kind}`).join(", ") },
       ...parts.map((kind) => make("span", { class: kind, style: `flex: ${numbers[kind]}` })));
     byId("head").append(
       make("h1", {}, `${who}: `, make("span", { class: style }, text), part),
+      ...besides(),
       bar,
       make("div", {}, ...parts.flatMap((kind, place) => [place ? " · " : "", make("span", { class: kind }, `${numbers[kind]} ${kind}`)]),
         make("span", { class: "dim" }, ` of ${numbers.planned} cases in ${seconds(report.seconds)}, ${report.date}`)),

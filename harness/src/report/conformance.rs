@@ -14,7 +14,7 @@ use super::requirement::{RequirementVerdict, RequirementView};
 use super::shortfall::Shortfall;
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
-use crate::event::{ImplementationInfo, Level};
+use crate::event::{Artifact, HostInfo, ImplementationInfo, Level};
 
 const API_VERSION: &str = "hallmark.dev/v1alpha1";
 const KIND: &str = "ConformanceReport";
@@ -94,10 +94,16 @@ struct Subject<'a> {
     /// Absent where the cluster itself was tested.
     #[serde(skip_serializing_if = "Option::is_none")]
     chart: Option<Digested<'a>>,
+    /// What else the implementation is made of.
+    #[serde(skip_serializing_if = "<[Artifact]>::is_empty")]
+    artifacts: &'a [Artifact],
     cluster: &'a ClusterInfo,
     cluster_start_seconds: f64,
     #[serde(skip_serializing_if = "str::is_empty")]
     helm_version: &'a str,
+    /// The machine of the harness; absent where the record does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a HostInfo>,
 }
 
 /// What the implementation says of itself.
@@ -192,9 +198,11 @@ impl<'a> Document<'a> {
                 suite: Digested { name: Some(&info.suite), sha256: &info.suite_digest },
                 chart: (!info.chart_digest.is_empty())
                     .then(|| Digested { name: None, sha256: &info.chart_digest }),
+                artifacts: &info.artifacts,
                 cluster: &info.cluster,
                 cluster_start_seconds: seconds(info.cluster_start),
                 helm_version: &info.helm_version,
+                host: info.host.as_ref(),
             }),
             result: summary.conformance,
             decided_by: run.deciding_profile().map(|profile| profile.name),

@@ -1,5 +1,6 @@
 //! Runs made up for tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::aggregate::Aggregate;
@@ -7,7 +8,8 @@ use crate::check::golden::Diff;
 use crate::check::{Difference, Failure, Since, SourceExcerpt};
 use crate::cluster::{Backend, ClusterInfo};
 use crate::event::{
-    CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, Level, RequirementInfo, RunInfo, Verdict,
+    Artifact, ArtifactKind, CaseId, CaseInfo, CaseResult, Claims, Event, HostInfo, ImplementationInfo, Level,
+    RequirementInfo, RunInfo, Verdict,
 };
 
 /// A run whose n-th case (from 1) is `case-n`, in area `image` or `ttl` by turns, and names `IMG-0n` and `TTL-01`.
@@ -170,6 +172,7 @@ fn case(index: usize) -> CaseInfo {
         summary: format!("Claim number {number}."),
         requirements: vec![format!("IMG-0{number}"), "TTL-01".to_owned()],
         invariants: Vec::new(),
+        goldens: vec!["expected/plain.job.yaml".to_owned()],
         declined: false,
     }
 }
@@ -203,6 +206,18 @@ pub(crate) fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
         suite: "agents".to_owned(),
         suite_digest: "5u17e".to_owned(),
         chart_digest: "cha27".to_owned(),
+        artifacts: vec![Artifact {
+            kind: ArtifactKind::Program,
+            name: "../target/release/agents-controller".to_owned(),
+            sha256: "pr09".to_owned(),
+        }],
+        host: Some(HostInfo {
+            os: "Debian GNU/Linux 13 (trixie)".to_owned(),
+            kernel: "6.12.0".to_owned(),
+            architecture: "x86_64".to_owned(),
+            cores: 2,
+        }),
+        goldens: BTreeMap::from([("expected/plain.job.yaml".to_owned(), "kind: Job\n".to_owned())]),
         requirements: vec![
             requirement("IMG-01", "A run without image uses the default", Level::Must),
             requirement("IMG-02", "The run's own image beats every default", Level::Must),

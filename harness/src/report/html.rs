@@ -27,6 +27,8 @@ struct Data<'a> {
     /// Absent where nothing was proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     proved: Option<&'a Proved>,
+    /// The texts of golden files, by name: each is there once, however many cases compare with it.
+    goldens: Option<&'a BTreeMap<String, String>>,
     /// By case.
     details: BTreeMap<String, Details<'a>>,
 }
@@ -35,6 +37,9 @@ struct Data<'a> {
 struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a Failure>,
+    /// Golden files with which it compares whole objects.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    goldens: &'a [String],
     namespace: &'a str,
     timeline: &'a [Moment],
 }
@@ -46,9 +51,15 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
             Outcome::Failed(failure) => Some(failure),
             _ => None,
         };
-        (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
+        let (goldens, namespace, timeline) = (case.info.goldens.as_slice(), case.namespace, case.timeline);
+        (case.info.id.to_string(), Details { failure, goldens, namespace, timeline })
     });
-    let data = Data { report: Document::new(run, now), proved: run.planted(), details: details.collect() };
+    let data = Data {
+        report: Document::new(run, now),
+        proved: run.planted(),
+        goldens: run.info().map(|info| &info.goldens),
+        details: details.collect(),
+    };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
     fill(PAGE, title, &format!("{TIMELINE}\n{SCRIPT}"), &data)
 }
@@ -104,6 +115,16 @@ mod tests {
         assert_eq!(data["details"].as_object().expect("a map").len(), 3);
         assert!(data["details"]["case-2"]["failure"]["claim"].is_string());
         assert!(data["details"]["case-1"]["failure"].is_null());
+    }
+
+    #[test]
+    fn a_golden_file_is_there_once_for_all_cases_that_compare_with_it() {
+        let page = render(&Run::of([passed(), failed(), passed()]).aggregate(), jiff::Timestamp::UNIX_EPOCH);
+        let data = data(&page.expect("renders"));
+        assert_eq!(data["goldens"], serde_json::json!({"expected/plain.job.yaml": "kind: Job\n"}));
+        for case in ["case-1", "case-2", "case-3"] {
+            assert_eq!(data["details"][case]["goldens"], serde_json::json!(["expected/plain.job.yaml"]));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 (() => {
-  const { report, details, proved } = page;
+  const { report, details, proved, goldens } = page;
 
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
@@ -68,8 +68,10 @@
       ["Unsupported", (run.claims.unsupported || []).join(", ")],
       ["Suite", `${run.suite.name}, ${run.suite.sha256}`],
       ["Chart", run.chart && run.chart.sha256],
+      ...artifacts(run.artifacts || []),
       ["Cluster", `${run.cluster.backend} ${run.cluster.kubernetesVersion} (${run.cluster.distribution}), started in ${seconds(run.clusterStartSeconds)}`],
       ["Helm", run.helmVersion],
+      ["Host", run.host && `${run.host.os}, kernel ${run.host.kernel}, ${run.host.architecture}, ${run.host.cores} cores`],
       ["Hallmark", report.hallmarkVersion],
       ["Run", run.id],
       ["Repetitions", repetitions(report.repetitions || [])],
@@ -150,6 +152,10 @@
     make("pre", { tabindex: "0" }, failed.excerpt.text),
   ];
 
+  /** A golden file, whose whole object the case compares. */
+  const golden = (name) => make("details", {}, make("summary", {}, "compared as a whole with ", make("span", { class: "mono" }, name)),
+    make("pre", { tabindex: "0" }, goldens[name] || ""));
+
   const rank = (lane) => ({ steps: 0, faults: 1, controller: 3, requests: 4, events: 5 }[lane] ?? 2);
 
   const caseBody = (it) => {
@@ -158,7 +164,7 @@
     return [
       make("p", {}, it.summary),
       make("p", { class: "dim" }, [it.file, it.requirements.join(", "), more.namespace].filter(Boolean).join(" · ")),
-      ...reason, ...timelines([["", more.timeline]], rank),
+      ...reason, ...(more.goldens || []).map(golden), ...timelines([["", more.timeline]], rank),
     ];
   };
 

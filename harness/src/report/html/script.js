@@ -82,6 +82,7 @@
     byId("about").append(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   };
 
+  const caseNames = new Map(report.cases.map((it) => [it.name, it.verdict]));
   const caseAnchor = (name) => `case-${name}`;
   const linkTo = (proof) => make("a", {
     href: `#${caseAnchor(proof.name)}`, class: proof.verdict,
@@ -94,13 +95,20 @@
     proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
   ].filter(Boolean);
 
+  /** What became of the defects that break a requirement: which case noticed it, by which claim. */
   const defects = (requirement) => {
-    const looks = { killed: ["passed", "noticed"], survived: ["failed", "NOT noticed"], inconclusive: ["inconclusive", "inconclusive"] };
-    const all = proved.defects.filter((it) => it.requirements.includes(requirement.id));
-    const lines = all.map((it) => make("div", { class: (looks[it.outcome] || looks.inconclusive)[0] }, `${it.name}: ${(looks[it.outcome] || looks.inconclusive)[1]}`));
-    const trouble = lines.filter((_, place) => all[place].outcome !== "killed");
-    const rest = lines.filter((line) => !trouble.includes(line));
-    return [...trouble, rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest) : null];
+    const looks = { yes: ["passed", "noticed"], no: ["failed", "NOT noticed"], unknown: ["inconclusive", "inconclusive"] };
+    const all = proved.defects.flatMap((defect) => defect.fates.filter((it) => it.requirement === requirement.id).map((it) => ({ ...it, defect: defect.name })));
+    const line = (it) => {
+      const [style, words] = looks[it.outcome];
+      const but = it.outcome === "yes" ? "by " : "although another claim failed in ";
+      return make("div", { class: "defect" }, make("span", { class: style }, `${it.defect}: ${words}`),
+        it.by ? make("div", {}, but, caseNames.has(it.by) ? linkTo({ name: it.by, verdict: caseNames.get(it.by) }) : it.by) : null,
+        it.claim ? make("div", { class: "dim" }, it.claim) : null, it.reason ? make("div", { class: "dim" }, it.reason) : null);
+    };
+    const trouble = all.filter((it) => it.outcome !== "yes");
+    const rest = all.filter((it) => it.outcome === "yes");
+    return [...trouble.map(line), rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest.map(line)) : null];
   };
 
   const requirementRow = (requirement) => {

@@ -14,6 +14,8 @@ use super::error::ReportError;
 use super::proved::Proved;
 use crate::check::{Failure, Moment};
 
+/// What all pages have around their own elements.
+const DOCUMENT: &str = include_str!("html/document.html");
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
 const COMMON: &str = include_str!("html/common.js");
@@ -61,7 +63,7 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
         details: details.collect(),
     };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
-    fill(PAGE, title, &format!("{TIMELINE}\n{SCRIPT}"), &data)
+    fill(PAGE, &format!("{title}: conformance"), &format!("{TIMELINE}\n{SCRIPT}"), &data)
 }
 
 /// Puts its parts into a page; all pages look alike.
@@ -73,7 +75,8 @@ pub(super) fn fill(
 ) -> Result<String, ReportError> {
     // Inside an element a text that looks like its end would end it; JSON has another way to write `<`.
     let data = serde_json::to_string(data)?.replace('<', "\\u003c");
-    Ok(page
+    Ok(DOCUMENT
+        .replace("{{page}}", page)
         .replace("{{title}}", &escape(title))
         .replace("{{style}}", STYLE)
         .replace("{{common}}", COMMON)

@@ -134,7 +134,7 @@
   };
 
   /** A unified diff, line by line. */
-  const diff = (text) => make("pre", { tabindex: "0" }, ...text.split("\n").map((line) => {
+  const diff = (text) => make("pre", { tabindex: "0" }, ...text.trimEnd().split("\n").map((line) => {
     const kind = line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
     return make("span", kind ? { class: kind } : {}, `${line}\n`);
   }));
@@ -142,11 +142,11 @@
   const failure = (failed) => [
     make("h3", {}, "What was claimed"),
     make("pre", { class: "claim", tabindex: "0" }, failed.claim),
-    failed.object ? make("p", {}, make("strong", {}, failed.object), " ", failed.nearest) : make("p", {}, failed.nearest),
+    failed.object ? make("p", {}, make("strong", {}, failed.object), ": ", failed.nearest) : make("p", {}, failed.nearest),
     ...(failed.broken || []).filter((it) => it.claim !== failed.claim).flatMap((it) => [
       make("p", { class: "failed" }, "Breaks ", make("strong", {}, it.id), ", a standing invariant"),
       make("pre", { tabindex: "0" }, it.claim),
-      make("p", {}, it.object ? make("strong", {}, it.object) : null, " ", it.nearest),
+      make("p", {}, it.object ? make("strong", {}, it.object) : null, it.object ? ": " : "", it.nearest),
     ]),
     failed.differences.length ? make("table", { class: "differences" },
       tableHead(["Path", "Expected", "Actual", "Since"]),

@@ -3,6 +3,7 @@
 //! The engine, the clusters and the subjects send typed [`Event`]s into an [`EventSink`]; reporters are
 //! the only ones who print or write result files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +87,15 @@ pub struct RunInfo {
     pub suite_digest: String,
     /// SHA-256 over the chart's files.
     pub chart_digest: String,
+    /// The files that the implementation is made of beside its chart; records of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+    /// The machine of the harness, and of processes and local clusters; records of older versions do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostInfo>,
+    /// The golden files of the selected cases, each with its text; records of older versions have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub goldens: BTreeMap<String, String>,
     /// The catalogue, to report requirements that no selected case proves.
     pub requirements: Vec<RequirementInfo>,
     /// The selected cases in plan order, skipped ones included.
@@ -95,6 +105,14 @@ pub struct RunInfo {
     /// Whether a stored record is judged again instead of a cluster.
     #[serde(default)]
     pub replayed: bool,
+}
+
+impl RunInfo {
+    /// SHA-256 of the implementation file, where the record tells it.
+    pub fn implementation_digest(&self) -> Option<&str> {
+        let file = self.artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Implementation);
+        file.map(|file| file.sha256.as_str())
+    }
 }
 
 /// Identity of the implementation under test.
@@ -109,6 +127,46 @@ pub struct ImplementationInfo {
     pub url: String,
     /// Who made it.
     pub organization: String,
+}
+
+/// A file that the implementation is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// What it is.
+    pub kind: ArtifactKind,
+    /// As the implementation file names it.
+    pub name: String,
+    /// SHA-256 of its content.
+    pub sha256: String,
+}
+
+/// What a file of an implementation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ArtifactKind {
+    /// The implementation file itself.
+    Implementation,
+    /// Values of every install of a chart.
+    Values,
+    /// Objects that are applied.
+    Manifest,
+    /// A program that runs, or its script.
+    Program,
+}
+
+/// The machine on which the harness runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostInfo {
+    /// The operating system, as it names itself.
+    pub os: String,
+    /// Version of the kernel.
+    pub kernel: String,
+    /// Of the processors.
+    pub architecture: String,
+    /// Processors that the harness may use.
+    pub cores: usize,
 }
 
 /// What an implementation says of itself, beyond who it is.
@@ -233,6 +291,9 @@ pub struct CaseInfo {
     /// The requirement ids of the standing invariants that it is judged on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<String>,
+    /// The golden files with which it compares whole objects, as [`RunInfo::goldens`] names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goldens: Vec<String>,
     /// Whether it is not run because the implementation says that it does not do what the case takes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub declined: bool,

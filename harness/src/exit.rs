@@ -1,12 +1,13 @@
 //! What the exit code of the command says.
 //!
-//! A failed case always wins: neither trouble of the cluster nor an interruption hides it.
+//! A run's exit code tells whether anything failed. Whether the implementation is conformant is the verdict of
+//! the report, which only the MUSTs of `core` decide: a failed SHOULD ends a conformant run with 1. A failed case
+//! always wins: neither trouble of the cluster nor an interruption hides it.
 
-/// Every claim held, or every selected one in a filtered run; also a command without verdict that did
-/// its work.
+/// No case failed, and of none is nothing known; also a command without verdict that did its work.
 pub const CONFORMANT: u8 = 0;
 
-/// At least one case failed.
+/// At least one case failed, whatever it was to prove.
 pub const NON_CONFORMANT: u8 = 1;
 
 /// The command line, the suite or the implementation file is wrong; nothing was started.
@@ -54,8 +55,8 @@ Exit codes:
 /// The table for `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0  conformant, or every selected case passed
-  1  not conformant: a case failed
+  0  no case failed
+  1  a case failed, whatever it was to prove; the verdict says whether that decides about conformance
   2  wrong usage, or an invalid suite
-  3  inconclusive: trouble of the cluster or the harness, or an interruption
+  3  inconclusive, and no case failed: trouble of the cluster or the harness, or an interruption
   4  nothing run: no case selected, or all skipped";

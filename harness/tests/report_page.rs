@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod browser;
+#[path = "report_page/example.rs"]
+mod example;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +17,8 @@ use browser::Expectation;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 
-/// The planted suite has a case and a requirement for each verdict.
-static EXPECTATIONS: [Expectation; 7] = [
+/// The planted suite has a case and a requirement for each verdict; the made-up runs have everything else.
+static EXPECTATIONS: [Expectation; 16] = [
     Expectation {
         name: "everything_is_shown_without_filters",
         address: "report.html",
@@ -59,6 +61,91 @@ static EXPECTATIONS: [Expectation; 7] = [
         counts: &[("requirement-count", "4 requirements")],
         shown: &["Every MUST has a case.", "judged on 3 cases"],
     },
+    Expectation {
+        name: "a_failed_golden_claim_shows_its_differences_its_diff_and_what_happened_on_every_lane",
+        address: "failing/report.html#search=ttl-is-clamped%2Fbelow",
+        counts: &[("requirement-count", "2 of 7 requirements"), ("case-count", "1 of 6 cases")],
+        shown: &[
+            "<td data-column=\"Expected\" class=\"mono\">30</td><td data-column=\"Actual\" class=\"mono\">5</td>",
+            "<span class=\"del\">-  ttlSecondsAfterFinished: 30\n</span><span class=\"add\">+  ttlSecondsAfterFinished: 5\n</span>",
+            "the whole object, as expected and as it is",
+            "a standing invariant",
+            "aria-label=\"+2.090 s: step 5 failed: eventually\" class=\"bad\"",
+            "<span title=\"requests\">requests</span>",
+            "<span title=\"events\">events</span>",
+            "status.phase: absent → \"Running\"",
+        ],
+    },
+    Expectation {
+        name: "faults_and_the_log_of_the_controller_have_lanes_of_their_own",
+        address: "failing/report.html#search=refusals-are-survived",
+        counts: &[("case-count", "1 of 6 cases")],
+        shown: &[
+            "<span title=\"faults\">faults</span>",
+            "aria-label=\"+0.120 s: patch agentruns/status demo was refused with 409 Conflict\"",
+            "<span title=\"controller\">controller</span>",
+            "aria-label=\"+0.700 s: the process ended with signal 9\" class=\"bad\"",
+        ],
+    },
+    Expectation {
+        name: "a_golden_claim_that_held_shows_the_whole_object_too",
+        address: "failing/report.html#search=a-whole-job-is-compared",
+        counts: &[("case-count", "1 of 6 cases")],
+        shown: &[
+            "compared as a whole with <span class=\"mono\">scenarios/expected/run.job.yaml</span>",
+            "name: ${{ objects.run.metadata.name }}-job",
+        ],
+    },
+    Expectation {
+        name: "a_defect_is_shown_with_the_case_and_the_claim_that_noticed_it",
+        address: "failing/report.html",
+        counts: &[("requirement-count", "7 requirements"), ("case-count", "6 cases")],
+        shown: &[
+            "<span class=\"passed\">jobs-made-twice: noticed</span><div>by <a href=\"#case-refusals-are-survived/a-conflict-at-the-first-status\" class=\"passed\">",
+            "<span class=\"failed\">jobs-made-twice: NOT noticed</span><div>although another claim failed in a-case-of-another-suite</div><div class=\"dim\">exactly 1 Job of run &lt;b&gt;</div>",
+            "<span class=\"failed\">image-forgotten: NOT noticed</span>",
+            "<span class=\"inconclusive\">limits-ignored: inconclusive</span><div class=\"dim\">the cluster was lost</div>",
+            "MUSTs without a defect: 1.",
+        ],
+    },
+    Expectation {
+        name: "the_level_filter_leaves_requirements_of_the_level_and_their_cases",
+        address: "failing/report.html#level=SHOULD",
+        counts: &[("requirement-count", "1 of 7 requirements"), ("case-count", "1 of 6 cases")],
+        shown: &["always object run: self.status.observedGeneration"],
+    },
+    Expectation {
+        name: "the_area_filter_leaves_cases_of_the_area_and_what_they_prove",
+        address: "failing/report.html#area=limits",
+        counts: &[("requirement-count", "1 of 7 requirements"), ("case-count", "1 of 6 cases")],
+        shown: &["the watch of batch/v1 Job was interrupted and could not be taken up again"],
+    },
+    Expectation {
+        name: "filters_are_taken_together",
+        address: "failing/report.html#level=MUST&verdict=failed&area=job-ttl",
+        counts: &[("requirement-count", "2 of 7 requirements"), ("case-count", "1 of 6 cases")],
+        shown: &[],
+    },
+    Expectation {
+        name: "the_programs_and_the_machine_of_a_run_are_told",
+        address: "failing/report.html",
+        counts: &[],
+        shown: &[
+            "../target/release/other-controller, sha256:4444",
+            "<summary>4 files</summary><div>manifests/a.yaml, sha256:5555",
+            "Debian GNU/Linux 13 (trixie), kernel 6.12.0-amd64, x86_64, 2 cores",
+            "2.00 s added to the deadline of every wait",
+        ],
+    },
+    Expectation {
+        name: "what_does_not_decide_stands_beside_the_verdict",
+        address: "conformant/report.html",
+        counts: &[],
+        shown: &[
+            "<span class=\"passed\">conformant</span> with 4 of 7 requirements",
+            "Requirements of level SHOULD that are not met, and do not decide: LC-07.",
+        ],
+    },
 ];
 
 fn main() -> ExitCode {
@@ -75,7 +162,14 @@ fn main() -> ExitCode {
         };
         Trial::test(expected.name, check).with_ignored_flag(ignored)
     });
-    let addresses = ["report.html", "report.html#verdict=failed"];
+    let addresses = [
+        "report.html",
+        "report.html#verdict=failed",
+        "failing/report.html",
+        "failing/report.html#search=ttl-is-clamped%2Fbelow",
+        "failing/report.html#search=refusals-are-survived",
+        "conformant/report.html",
+    ];
     let screens = addresses.into_iter().flat_map(|address| browser::SCHEMES.map(|scheme| (address, scheme)));
     let screens = screens.map(|(address, scheme)| {
         let page = page.clone();
@@ -107,6 +201,7 @@ impl Page {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        example::write(folder.path());
         let page = Self { folder, browser };
         page.vary("unproved.html", |requirement| requirement["scenarios"] = json!([]));
         page.vary("standing.html", |requirement| {

@@ -24,6 +24,7 @@ mod faults;
 mod fence;
 mod finish;
 mod halt;
+mod host;
 mod http;
 mod images;
 mod keep;

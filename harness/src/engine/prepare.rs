@@ -11,8 +11,8 @@ use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
 use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
-use crate::event::EventSink;
-use crate::subject::{self, Helm, Implementation, PortPool, SubjectContext, SubjectError};
+use crate::event::{Artifact, EventSink};
+use crate::subject::{self, Helm, Implementation, PortPool, Programs, SubjectContext, SubjectError};
 
 /// The cluster and what acts on it.
 pub(super) struct Prepared {
@@ -26,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) own_clusters: Option<ClusterSpec>,
     /// Empty where no chart is installed.
     pub(super) helm_version: String,
+    /// What the implementation is made of beside its chart.
+    pub(super) artifacts: Vec<Artifact>,
     /// What the node was given; a node may read the archives for as long as it runs.
     _images: Option<Images>,
 }
@@ -57,6 +59,7 @@ pub(super) async fn prepare_cluster(
         own_clusters: None,
         renderings: Arc::default(),
         helm_version: String::new(),
+        artifacts: Vec::new(),
         _images: None,
     })
 }
@@ -119,7 +122,17 @@ pub(super) async fn prepare(
             .then(|| ClusterSpec { backend: BackendChoice::Local, ..spec });
         Ok::<_, EngineError>((cluster, helm, version, own_clusters))
     };
-    let ((cluster, helm, helm_version, own_clusters), ()) = tokio::try_join!(starting, building)?;
+    // Boxed, so that the callers stay small.
+    let ((cluster, helm, helm_version, own_clusters), ()) = tokio::try_join!(Box::pin(starting), building)?;
+    let programs = match &images {
+        Some(_) => Programs::Images,
+        None if cluster.info().node => Programs::Elsewhere,
+        None => Programs::Processes,
+    };
+    // Programs are large, and others wait for this thread.
+    let described = Arc::clone(&implementation);
+    let artifacts = tokio::task::spawn_blocking(move || described.artifacts(programs));
+    let artifacts = artifacts.await.unwrap_or_default();
     let client = cluster.client().await?;
     let context = SubjectContext {
         client: client.clone(),
@@ -139,6 +152,7 @@ pub(super) async fn prepare(
         own_clusters,
         renderings,
         helm_version,
+        artifacts,
         _images: images,
     })
 }

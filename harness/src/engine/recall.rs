@@ -103,6 +103,7 @@ mod tests {
             summary: String::new(),
             requirements: vec!["IMG-01".to_owned()],
             invariants: Vec::new(),
+            goldens: Vec::new(),
             declined: false,
         }
     }

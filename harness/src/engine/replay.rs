@@ -17,7 +17,7 @@ use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
 use crate::scenario::step::{Action, Step};
 use crate::scenario::suite::Suite;
-use crate::scenario::{Filter, PlannedCase};
+use crate::scenario::{Filter, PlannedCase, golden};
 use crate::yaml::{Location, Source};
 
 /// Judges every selected case of the suite that the record holds; verdicts go to `events`, with a note for
@@ -38,6 +38,7 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
     events.send(Event::RunStarted(Box::new(RunInfo {
         suite: suite.name().to_owned(),
         suite_digest: suite.digest().to_owned(),
+        goldens: golden::texts(recorded.iter().map(|(case, ..)| *case)),
         requirements: suite.requirements().to_vec(),
         cases: recorded.iter().map(|(case, id, _)| CaseInfo { id: id.clone(), ..case.info() }).collect(),
         // Nobody has run what the suite says now, or all of what it says.

@@ -18,9 +18,10 @@ use super::scope;
 use super::stage::Stage;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
-use crate::event::{CaseResult, Event, EventSink, ImplementationInfo, RunEnd, RunInfo, Verdict};
+use crate::event::{CaseResult, Event, EventSink, HostInfo, ImplementationInfo, RunEnd, RunInfo, Verdict};
 use crate::record::{RECORD_FILE, RecordWriter};
 use crate::scenario::Filter;
+use crate::scenario::golden;
 use crate::scenario::suite::Suite;
 use crate::subject::Implementation;
 
@@ -153,6 +154,9 @@ pub(super) fn about(
         suite: suite.name().to_owned(),
         suite_digest: suite.digest().to_owned(),
         chart_digest,
+        artifacts: prepared.artifacts.clone(),
+        host: Some(HostInfo::here()),
+        goldens: golden::texts(plan.cases.iter().map(|placed| &placed.case)),
         requirements: suite.requirements().to_vec(),
         cases: plan.cases.iter().map(PlacedCase::info).collect(),
         filtered: plan.filtered,

@@ -6,8 +6,9 @@ use super::compare::{Disagreement, compare};
 use super::error::EvidenceError;
 use super::manifest::RUN_FOLDER;
 use super::open::Bundle;
+use super::pack::sha256;
 use crate::engine;
-use crate::event::{CaseResult, Event, EventSink, Verdict};
+use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
 use crate::record::{RECORD_FILE, Recording};
 use crate::report::{Aggregate, REPORT_FILE, Statement};
 use crate::scenario::Filter;
@@ -50,9 +51,21 @@ pub fn judge(bundle: &Bundle) -> Result<Judged, EvidenceError> {
             reason: Some("the packed suite is not that of the run".to_owned()),
         });
     }
+    disagreements.extend(other_implementation(bundle, &recording.run));
     let recorded = |name: &str| recording.cases.contains_key(name);
     let skipped = report.cases.iter().filter(|case| is_skipped(&case.verdict) && !recorded(&case.name));
     Ok(Judged { cases, skipped: skipped.count(), disagreements, statement })
+}
+
+/// Whether the packed implementation file is another one than that of the run. Records of older versions do not
+/// tell which that was.
+fn other_implementation(bundle: &Bundle, run: &RunInfo) -> Option<Disagreement> {
+    let packed = sha256(bundle.files.get(bundle.manifest.implementation.file.as_ref()?)?);
+    let recorded = run.implementation_digest()?;
+    (packed != recorded).then(|| Disagreement {
+        reason: Some("the packed implementation file is not that of the run".to_owned()),
+        ..Disagreement::new("the digest of the implementation file", recorded, &packed)
+    })
 }
 
 fn is_skipped(verdict: &str) -> bool {

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{canonical_of, digest, digest_of_manifest};
 use crate::backup::Engine;
+use crate::event::{Artifact, HostInfo};
 
 /// Version of the format, as written. A newer major version is refused, an older minor one read.
-pub const FORMAT: &str = "1.0.0";
+pub const FORMAT: &str = "1.1.0";
 
 /// Folder of what the run left.
 pub(super) const RUN_FOLDER: &str = "run";
@@ -57,6 +58,9 @@ pub struct ImplementationRecord {
     pub file: Option<String>,
     /// Digest of its chart, whose files are not in the bundle; empty without one.
     pub chart_digest: String,
+    /// Digests of its file, its manifests and its programs; manifests before 1.1 have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
 }
 
 /// The run of a bundle.
@@ -71,6 +75,9 @@ pub struct RunRecord {
     pub distribution: String,
     /// Version of Helm; empty if it was not used.
     pub helm: String,
+    /// The machine on which it was made; manifests before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostInfo>,
 }
 
 /// An entry of a bundle.

@@ -54,12 +54,14 @@ pub fn pack(
             version: run.implementation.version,
             file: implementation_file,
             chart_digest: run.chart_digest,
+            artifacts: run.artifacts,
         },
         run: RunRecord {
             id: run.run_id,
             kubernetes: run.cluster.kubernetes_version,
             distribution: run.cluster.distribution,
             helm: run.helm_version,
+            host: run.host,
         },
         entries: files.iter().map(|(path, content)| FileRecord::of(path, content)).collect(),
         manifest_digest: String::new(),
@@ -87,16 +89,22 @@ fn belongs(
         suite.digest(),
         "a suite that has changed proves nothing about it: run it again",
     )?;
-    implementation.map_or(Ok(()), |implementation| {
-        let name = |name: &str, version: &str| format!("{name} {version}").trim_end().to_owned();
-        let (then, now) = (&run.implementation, implementation.info());
-        same(
-            "the implementation",
-            &name(&then.name, &then.version),
-            &name(&now.name, &now.version),
-            "name the file of the run with --implementation",
-        )
-    })
+    let Some(implementation) = implementation else { return Ok(()) };
+    let name = |name: &str, version: &str| format!("{name} {version}").trim_end().to_owned();
+    let (then, now) = (&run.implementation, implementation.info());
+    same(
+        "the implementation",
+        &name(&then.name, &then.version),
+        &name(&now.name, &now.version),
+        "name the file of the run with --implementation",
+    )?;
+    let file = sha256(implementation.text().as_bytes());
+    same(
+        "the digest of the implementation file",
+        run.implementation_digest().unwrap_or(&file),
+        &file,
+        "a file that has changed is not the one of the run: run it again",
+    )
 }
 
 /// Whether the report tells of the same run as the record.
@@ -105,6 +113,11 @@ fn reported(run: &RunInfo, folder: &Path, report: Option<&Vec<u8>>) -> Result<()
     let statement = Statement::parse(&Source::new(folder.join(REPORT_FILE), text))?;
     let id = statement.run.get("id").and_then(serde_json::Value::as_str).unwrap_or_default();
     same("the run of the report", &run.run_id, id, "the report folder holds files of two runs: run it again")
+}
+
+/// The digest of a file as records tell it.
+pub(super) fn sha256(content: &[u8]) -> String {
+    format!("sha256:{}", archive::digest(content))
 }
 
 fn same(what: &'static str, expected: &str, found: &str, help: &'static str) -> Result<(), EvidenceError> {

@@ -298,3 +298,63 @@ fn a_bundle_that_is_not_there_is_wrong_usage_and_nonsense_is_damage() {
     assert!(!digest_path(file.path()).exists());
     assert!(!EvidenceError::from(open(file.path()).unwrap_err()).is_usage());
 }
+
+/// The first line of a record with another description of the run.
+fn described(record: &str, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> String {
+    let (first, rest) = record.split_once('\n').unwrap();
+    let mut header: serde_json::Value = serde_json::from_str(first).unwrap();
+    change(header["run"].as_object_mut().unwrap());
+    format!("{header}\n{rest}")
+}
+
+#[test]
+fn the_manifest_tells_programs_and_machine_and_a_bundle_of_before_is_judged_without() {
+    let bytes = Ran::new().pack().unwrap();
+    let manifest = open_bytes(&bytes, None).unwrap().manifest;
+    let run = fixture::info(Vec::new(), false);
+    assert_eq!((manifest.implementation.artifacts, manifest.run.host), (run.artifacts, run.host));
+    let record = forged_bytes(&bytes, &format!("run/{RECORD_FILE}"), |record| {
+        described(record, |run| {
+            for name in ["artifacts", "host", "goldens"] {
+                run.remove(name).unwrap();
+            }
+        })
+    });
+    let mut older = forged(&record, &report_path(), |report| {
+        let (mut kept, mut dropped) = (Vec::new(), false);
+        for line in report.lines() {
+            // Two columns in front of a name are a field of the run.
+            let is_field = !line.starts_with("   ") && !line.starts_with("  -");
+            dropped = if is_field { ["  artifacts:", "  host:"].contains(&line) } else { dropped };
+            kept.extend((!dropped).then_some(line));
+        }
+        kept.join("\n")
+    });
+    older.manifest.format = "1.0.0".to_owned();
+    older.manifest.implementation.artifacts.clear();
+    older.manifest.run.host = None;
+    let older = open_bytes(&sealed(older), None).unwrap();
+    assert_eq!(told(&older), Vec::<String>::new());
+}
+
+#[test]
+fn another_implementation_file_than_that_of_the_run_is_told() {
+    let bytes = Ran::new().pack().unwrap();
+    let record = forged_bytes(&bytes, &format!("run/{RECORD_FILE}"), |record| {
+        described(record, |run| {
+            let digest = super::pack::sha256(b"what was tested");
+            let file = json!({"kind": "implementation", "name": "mine.yaml", "sha256": digest});
+            run["artifacts"].as_array_mut().unwrap().push(file);
+        })
+    });
+    let told = |text: &str| {
+        let mut bundle = open_bytes(&record, None).unwrap();
+        let path = "implementation/mine.yaml".to_owned();
+        bundle.files.insert(path.clone(), text.as_bytes().to_vec());
+        bundle.manifest.implementation.file = Some(path);
+        told(&open_bytes(&sealed(bundle), None).unwrap())
+    };
+    let is_about_the_file = |line: &String| line.starts_with("the digest of the implementation file");
+    assert!(told("what is said to be tested").iter().any(is_about_the_file));
+    assert!(!told("what was tested").iter().any(is_about_the_file));
+}

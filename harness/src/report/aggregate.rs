@@ -112,6 +112,7 @@ impl Aggregate {
                 summary: String::new(),
                 requirements: Vec::new(),
                 invariants: Vec::new(),
+                goldens: Vec::new(),
                 declined: false,
             });
         }

@@ -1,6 +1,7 @@
 //! The verdict as a badge for a README.
 
 use super::aggregate::Aggregate;
+use super::requirement::RequirementVerdict;
 use super::summary::Conformance;
 
 /// What stands on the left.
@@ -13,15 +14,19 @@ const MARGIN: usize = 6;
 pub(super) fn render(run: &Aggregate) -> String {
     let summary = run.summary();
     let counts = summary.counts;
-    let (proved, all) = run.proved();
+    let met = run.with_verdict(&[RequirementVerdict::Passed]);
+    let all = run.info().map_or(0, |info| info.requirements.len());
     let (text, colour) = match summary.conformance {
-        Conformance::Conformant if proved == all => ("conformant".to_owned(), "#1a7f37"),
-        Conformance::Conformant => (format!("conformant with {proved} of {all}"), "#1a7f37"),
+        Conformance::Conformant if met == all => ("conformant".to_owned(), "#1a7f37"),
+        Conformance::Conformant => (format!("conformant with {met} of {all}"), "#1a7f37"),
         Conformance::NonConformant => (format!("not conformant, {} failed", counts.failed), "#cf222e"),
         Conformance::Inconclusive => ("inconclusive".to_owned(), "#8a5a00"),
         Conformance::NothingRun => ("nothing run".to_owned(), "#59636e"),
         // A filtered run has no verdict, so its badge has none either.
-        Conformance::NotDecided => (format!("{} of a selection passed", counts.passed), "#59636e"),
+        Conformance::NotDecided if run.filtered() => {
+            (format!("{} of a selection passed", counts.passed), "#59636e")
+        }
+        Conformance::NotDecided => ("not decided".to_owned(), "#59636e"),
     };
     let width = |text: &str| text.chars().count() * CHARACTER + 2 * MARGIN;
     let (left, right) = (width(LABEL), width(&text));
@@ -45,7 +50,8 @@ mod tests {
     use crate::report::fixture::{Run, failed, inconclusive, passed};
 
     #[rstest]
-    #[case::conformant_in_part(Run::of([passed()]), "hallmark: conformant with 2 of 5")]
+    #[case::conformant_in_part(Run::of([passed(), passed(), passed()]), "hallmark: conformant with 4 of 5")]
+    #[case::not_decided(Run::of([passed()]), "hallmark: not decided")]
     #[case::failed(Run::of([passed(), failed(), failed()]), "hallmark: not conformant, 2 failed")]
     #[case::inconclusive(Run::of([passed(), inconclusive()]), "hallmark: inconclusive")]
     #[case::nothing(Run::of([]), "hallmark: nothing run")]

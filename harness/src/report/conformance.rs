@@ -11,9 +11,10 @@ use super::error::ReportError;
 use super::profile::Profile;
 use super::repetition::Repetition;
 use super::requirement::{RequirementVerdict, RequirementView};
+use super::shortfall::Shortfall;
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
-use crate::event::{ImplementationInfo, Level};
+use crate::event::{Artifact, HostInfo, ImplementationInfo, Level};
 
 const API_VERSION: &str = "hallmark.dev/v1alpha1";
 const KIND: &str = "ConformanceReport";
@@ -62,6 +63,12 @@ pub(super) struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Subject<'a>>,
     result: Conformance,
+    /// The profile that decides about the result; absent where there is no MUST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    /// What else is not met; it does not change the result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_not_met: Vec<Shortfall>,
     interrupted: bool,
     filtered: bool,
     seconds: f64,
@@ -87,10 +94,16 @@ struct Subject<'a> {
     /// Absent where the cluster itself was tested.
     #[serde(skip_serializing_if = "Option::is_none")]
     chart: Option<Digested<'a>>,
+    /// What else the implementation is made of.
+    #[serde(skip_serializing_if = "<[Artifact]>::is_empty")]
+    artifacts: &'a [Artifact],
     cluster: &'a ClusterInfo,
     cluster_start_seconds: f64,
     #[serde(skip_serializing_if = "str::is_empty")]
     helm_version: &'a str,
+    /// The machine of the harness; absent where the record does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a HostInfo>,
 }
 
 /// What the implementation says of itself.
@@ -185,11 +198,15 @@ impl<'a> Document<'a> {
                 suite: Digested { name: Some(&info.suite), sha256: &info.suite_digest },
                 chart: (!info.chart_digest.is_empty())
                     .then(|| Digested { name: None, sha256: &info.chart_digest }),
+                artifacts: &info.artifacts,
                 cluster: &info.cluster,
                 cluster_start_seconds: seconds(info.cluster_start),
                 helm_version: &info.helm_version,
+                host: info.host.as_ref(),
             }),
             result: summary.conformance,
+            decided_by: run.deciding_profile().map(|profile| profile.name),
+            also_not_met: summary.shortfalls,
             interrupted: run.cut_short(),
             filtered: run.filtered(),
             seconds: seconds(run.elapsed()),

@@ -1,5 +1,6 @@
 //! Runs made up for tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::aggregate::Aggregate;
@@ -7,7 +8,8 @@ use crate::check::golden::Diff;
 use crate::check::{Difference, Failure, Since, SourceExcerpt};
 use crate::cluster::{Backend, ClusterInfo};
 use crate::event::{
-    CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, Level, RequirementInfo, RunInfo, Verdict,
+    Artifact, ArtifactKind, CaseId, CaseInfo, CaseResult, Claims, Event, HostInfo, ImplementationInfo, Level,
+    RequirementInfo, RunInfo, Verdict,
 };
 
 /// A run whose n-th case (from 1) is `case-n`, in area `image` or `ttl` by turns, and names `IMG-0n` and `TTL-01`.
@@ -83,6 +85,23 @@ impl Run {
         self.events().iter().for_each(|event| aggregate.apply(event));
         aggregate
     }
+
+    /// The same with another catalogue: some of its requirements are of these levels and features.
+    pub(super) fn leveled(&self, changes: &[(&str, Level, &str)]) -> Aggregate {
+        let mut aggregate = Aggregate::default();
+        for mut event in self.events() {
+            if let Event::RunStarted(info) = &mut event {
+                for requirement in &mut info.requirements {
+                    let change = changes.iter().find(|(id, ..)| *id == requirement.id);
+                    if let Some((_, level, feature)) = change {
+                        (requirement.level, requirement.feature) = (*level, (*feature).to_owned());
+                    }
+                }
+            }
+            aggregate.apply(&event);
+        }
+        aggregate
+    }
 }
 
 pub(super) fn passed() -> Verdict {
@@ -153,6 +172,7 @@ fn case(index: usize) -> CaseInfo {
         summary: format!("Claim number {number}."),
         requirements: vec![format!("IMG-0{number}"), "TTL-01".to_owned()],
         invariants: Vec::new(),
+        goldens: vec!["expected/plain.job.yaml".to_owned()],
         declined: false,
     }
 }
@@ -186,6 +206,18 @@ pub(crate) fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
         suite: "agents".to_owned(),
         suite_digest: "5u17e".to_owned(),
         chart_digest: "cha27".to_owned(),
+        artifacts: vec![Artifact {
+            kind: ArtifactKind::Program,
+            name: "../target/release/agents-controller".to_owned(),
+            sha256: "pr09".to_owned(),
+        }],
+        host: Some(HostInfo {
+            os: "Debian GNU/Linux 13 (trixie)".to_owned(),
+            kernel: "6.12.0".to_owned(),
+            architecture: "x86_64".to_owned(),
+            cores: 2,
+        }),
+        goldens: BTreeMap::from([("expected/plain.job.yaml".to_owned(), "kind: Job\n".to_owned())]),
         requirements: vec![
             requirement("IMG-01", "A run without image uses the default", Level::Must),
             requirement("IMG-02", "The run's own image beats every default", Level::Must),

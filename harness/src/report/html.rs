@@ -14,6 +14,8 @@ use super::error::ReportError;
 use super::proved::Proved;
 use crate::check::{Failure, Moment};
 
+/// What all pages have around their own elements.
+const DOCUMENT: &str = include_str!("html/document.html");
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
 const COMMON: &str = include_str!("html/common.js");
@@ -27,6 +29,8 @@ struct Data<'a> {
     /// Absent where nothing was proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     proved: Option<&'a Proved>,
+    /// The texts of golden files, by name: each is there once, however many cases compare with it.
+    goldens: Option<&'a BTreeMap<String, String>>,
     /// By case.
     details: BTreeMap<String, Details<'a>>,
 }
@@ -35,6 +39,9 @@ struct Data<'a> {
 struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a Failure>,
+    /// Golden files with which it compares whole objects.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    goldens: &'a [String],
     namespace: &'a str,
     timeline: &'a [Moment],
 }
@@ -46,11 +53,17 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
             Outcome::Failed(failure) => Some(failure),
             _ => None,
         };
-        (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
+        let (goldens, namespace, timeline) = (case.info.goldens.as_slice(), case.namespace, case.timeline);
+        (case.info.id.to_string(), Details { failure, goldens, namespace, timeline })
     });
-    let data = Data { report: Document::new(run, now), proved: run.planted(), details: details.collect() };
+    let data = Data {
+        report: Document::new(run, now),
+        proved: run.planted(),
+        goldens: run.info().map(|info| &info.goldens),
+        details: details.collect(),
+    };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
-    fill(PAGE, title, &format!("{TIMELINE}\n{SCRIPT}"), &data)
+    fill(PAGE, &format!("{title}: conformance"), &format!("{TIMELINE}\n{SCRIPT}"), &data)
 }
 
 /// Puts its parts into a page; all pages look alike.
@@ -62,7 +75,8 @@ pub(super) fn fill(
 ) -> Result<String, ReportError> {
     // Inside an element a text that looks like its end would end it; JSON has another way to write `<`.
     let data = serde_json::to_string(data)?.replace('<', "\\u003c");
-    Ok(page
+    Ok(DOCUMENT
+        .replace("{{page}}", page)
         .replace("{{title}}", &escape(title))
         .replace("{{style}}", STYLE)
         .replace("{{common}}", COMMON)
@@ -104,6 +118,16 @@ mod tests {
         assert_eq!(data["details"].as_object().expect("a map").len(), 3);
         assert!(data["details"]["case-2"]["failure"]["claim"].is_string());
         assert!(data["details"]["case-1"]["failure"].is_null());
+    }
+
+    #[test]
+    fn a_golden_file_is_there_once_for_all_cases_that_compare_with_it() {
+        let page = render(&Run::of([passed(), failed(), passed()]).aggregate(), jiff::Timestamp::UNIX_EPOCH);
+        let data = data(&page.expect("renders"));
+        assert_eq!(data["goldens"], serde_json::json!({"expected/plain.job.yaml": "kind: Job\n"}));
+        for case in ["case-1", "case-2", "case-3"] {
+            assert_eq!(data["details"][case]["goldens"], serde_json::json!(["expected/plain.job.yaml"]));
+        }
     }
 
     #[test]

@@ -118,8 +118,8 @@ mod tests {
 
     use super::render;
     use crate::check::Broken;
-    use crate::event::Verdict;
-    use crate::report::fixture::{Run, failed, passed, skipped};
+    use crate::event::{Event, Verdict};
+    use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
     fn status(run: &Run, name: &str) -> TestCaseStatus {
         let xml = render(&run.aggregate()).expect("renders");
@@ -162,6 +162,100 @@ mod tests {
         for part in ["invariants that are broken, too", "IMG-01: never Job", "Job ns/a: it was so"] {
             assert!(xml.contains(part), "{part} is missing in {xml}");
         }
+    }
+
+    /// An element of `junit-10.xsd`, by which Jenkins' xUnit plugin checks files, also those of Maven Surefire:
+    /// its name, the attributes that it must have, those that it may have, and its children.
+    type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+    const SCHEMA: [Element; 9] = [
+        ("testsuites", &[], &["name", "time", "tests", "failures", "errors"], &["testsuite"]),
+        (
+            "testsuite",
+            &["name", "tests", "failures", "errors"],
+            &["group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"],
+            &["testsuite", "properties", "testcase", "system-out", "system-err"],
+        ),
+        (
+            "testcase",
+            &["name"],
+            &["time", "classname", "group"],
+            &["skipped", "error", "failure", "system-out", "system-err"],
+        ),
+        ("properties", &[], &[], &["property"]),
+        ("property", &["name", "value"], &[], &[]),
+        ("failure", &[], &["type", "message"], &[]),
+        ("error", &[], &["type", "message"], &[]),
+        ("skipped", &[], &["type", "message"], &[]),
+        ("system-err", &[], &[], &[]),
+    ];
+
+    /// What stands there beyond the schema because many others read it: GitLab the file of a case, most the
+    /// properties of one, which pytest writes, too, and the number of skipped cases of all suites.
+    const BEYOND: [(&str, &str); 3] =
+        [("testcase", "file"), ("testcase", "properties"), ("testsuites", "skipped")];
+
+    /// What in the file the schema does not know, or misses.
+    fn problems(xml: &str) -> Vec<String> {
+        let mut open: Vec<&str> = Vec::new();
+        let mut found = Vec::new();
+        // Quotation marks and brackets in texts and values are escaped, so a bracket always begins a tag.
+        let tags = xml.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag);
+        for tag in tags.filter(|tag| !tag.starts_with('?')) {
+            if tag.starts_with('/') {
+                open.pop();
+                continue;
+            }
+            let (tag, is_closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+            let (name, rest) = tag.split_once(' ').unwrap_or((tag, ""));
+            let attributes: Vec<&str> =
+                rest.split("=\"").map(|part| part.rsplit(['"', ' ']).next().unwrap_or_default()).collect();
+            let attributes = &attributes[..attributes.len() - 1];
+            let parent = open.last().copied();
+            let Some((_, required, optional, _)) = SCHEMA.iter().find(|it| it.0 == name) else {
+                found.push(format!("the element {name}"));
+                continue;
+            };
+            let is_child = |parent: &str| SCHEMA.iter().any(|it| it.0 == parent && it.3.contains(&name));
+            if !parent
+                .map_or(name == "testsuites", |parent| is_child(parent) || BEYOND.contains(&(parent, name)))
+            {
+                found.push(format!("{name} in {parent:?}"));
+            }
+            let is_known = |it: &&&str| {
+                !required.contains(*it) && !optional.contains(*it) && !BEYOND.contains(&(name, **it))
+            };
+            found.extend(attributes.iter().filter(is_known).map(|it| format!("{it} of {name}")));
+            let missing = required.iter().filter(|it| !attributes.contains(*it));
+            found.extend(missing.map(|it| format!("{name} without {it}")));
+            if !is_closed {
+                open.push(name);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_file_keeps_to_the_schema_of_jenkins_but_for_what_others_read() {
+        let everything = Run::of([passed(), failed(), inconclusive(), skipped()]);
+        for run in [everything, Run::of([]), Run::of([passed()]).interrupted()] {
+            let mut run = run.aggregate();
+            run.apply(&Event::Note { message: "a \"note\" <b> of /> the run".to_owned() });
+            let xml = render(&run).expect("renders");
+            assert_eq!(problems(&xml), Vec::<String>::new(), "{xml}");
+        }
+    }
+
+    #[test]
+    fn the_schema_notices_what_it_does_not_know() {
+        let xml = "<testsuites><testcase name=\"a\" line=\"1\"/><testsuite name=\"b = c\" tests=\"1\" errors=\"0\"><odd/></testsuite></testsuites>";
+        let expected = [
+            "testcase in Some(\"testsuites\")",
+            "line of testcase",
+            "testsuite without failures",
+            "the element odd",
+        ];
+        assert_eq!(problems(xml), expected);
     }
 
     #[test]

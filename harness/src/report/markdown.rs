@@ -3,6 +3,7 @@
 use super::aggregate::{Aggregate, Outcome};
 use super::requirement::RequirementVerdict;
 use super::summary::Conformance;
+use crate::exit;
 
 /// How many requirements that are not met, and cases without a verdict, are listed.
 const LISTED: usize = 20;
@@ -11,23 +12,26 @@ const LISTED: usize = 20;
 pub(super) fn render(run: &Aggregate) -> String {
     let summary = run.summary();
     let verdict = match summary.conformance {
-        Conformance::Conformant => "✅ conformant",
-        Conformance::NonConformant => "❌ not conformant",
-        Conformance::Inconclusive => "⚠️ inconclusive",
-        Conformance::NothingRun => "⚠️ nothing run",
-        Conformance::NotDecided if run.filtered() => {
-            "✅ all selected cases passed (filtered, no verdict on conformance)"
-        }
-        Conformance::NotDecided => {
-            "⚠️ all cases that ran passed (the implementation declined others, no verdict on conformance)"
-        }
+        Conformance::Conformant => "conformant",
+        Conformance::NonConformant => "not conformant",
+        Conformance::Inconclusive => "inconclusive",
+        Conformance::NothingRun => "nothing run",
+        Conformance::NotDecided if run.filtered() => "no verdict on conformance (filtered run)",
+        Conformance::NotDecided => "no verdict on conformance",
     };
+    let sign = match (summary.conformance, summary.exit) {
+        (Conformance::NonConformant, _) => "❌",
+        (Conformance::Conformant, exit::CONFORMANT) => "✅",
+        (Conformance::NotDecided, exit::CONFORMANT) if run.filtered() => "✅",
+        _ => "⚠️",
+    };
+    let shortfalls: String = summary.shortfalls.iter().map(|one| format!("; {}", one.words())).collect();
     let who = run.info().map_or_else(String::new, |info| {
         format!("{} {}: ", info.implementation.name, info.implementation.version)
     });
     let counts = summary.counts;
     let mut lines = vec![
-        format!("### {who}{verdict}"),
+        format!("### {who}{sign} {verdict}{shortfalls}"),
         String::new(),
         "| cases | passed | failed | inconclusive | skipped | seconds |".to_owned(),
         "| --- | --- | --- | --- | --- | --- |".to_owned(),
@@ -41,9 +45,17 @@ pub(super) fn render(run: &Aggregate) -> String {
             run.elapsed().as_secs_f64()
         ),
     ];
-    let (proved, all) = run.proved();
-    if summary.conformance == Conformance::Conformant && proved < all {
-        lines.extend([String::new(), format!("{proved} of {all} requirements are proved by this suite.")]);
+    let all = run.info().map_or(0, |info| info.requirements.len());
+    let open = run.with_verdict(&RequirementVerdict::OPEN);
+    if summary.conformance == Conformance::Conformant && open > 0 {
+        lines.extend([
+            String::new(),
+            format!("{} of {all} requirements are proved by this suite.", all - open),
+        ]);
+    }
+    if summary.conformance == Conformance::NotDecided && !run.filtered() {
+        let why = run.undecided().into_iter().map(|(why, ids)| format!("| {} | {why} |", ids.join(", ")));
+        table(&mut lines, "| MUSTs that nothing is known about | why |\n| --- | --- |", why.collect());
     }
     let profiles: Vec<String> = run
         .claimed_profiles()
@@ -96,6 +108,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{cell, render};
+    use crate::event::{CORE, Level};
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
     #[test]
@@ -107,9 +120,24 @@ mod tests {
 
     #[test]
     fn green_is_a_heading_and_a_line() {
-        let text = render(&Run::of([passed()]).aggregate());
+        let text = render(&Run::of([passed(), passed(), passed()]).aggregate());
         assert!(text.starts_with("### agents-controller 0.1.0: ✅ conformant\n"), "{text}");
-        assert!(text.trim_end().ends_with("2 of 5 requirements are proved by this suite."), "{text}");
+        assert!(text.trim_end().ends_with("4 of 5 requirements are proved by this suite."), "{text}");
+    }
+
+    #[test]
+    fn what_decides_nothing_stands_beside_the_verdict() {
+        let should = ["IMG-03", "TTL-01"].map(|id| (id, Level::Should, CORE));
+        let text = render(&Run::of([passed(), passed(), failed()]).leveled(&should));
+        let head = "### agents-controller 0.1.0: ⚠️ conformant; 2 requirements of level SHOULD not met\n";
+        assert!(text.starts_with(head), "{text}");
+    }
+
+    #[test]
+    fn a_run_without_a_verdict_says_why() {
+        let text = render(&Run::of([passed(), passed(), skipped()]).aggregate());
+        assert!(text.starts_with("### agents-controller 0.1.0: ⚠️ no verdict on conformance\n"), "{text}");
+        assert!(text.contains("| IMG-03 | every case was skipped |"), "{text}");
     }
 
     #[test]

@@ -3,16 +3,19 @@
 //! The MUSTs of a profile decide about it. What is not known about one of them leaves the profile open, so
 //! a filtered run, or a cluster that cannot do everything, never lets a profile pass.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use super::aggregate::{Aggregate, Outcome};
+use super::aggregate::{Aggregate, CaseView, Outcome};
 use super::requirement::{RequirementVerdict, RequirementView};
 use crate::event::{CORE, Claims, Level};
 
 /// The profile of everything that is claimed.
 const EXTENDED: &str = "extended";
+
+/// Why nothing is known about a MUST.
+const DECLINED: &str = "declined by the implementation";
+const SKIPPED: &str = "every case was skipped";
+const NO_CASE: &str = "no case proves it";
 
 /// Requirements that are judged together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,24 +104,40 @@ impl Aggregate {
         if has_claims && !self.filtered() { self.profiles() } else { Vec::new() }
     }
 
-    /// MUSTs of `core` that nothing is known about because of what the implementation says of itself: with
-    /// one of them open nobody is conformant.
-    pub fn declined_musts(&self) -> BTreeSet<String> {
+    /// The profile that decides about conformance: `core`, or everything that is claimed where the catalogue
+    /// has no MUST of `core`. None where there is no MUST at all.
+    pub fn deciding_profile(&self) -> Option<Profile> {
+        let candidates =
+            self.profiles().into_iter().filter(|it| [CORE, EXTENDED].contains(&it.name.as_str()));
+        candidates.into_iter().find(|profile| profile.musts > 0)
+    }
+
+    /// Why the profile that decides is left open although nothing failed: the MUSTs that nothing is known about,
+    /// by reason.
+    pub fn undecided(&self) -> Vec<(&'static str, Vec<String>)> {
+        let open = self.deciding_profile().map(|profile| profile.open).unwrap_or_default();
+        let mut reasons: Vec<(&str, Vec<String>)> =
+            [DECLINED, SKIPPED, NO_CASE].map(|reason| (reason, Vec::new())).into();
+        for requirement in self.requirements().filter(|it| open.contains(&it.info.id)) {
+            let why = self.why_open(&requirement);
+            let ids = reasons.iter_mut().filter(|(reason, _)| *reason == why).map(|(_, ids)| ids);
+            ids.for_each(|ids| ids.push(requirement.info.id.clone()));
+        }
+        reasons.retain(|(_, ids)| !ids.is_empty());
+        reasons
+    }
+
+    fn why_open(&self, requirement: &RequirementView<'_>) -> &'static str {
         let unsupported = self.info().map_or(&[][..], |info| &info.claims.unsupported);
-        let declined = |requirement: &RequirementView<'_>| {
-            let is_skipped = requirement.verdict == RequirementVerdict::Skipped
-                && requirement
-                    .cases
-                    .iter()
-                    .any(|case| case.info.declined && matches!(case.outcome, Outcome::Skipped(_)));
+        let declined =
+            |case: &CaseView<'_>| case.info.declined && matches!(case.outcome, Outcome::Skipped(_));
+        match requirement.verdict {
+            RequirementVerdict::Skipped if requirement.cases.iter().any(declined) => DECLINED,
             // A standing invariant that is not supported leaves no case behind that was skipped for it.
-            let is_left_out = requirement.verdict == RequirementVerdict::NotProved
-                && unsupported.contains(&requirement.info.id);
-            requirement.info.level == Level::Must
-                && requirement.info.feature == CORE
-                && (is_skipped || is_left_out)
-        };
-        self.requirements().filter(declined).map(|requirement| requirement.info.id.clone()).collect()
+            RequirementVerdict::NotProved if unsupported.contains(&requirement.info.id) => DECLINED,
+            RequirementVerdict::Skipped => SKIPPED,
+            _ => NO_CASE,
+        }
     }
 }
 
@@ -217,18 +236,27 @@ mod tests {
     }
 
     #[test]
-    fn a_must_that_the_implementation_declines_is_no_way_to_conformance() {
+    fn a_must_that_nothing_is_known_about_is_no_way_to_conformance() {
         let run = Run::of([passed(), skipped()]);
+        let told = |run: &Aggregate| {
+            run.undecided()
+                .into_iter()
+                .map(|(why, ids)| format!("{}: {why}", ids.join(" ")))
+                .collect::<Vec<_>>()
+        };
         let declined = aggregate(&run, &Claims::default(), true);
-        assert_eq!(declined.declined_musts(), BTreeSet::from(["IMG-02".to_owned()]));
+        assert_eq!(told(&declined), ["IMG-02: declined by the implementation"]);
         assert_eq!(declined.summary().conformance, Conformance::NotDecided);
         // Neither is one that no case is judged on, because it is a standing invariant.
         let claims = Claims { unsupported: vec!["IMG-02".to_owned()], ..Claims::default() };
         let left_out = aggregate(&Run::of([passed()]), &claims, false);
-        assert_eq!(left_out.declined_musts(), BTreeSet::from(["IMG-02".to_owned()]));
+        assert_eq!(told(&left_out), ["IMG-02: declined by the implementation"]);
         assert_eq!(left_out.summary().conformance, Conformance::NotDecided);
-        // A cluster that cannot do it is not the implementation's doing.
+        // That a cluster cannot do it is not the implementation's doing, and proves nothing either.
         let lacking = aggregate(&run, &Claims::default(), false);
-        assert_eq!(lacking.summary().conformance, Conformance::Conformant);
+        assert_eq!(told(&lacking), ["IMG-02: every case was skipped"]);
+        assert_eq!(lacking.summary().conformance, Conformance::NotDecided);
+        let unproved = aggregate(&Run::of([passed()]), &Claims::default(), false);
+        assert_eq!(told(&unproved), ["IMG-02: no case proves it"]);
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// The file of `prove`, as far as it says something about requirements.
+/// What became of defects and of the requirements that they break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proved {
@@ -13,13 +13,99 @@ pub struct Proved {
     musts_without_defect: Vec<String>,
 }
 
-/// A defect, and whether a case noticed it.
+/// A defect, and what became of each requirement that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Recorded")]
 struct Planted {
     name: String,
-    requirements: Vec<String>,
-    /// `killed`, `survived` or `inconclusive`.
+    /// `killed` if all that it breaks was noticed.
     outcome: String,
+    fates: Vec<Fate>,
+}
+
+/// What became of a requirement that a defect breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Fate {
+    requirement: String,
+    outcome: Noticed,
+    /// The case that noticed it, or that failed by another claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// The claim by which that case failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
+    /// Why nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Noticed {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// A defect in `prove.json`. It is told per requirement, or else as a whole: then what noticed the defect noticed
+/// all that it breaks.
+#[derive(Deserialize)]
+struct Recorded {
+    name: String,
+    requirements: Vec<String>,
+    outcome: String,
+    by: Option<String>,
+    claim: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    noticed: Vec<RecordedFate>,
+    #[serde(default)]
+    missed: Vec<RecordedFate>,
+}
+
+/// A requirement of a defect in `prove.json`.
+#[derive(Deserialize)]
+struct RecordedFate {
+    requirement: String,
+    by: Option<String>,
+    claim: Option<String>,
+    otherwise: Option<RecordedClaim>,
+    trouble: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RecordedClaim {
+    by: String,
+    claim: String,
+}
+
+impl From<Recorded> for Planted {
+    fn from(recorded: Recorded) -> Self {
+        let Recorded { name, requirements, outcome, by, claim, reason, noticed, missed } = recorded;
+        let find = |all: &[RecordedFate], id: &str| all.iter().position(|it| it.requirement == id);
+        let (mut noticed, mut missed) = (noticed, missed);
+        let fate = |requirement: String| {
+            if let Some(place) = find(&noticed, &requirement) {
+                let RecordedFate { by, claim, .. } = noticed.swap_remove(place);
+                Fate { requirement, outcome: Noticed::Yes, by, claim, reason: None }
+            } else if let Some(place) = find(&missed, &requirement) {
+                let RecordedFate { otherwise, trouble, .. } = missed.swap_remove(place);
+                let outcome = if trouble.is_some() { Noticed::Unknown } else { Noticed::No };
+                let (by, claim) = otherwise.map(|it| (it.by, it.claim)).unzip();
+                Fate { requirement, outcome, by, claim, reason: trouble }
+            } else {
+                let noticed = match outcome.as_str() {
+                    "killed" => Noticed::Yes,
+                    "survived" | "otherwise" => Noticed::No,
+                    _ => Noticed::Unknown,
+                };
+                let (by, claim, reason) = (by.clone(), claim.clone(), reason.clone());
+                Fate { requirement, outcome: noticed, by, claim, reason }
+            }
+        };
+        let fates = requirements.into_iter().map(fate).collect();
+        Self { name, outcome, fates }
+    }
 }
 
 impl Proved {
@@ -35,10 +121,24 @@ impl Proved {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::json;
+
     use super::*;
     use crate::engine::{Outcome, Proof};
     use crate::report::{Proofs, save};
     use crate::subject::Defect;
+
+    /// What became of each requirement, in a line.
+    fn told(proved: &Proved) -> Vec<String> {
+        let fates = proved.defects.iter().flat_map(|defect| defect.fates.iter().map(move |it| (defect, it)));
+        let line = |(defect, fate): (&Planted, &Fate)| {
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            let Fate { requirement, outcome, by, claim, reason } = fate;
+            let parts = [part(by), part(claim), part(reason)];
+            format!("{} {requirement} {outcome:?} {}", defect.name, parts.join(" ")).trim_end().to_owned()
+        };
+        fates.map(line).collect()
+    }
 
     #[test]
     fn what_prove_saves_is_read() {
@@ -63,8 +163,35 @@ mod tests {
         };
         save(folder.path(), "prove", &proofs, "").unwrap();
         let read = Proved::read(folder.path()).unwrap();
-        let told: Vec<_> = read.defects.iter().map(|it| (it.name.as_str(), it.outcome.as_str())).collect();
-        assert_eq!(told, [("seen", "killed"), ("unseen", "survived")]);
+        assert_eq!(told(&read), ["seen A-1 Yes case claim", "unseen A-1 No"]);
         assert_eq!(read.musts_without_defect, ["A-9"]);
+    }
+
+    #[test]
+    fn each_requirement_of_a_defect_has_its_own_case_and_claim_where_that_is_recorded() {
+        let read: Proved = serde_json::from_value(json!({
+            "defects": [{
+                "name": "half",
+                "requirements": ["A-1", "A-2", "A-3", "A-4"],
+                "outcome": "partly",
+                "noticed": [{"requirement": "A-2", "by": "case/two", "claim": "never"}],
+                "missed": [
+                    {"requirement": "A-1", "passed": 3},
+                    {"requirement": "A-3", "passed": 0, "otherwise": {"by": "case/three", "claim": "always"}},
+                    {"requirement": "A-4", "passed": 0, "trouble": "no cluster"},
+                ],
+                "elapsed": 1.0,
+            }],
+            "mustsWithoutDefect": [],
+            "complete": true,
+        }))
+        .unwrap();
+        let expected = [
+            "half A-1 No",
+            "half A-2 Yes case/two never",
+            "half A-3 No case/three always",
+            "half A-4 Unknown   no cluster",
+        ];
+        assert_eq!(told(&read), expected);
     }
 }

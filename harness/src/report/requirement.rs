@@ -35,6 +35,9 @@ pub enum RequirementVerdict {
 }
 
 impl RequirementVerdict {
+    /// Those of which a run without failures says nothing.
+    pub const OPEN: [Self; 2] = [Self::Skipped, Self::NotProved];
+
     /// What the outcomes say together; the worst one decides.
     fn of(outcomes: &[Outcome<'_>]) -> Self {
         let any = |wanted: fn(&Outcome<'_>) -> bool| outcomes.iter().any(wanted);
@@ -94,12 +97,9 @@ impl Aggregate {
         })
     }
 
-    /// How many requirements the run says something about, and how many there are. A run without failures
-    /// says nothing about those that no case proves or whose cases were skipped.
-    pub fn proved(&self) -> (usize, usize) {
-        let open = [RequirementVerdict::Skipped, RequirementVerdict::NotProved];
-        let proved = self.requirements().filter(|requirement| !open.contains(&requirement.verdict));
-        (proved.count(), self.info().map_or(0, |info| info.requirements.len()))
+    /// How many requirements of the catalogue have one of these verdicts.
+    pub fn with_verdict(&self, verdicts: &[RequirementVerdict]) -> usize {
+        self.requirements().filter(|requirement| verdicts.contains(&requirement.verdict)).count()
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::aggregate::{Aggregate, Outcome};
+use super::profile::ProfileVerdict;
 use super::repetition::Repetition;
+use super::shortfall::Shortfall;
 use crate::exit;
 
 /// How many cases ended how.
@@ -22,33 +24,23 @@ pub struct Counts {
     pub skipped: usize,
 }
 
-/// What a run says about the implementation.
+/// What a run says about the implementation, by the profile that decides: [`Aggregate::deciding_profile`].
+///
+/// It is the verdict, and the exit code is another thing: that says whether anything failed at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Conformance {
-    /// Every case of the suite that ran passed, none was left out by a filter, and the implementation
-    /// declined no MUST of `core`.
+    /// Every MUST that decides is met, and no filter left out a case.
     Conformant,
-    /// A case failed.
+    /// A MUST that decides is not met.
     NonConformant,
-    /// No case failed, but nothing is known about at least one of them.
+    /// No MUST that decides failed, but a case of one told nothing, or the run did not come to its end.
     Inconclusive,
     /// No case ran.
     NothingRun,
-    /// Every case that ran passed, but a filter left out others, or the implementation declined them.
+    /// No MUST that decides failed, but not all of them were asked: a filter left out cases, or every case of
+    /// one was skipped, or none proves it.
     NotDecided,
-}
-
-impl Conformance {
-    /// The exit code that tells it.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Conformant | Self::NotDecided => exit::CONFORMANT,
-            Self::NonConformant => exit::NON_CONFORMANT,
-            Self::Inconclusive => exit::INCONCLUSIVE,
-            Self::NothingRun => exit::NOTHING_RUN,
-        }
-    }
 }
 
 /// The result of a run in a few values.
@@ -58,12 +50,13 @@ pub struct Summary {
     pub counts: Counts,
     /// What that says about the implementation.
     pub conformance: Conformance,
-    /// For each failed case its requirements or, if it names none, its own name, and the standing invariants
-    /// that it broke; each once, in plan order.
-    pub failed: Vec<String>,
+    /// The MUSTs that decide and are not met, in the catalogue's order.
+    pub not_met: Vec<String>,
+    /// What else is not met.
+    pub shortfalls: Vec<Shortfall>,
     /// The cases that were run more than once, in plan order.
     pub repetitions: Vec<Repetition>,
-    /// The exit code, one of [`crate::exit`].
+    /// The exit code, one of [`crate::exit`]: whether a case failed, whatever it was to prove.
     pub exit: u8,
 }
 
@@ -71,44 +64,48 @@ impl Aggregate {
     /// The verdict, as if the run ended now.
     pub fn summary(&self) -> Summary {
         let mut counts = Counts::default();
-        let mut failed: Vec<String> = Vec::new();
         for case in self.cases() {
             counts.planned += 1;
             match case.outcome {
                 Outcome::Passed => counts.passed += 1,
                 Outcome::Inconclusive(_) => counts.inconclusive += 1,
                 Outcome::Skipped(_) => counts.skipped += 1,
-                Outcome::Failed(failure) => {
-                    counts.failed += 1;
-                    let own_name = [case.info.id.to_string()];
-                    let broken: &[String] =
-                        if case.info.requirements.is_empty() { &own_name } else { &case.info.requirements };
-                    for name in broken.iter().chain(failure.broken.iter().map(|broken| &broken.id)) {
-                        if !failed.contains(name) {
-                            failed.push(name.clone());
-                        }
-                    }
-                }
+                Outcome::Failed(_) => counts.failed += 1,
             }
         }
-        let partial = self.filtered() || !self.declined_musts().is_empty();
-        let conformance = conformance(counts, self.cut_short(), partial);
-        let repetitions = self.repetitions();
-        Summary { counts, conformance, failed, repetitions, exit: conformance.exit_code() }
+        let deciding = self.deciding_profile();
+        let verdict = deciding.as_ref().map_or(ProfileVerdict::NotDecided, |profile| profile.verdict);
+        Summary {
+            counts,
+            conformance: conformance(counts, self.cut_short(), verdict),
+            not_met: deciding.map(|profile| profile.failed).unwrap_or_default(),
+            shortfalls: self.shortfalls(),
+            repetitions: self.repetitions(),
+            exit: exit_code(counts, self.cut_short()),
+        }
     }
 }
 
-fn conformance(counts: Counts, cut_short: bool, partial: bool) -> Conformance {
+fn conformance(counts: Counts, cut_short: bool, deciding: ProfileVerdict) -> Conformance {
+    match deciding {
+        ProfileVerdict::Failed => Conformance::NonConformant,
+        _ if cut_short => Conformance::Inconclusive,
+        _ if counts.planned == counts.skipped => Conformance::NothingRun,
+        ProfileVerdict::Passed => Conformance::Conformant,
+        ProfileVerdict::Inconclusive => Conformance::Inconclusive,
+        ProfileVerdict::NotDecided | ProfileVerdict::Unclaimed => Conformance::NotDecided,
+    }
+}
+
+fn exit_code(counts: Counts, cut_short: bool) -> u8 {
     if counts.failed > 0 {
-        Conformance::NonConformant
+        exit::NON_CONFORMANT
     } else if counts.inconclusive > 0 || cut_short {
-        Conformance::Inconclusive
+        exit::INCONCLUSIVE
     } else if counts.passed == 0 {
-        Conformance::NothingRun
-    } else if partial {
-        Conformance::NotDecided
+        exit::NOTHING_RUN
     } else {
-        Conformance::Conformant
+        exit::CONFORMANT
     }
 }
 
@@ -119,32 +116,98 @@ mod tests {
     use rstest::rstest;
 
     use super::Conformance;
-    use crate::event::Event;
+    use crate::event::{CORE, Event, Level, Verdict};
     use crate::exit;
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
+    /// The catalogue has three MUSTs for three cases, and one for all of them.
     #[rstest]
-    #[case::all_green(Run::of([passed(), passed()]), Conformance::Conformant, exit::CONFORMANT)]
-    #[case::green_and_skipped(Run::of([passed(), skipped()]), Conformance::Conformant, exit::CONFORMANT)]
-    #[case::failed(Run::of([passed(), failed()]), Conformance::NonConformant, exit::NON_CONFORMANT)]
-    #[case::inconclusive(Run::of([passed(), inconclusive()]), Conformance::Inconclusive, exit::INCONCLUSIVE)]
+    #[case::all_green(Run::of([passed(), passed(), passed()]), Conformance::Conformant, exit::CONFORMANT)]
+    #[case::a_must_without_a_case(Run::of([passed(), passed()]), Conformance::NotDecided, exit::CONFORMANT)]
+    #[case::a_must_that_was_skipped(Run::of([passed(), passed(), skipped()]), Conformance::NotDecided, exit::CONFORMANT)]
+    #[case::failed(Run::of([passed(), failed(), passed()]), Conformance::NonConformant, exit::NON_CONFORMANT)]
+    #[case::inconclusive(Run::of([passed(), passed(), inconclusive()]), Conformance::Inconclusive, exit::INCONCLUSIVE)]
     #[case::failed_and_inconclusive(Run::of([inconclusive(), failed(), inconclusive()]), Conformance::NonConformant, exit::NON_CONFORMANT)]
     #[case::empty_selection(Run::of([]), Conformance::NothingRun, exit::NOTHING_RUN)]
     #[case::skipped_only(Run::of([skipped(), skipped()]), Conformance::NothingRun, exit::NOTHING_RUN)]
-    #[case::filtered_green(Run::of([passed()]).filtered(), Conformance::NotDecided, exit::CONFORMANT)]
+    #[case::filtered_green(Run::of([passed(), passed(), passed()]).filtered(), Conformance::NotDecided, exit::CONFORMANT)]
     #[case::filtered_red(Run::of([failed()]).filtered(), Conformance::NonConformant, exit::NON_CONFORMANT)]
     #[case::filtered_empty(Run::of([]).filtered(), Conformance::NothingRun, exit::NOTHING_RUN)]
-    #[case::interrupted_green(Run::of([passed()]).interrupted(), Conformance::Inconclusive, exit::INCONCLUSIVE)]
+    #[case::interrupted_green(Run::of([passed(), passed(), passed()]).interrupted(), Conformance::Inconclusive, exit::INCONCLUSIVE)]
     #[case::interrupted_before_a_case(Run::of([]).interrupted(), Conformance::Inconclusive, exit::INCONCLUSIVE)]
     #[case::interrupted_red(Run::of([failed()]).interrupted(), Conformance::NonConformant, exit::NON_CONFORMANT)]
-    #[case::end_never_reported(Run::of([passed()]).without_end(), Conformance::Inconclusive, exit::INCONCLUSIVE)]
-    #[case::verdict_never_reported(Run::of([passed(), passed()]).without_verdict(1), Conformance::Inconclusive, exit::INCONCLUSIVE)]
-    #[case::failure_outside_the_plan(Run::of([passed(), failed()]).unplanned(1), Conformance::NonConformant, exit::NON_CONFORMANT)]
+    #[case::end_never_reported(Run::of([passed(), passed(), passed()]).without_end(), Conformance::Inconclusive, exit::INCONCLUSIVE)]
+    #[case::verdict_never_reported(Run::of([passed(), passed(), passed()]).without_verdict(1), Conformance::Inconclusive, exit::INCONCLUSIVE)]
+    // Nobody knows what it was to prove, and yet it is not lost.
+    #[case::failure_outside_the_plan(Run::of([passed(), failed()]).unplanned(1), Conformance::NotDecided, exit::NON_CONFORMANT)]
     fn the_worst_case_decides(#[case] run: Run, #[case] conformance: Conformance, #[case] code: u8) {
         let summary = run.aggregate().summary();
         assert_eq!((summary.conformance, summary.exit), (conformance, code));
         let counts = summary.counts;
         assert_eq!(counts.planned, counts.passed + counts.failed + counts.inconclusive + counts.skipped);
+    }
+
+    /// The third case alone proves `IMG-03`; all of them prove `TTL-01`, which is no MUST here.
+    #[rstest]
+    #[case::a_should(failed(), Level::Should, CORE, Conformance::Conformant, exit::NON_CONFORMANT)]
+    #[case::a_may(failed(), Level::May, CORE, Conformance::Conformant, exit::NON_CONFORMANT)]
+    #[case::a_must_of_a_feature(
+        failed(),
+        Level::Must,
+        "limits",
+        Conformance::Conformant,
+        exit::NON_CONFORMANT
+    )]
+    #[case::a_must_of_core(failed(), Level::Must, CORE, Conformance::NonConformant, exit::NON_CONFORMANT)]
+    #[case::trouble_with_a_should(
+        inconclusive(),
+        Level::Should,
+        CORE,
+        Conformance::Conformant,
+        exit::INCONCLUSIVE
+    )]
+    #[case::a_should_that_was_skipped(
+        skipped(),
+        Level::Should,
+        CORE,
+        Conformance::Conformant,
+        exit::CONFORMANT
+    )]
+    fn only_musts_of_core_decide_and_the_exit_code_tells_the_rest(
+        #[case] third: Verdict,
+        #[case] level: Level,
+        #[case] feature: &str,
+        #[case] conformance: Conformance,
+        #[case] code: u8,
+    ) {
+        let run = Run::of([passed(), passed(), third])
+            .leveled(&[("IMG-03", level, feature), ("TTL-01", Level::Should, CORE)]);
+        let summary = run.summary();
+        assert_eq!((summary.conformance, summary.exit), (conformance, code));
+        let failed = code == exit::NON_CONFORMANT;
+        assert_eq!(summary.shortfalls.is_empty(), !failed);
+        assert_eq!(summary.not_met.is_empty(), conformance != Conformance::NonConformant);
+    }
+
+    #[test]
+    fn a_must_is_proved_by_one_case_where_the_cluster_cannot_do_another() {
+        // Every case names `TTL-01`, which is the only MUST here.
+        let run = Run::of([passed(), skipped()]).leveled(&[
+            ("IMG-01", Level::Should, CORE),
+            ("IMG-02", Level::Should, CORE),
+            ("IMG-03", Level::Should, CORE),
+        ]);
+        assert_eq!(run.summary().conformance, Conformance::Conformant);
+    }
+
+    #[test]
+    fn all_musts_decide_where_the_catalogue_has_no_core() {
+        let features = [("IMG-01", "a"), ("IMG-02", "a"), ("IMG-03", "b"), ("TTL-01", "b")];
+        let features = features.map(|(id, feature)| (id, Level::Must, feature));
+        let run = |verdict| Run::of([passed(), passed(), verdict]).leveled(&features).summary().conformance;
+        assert_eq!(run(passed()), Conformance::Conformant);
+        assert_eq!(run(failed()), Conformance::NonConformant);
+        assert_eq!(run(skipped()), Conformance::NotDecided);
     }
 
     #[test]
@@ -178,6 +241,6 @@ mod tests {
     #[test]
     fn each_broken_requirement_is_named_once() {
         let summary = Run::of([failed(), passed(), failed()]).aggregate().summary();
-        assert_eq!(summary.failed, ["IMG-01", "TTL-01", "IMG-03"]);
+        assert_eq!(summary.not_met, ["IMG-01", "IMG-03", "TTL-01"]);
     }
 }

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case::green(Run::of([passed(), passed()]), exit::CONFORMANT, "conformant", (0, 0))]
+    #[case::green(Run::of([passed(), passed(), passed()]), exit::CONFORMANT, "conformant", (0, 0))]
     #[case::filtered(Run::of([passed()]).filtered(), exit::CONFORMANT, "notDecided", (0, 0))]
     #[case::failed(Run::of([passed(), failed()]), exit::NON_CONFORMANT, "nonConformant", (1, 0))]
     #[case::inconclusive(Run::of([passed(), inconclusive()]), exit::INCONCLUSIVE, "inconclusive", (0, 1))]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::assertion::{Assertion, Operator, Target};
 use super::document::{Capability, ClusterMode, JobMode, SubjectMode};
+use super::golden::{self, Golden};
 use super::reader::PROMPTLY;
 use super::step::{Action, Manifest, Step};
 use crate::event::{CaseId, CaseInfo};
@@ -64,6 +65,7 @@ impl PlannedCase {
             summary: self.summary.clone(),
             requirements: self.requirements.clone(),
             invariants: self.standing(),
+            goldens: golden::texts([self]).into_keys().collect(),
             declined: false,
         }
     }
@@ -81,6 +83,15 @@ impl PlannedCase {
     /// Whether something is claimed about requests of the subject.
     pub fn reads_requests(&self) -> bool {
         self.actions().flat_map(Action::targets).any(|target| matches!(target, Target::Requests { .. }))
+    }
+
+    /// The golden files with which it compares whole objects.
+    pub fn goldens(&self) -> impl Iterator<Item = &Golden> {
+        let claims = self.actions().flat_map(|action| match action {
+            Action::Assert(assertion) => assertion.operator.claims(),
+            _ => Vec::new(),
+        });
+        claims.filter_map(|claim| claim.condition.golden.as_ref())
     }
 
     /// The standing invariants that the case is judged on.

@@ -53,7 +53,7 @@ pub(super) fn read(implementation: &Implementation) -> Result<Vec<Value>, Box<Di
 }
 
 /// The files that a path stands for: itself, or the YAML files of the folder, by name.
-fn files(path: &Path, named: &Located<PathBuf>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
+pub(super) fn files(path: &Path, named: &Located<PathBuf>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

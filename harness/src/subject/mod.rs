@@ -15,6 +15,7 @@
 //! Nothing here knows what the subject does or how to judge it; scenarios and checks never ask on which
 //! of the two ways it runs.
 
+mod artifacts;
 mod build;
 mod bundle;
 mod call;
@@ -44,6 +45,7 @@ mod program;
 mod running;
 pub mod values;
 
+pub use artifacts::Programs;
 pub use build::build;
 pub use context::{ApiRoute, LogSink, ReleaseSpec, SubjectContext};
 pub use defects::Defect;

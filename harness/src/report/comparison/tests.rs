@@ -67,6 +67,7 @@ fn recording(history: Option<Vec<Arc<Entry>>>) -> Recording {
         summary: "It has a time to live.".to_owned(),
         requirements: vec!["TTL-01".to_owned()],
         invariants: Vec::new(),
+        goldens: Vec::new(),
         declined: false,
     };
     let cases = history.map(|history| ("a-case".to_owned(), history)).into_iter().collect();

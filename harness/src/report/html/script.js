@@ -1,10 +1,10 @@
 (() => {
-  const { report, details, proved } = page;
+  const { report, details, proved, goldens } = page;
 
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
     inconclusive: ["inconclusive", "inconclusive"], nothingRun: ["nothing run", "inconclusive"],
-    notDecided: ["all cases that ran passed; others were left out, so no verdict on conformance", "passed"],
+    notDecided: ["no verdict on conformance", "inconclusive"],
     notProved: ["not proved", "skipped"],
   };
   const word = (verdict) => (words[verdict] ? words[verdict][0] : verdict);
@@ -19,18 +19,41 @@
     return `${all.length} cases repeated, ${restless} with more than one history, ${flaky.length} flaky${parts.length ? `: ${parts.join(", ")}` : ""}`;
   };
 
+  /** Why there is no verdict, and what is not met beside the MUSTs that decide about it. */
+  const besides = () => {
+    const decides = report.profiles.find((it) => it.name === report.decidedBy);
+    const open = report.result !== "notDecided" ? "" : report.filtered ? "Only selected cases were run."
+      : decides ? `Nothing is known about these MUSTs of ${decides.name}: ${(decides.open || []).join(", ")}.` : "The catalogue has no MUST.";
+    const more = (report.alsoNotMet || []).map((it) => {
+      const kind = it.feature ? `MUSTs of ${it.feature}` : `Requirements of level ${it.level}`;
+      return `${kind} that are not met, and do not decide: ${it.requirements.join(", ")}.`;
+    });
+    return [open, ...more].filter(Boolean).map((text) => make("p", { class: "inconclusive" }, text));
+  };
+
+  /** The files of the implementation with their digests, by kind; many of a kind stand behind their number. */
+  const artifacts = (all) => {
+    const kinds = { program: "Program", implementation: "Implementation file", values: "Values", manifest: "Manifests" };
+    return Object.entries(kinds).map(([kind, title]) => {
+      const lines = all.filter((it) => it.kind === kind).map((it) => make("div", {}, `${it.name}, ${it.sha256}`));
+      if (lines.length > 3) return [title, make("details", {}, make("summary", {}, `${lines.length} files`), ...lines)];
+      return [title, lines.length ? make("div", {}, ...lines) : null];
+    });
+  };
+
   const head = () => {
     const { statistics: numbers, run } = report;
     const [text, style] = words[report.result];
-    const open = report.requirements.filter((it) => it.verdict === "notProved" || it.verdict === "skipped").length;
+    const met = report.requirements.filter((it) => it.verdict === "passed").length;
     const all = report.requirements.length;
-    const part = report.result === "conformant" && open ? ` with ${all - open} of ${all} requirements, which this suite proves` : "";
+    const part = report.result === "conformant" && met < all ? ` with ${met} of ${all} requirements` : "";
     const who = run ? `${run.implementation.name} ${run.implementation.version}` : "no implementation";
     const parts = ["passed", "failed", "inconclusive", "skipped"].filter((kind) => numbers[kind] > 0);
     const bar = make("div", { class: "bar", role: "img", "aria-label": parts.map((kind) => `${numbers[kind]} ${kind}`).join(", ") },
       ...parts.map((kind) => make("span", { class: kind, style: `flex: ${numbers[kind]}` })));
     byId("head").append(
       make("h1", {}, `${who}: `, make("span", { class: style }, text), part),
+      ...besides(),
       bar,
       make("div", {}, ...parts.flatMap((kind, place) => [place ? " · " : "", make("span", { class: kind }, `${numbers[kind]} ${kind}`)]),
         make("span", { class: "dim" }, ` of ${numbers.planned} cases in ${seconds(report.seconds)}, ${report.date}`)),
@@ -45,8 +68,10 @@
       ["Unsupported", (run.claims.unsupported || []).join(", ")],
       ["Suite", `${run.suite.name}, ${run.suite.sha256}`],
       ["Chart", run.chart && run.chart.sha256],
+      ...artifacts(run.artifacts || []),
       ["Cluster", `${run.cluster.backend} ${run.cluster.kubernetesVersion} (${run.cluster.distribution}), started in ${seconds(run.clusterStartSeconds)}`],
       ["Helm", run.helmVersion],
+      ["Host", run.host && `${run.host.os}, kernel ${run.host.kernel}, ${run.host.architecture}, ${run.host.cores} cores`],
       ["Hallmark", report.hallmarkVersion],
       ["Run", run.id],
       ["Repetitions", repetitions(report.repetitions || [])],
@@ -57,6 +82,7 @@
     byId("about").append(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   };
 
+  const caseNames = new Map(report.cases.map((it) => [it.name, it.verdict]));
   const caseAnchor = (name) => `case-${name}`;
   const linkTo = (proof) => make("a", {
     href: `#${caseAnchor(proof.name)}`, class: proof.verdict,
@@ -69,13 +95,20 @@
     proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
   ].filter(Boolean);
 
+  /** What became of the defects that break a requirement: which case noticed it, by which claim. */
   const defects = (requirement) => {
-    const looks = { killed: ["passed", "noticed"], survived: ["failed", "NOT noticed"], inconclusive: ["inconclusive", "inconclusive"] };
-    const all = proved.defects.filter((it) => it.requirements.includes(requirement.id));
-    const lines = all.map((it) => make("div", { class: (looks[it.outcome] || looks.inconclusive)[0] }, `${it.name}: ${(looks[it.outcome] || looks.inconclusive)[1]}`));
-    const trouble = lines.filter((_, place) => all[place].outcome !== "killed");
-    const rest = lines.filter((line) => !trouble.includes(line));
-    return [...trouble, rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest) : null];
+    const looks = { yes: ["passed", "noticed"], no: ["failed", "NOT noticed"], unknown: ["inconclusive", "inconclusive"] };
+    const all = proved.defects.flatMap((defect) => defect.fates.filter((it) => it.requirement === requirement.id).map((it) => ({ ...it, defect: defect.name })));
+    const line = (it) => {
+      const [style, words] = looks[it.outcome];
+      const but = it.outcome === "yes" ? "by " : "although another claim failed in ";
+      return make("div", { class: "defect" }, make("span", { class: style }, `${it.defect}: ${words}`),
+        it.by ? make("div", {}, but, caseNames.has(it.by) ? linkTo({ name: it.by, verdict: caseNames.get(it.by) }) : it.by) : null,
+        it.claim ? make("div", { class: "dim" }, it.claim) : null, it.reason ? make("div", { class: "dim" }, it.reason) : null);
+    };
+    const trouble = all.filter((it) => it.outcome !== "yes");
+    const rest = all.filter((it) => it.outcome === "yes");
+    return [...trouble.map(line), rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest.map(line)) : null];
   };
 
   const requirementRow = (requirement) => {
@@ -101,7 +134,7 @@
   };
 
   /** A unified diff, line by line. */
-  const diff = (text) => make("pre", { tabindex: "0" }, ...text.split("\n").map((line) => {
+  const diff = (text) => make("pre", { tabindex: "0" }, ...text.trimEnd().split("\n").map((line) => {
     const kind = line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
     return make("span", kind ? { class: kind } : {}, `${line}\n`);
   }));
@@ -109,11 +142,11 @@
   const failure = (failed) => [
     make("h3", {}, "What was claimed"),
     make("pre", { class: "claim", tabindex: "0" }, failed.claim),
-    failed.object ? make("p", {}, make("strong", {}, failed.object), " ", failed.nearest) : make("p", {}, failed.nearest),
+    failed.object ? make("p", {}, make("strong", {}, failed.object), ": ", failed.nearest) : make("p", {}, failed.nearest),
     ...(failed.broken || []).filter((it) => it.claim !== failed.claim).flatMap((it) => [
       make("p", { class: "failed" }, "Breaks ", make("strong", {}, it.id), ", a standing invariant"),
       make("pre", { tabindex: "0" }, it.claim),
-      make("p", {}, it.object ? make("strong", {}, it.object) : null, " ", it.nearest),
+      make("p", {}, it.object ? make("strong", {}, it.object) : null, it.object ? ": " : "", it.nearest),
     ]),
     failed.differences.length ? make("table", { class: "differences" },
       tableHead(["Path", "Expected", "Actual", "Since"]),
@@ -127,6 +160,10 @@
     make("pre", { tabindex: "0" }, failed.excerpt.text),
   ];
 
+  /** A golden file, whose whole object the case compares. */
+  const golden = (name) => make("details", {}, make("summary", {}, "compared as a whole with ", make("span", { class: "mono" }, name)),
+    make("pre", { tabindex: "0" }, goldens[name] || ""));
+
   const rank = (lane) => ({ steps: 0, faults: 1, controller: 3, requests: 4, events: 5 }[lane] ?? 2);
 
   const caseBody = (it) => {
@@ -135,7 +172,7 @@
     return [
       make("p", {}, it.summary),
       make("p", { class: "dim" }, [it.file, it.requirements.join(", "), more.namespace].filter(Boolean).join(" · ")),
-      ...reason, ...timelines([["", more.timeline]], rank),
+      ...reason, ...(more.goldens || []).map(golden), ...timelines([["", more.timeline]], rank),
     ];
   };
 

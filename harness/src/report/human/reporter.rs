@@ -186,7 +186,7 @@ impl<W: Write> Human<W> {
 #[cfg(test)]
 mod tests {
     use super::Human;
-    use crate::event::Event;
+    use crate::event::{CORE, Event, Level};
     use crate::report::aggregate::Aggregate;
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
     use crate::report::settings::{Settings, Verbosity};
@@ -219,6 +219,31 @@ mod tests {
             &Run::of([passed(), failed(), inconclusive(), skipped()]),
             Verbosity::Normal
         ));
+    }
+
+    #[test]
+    fn what_decides_nothing_is_told_below_the_verdict() {
+        let should = ["IMG-03", "TTL-01"].map(|id| (id, Level::Should, CORE));
+        let run = |third| Run::of([passed(), passed(), third]).leveled(&should);
+        let told = |run: &Aggregate| {
+            let settings = Settings { verbosity: Verbosity::Quiet, ..Settings::default() };
+            let mut human = Human::new(anstream::StripStream::new(Vec::new()), settings);
+            human.finish(run);
+            String::from_utf8(human.out.into_inner()).expect("text")
+        };
+        let conformant = "conformant with the 2 requirements that this suite proves; \
+                          1 of 5 are not proved (report.yaml lists them)\n";
+        let but = "  2 requirements of level SHOULD not met: IMG-03, TTL-01\n  exit code 1: 1 case failed\n";
+        assert_eq!(told(&run(failed())), format!("{conformant}{but}"));
+        let but = "  exit code 3: nothing is known about 1 case\n";
+        assert_eq!(told(&run(inconclusive())), format!("{conformant}{but}"));
+    }
+
+    #[test]
+    fn a_must_that_nothing_is_known_about_is_named_with_the_reason() {
+        let text = shown(&Run::of([passed(), skipped()]), Verbosity::Quiet);
+        let why = "nothing is known about IMG-02 (every case was skipped); IMG-03 (no case proves it)\n";
+        assert_eq!(text, format!("no verdict on conformance: {why}"));
     }
 
     #[test]

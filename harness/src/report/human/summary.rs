@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, time};
 use crate::event::RunInfo;
+use crate::exit;
 use crate::report::aggregate::{Aggregate, Outcome};
 use crate::report::files::{HTML_FILE, JUNIT_FILE, REPORT_FILE};
 use crate::report::profile::{Profile, ProfileVerdict};
@@ -46,23 +47,44 @@ pub(super) fn render(run: &Aggregate, settings: &Settings, width: u16) -> String
     .concat()
 }
 
-/// The line for people and log searches.
+/// The verdict in one line for people and log searches, then a line for each thing that does not change it.
 fn verdict(run: &Aggregate, summary: &Summary) -> String {
+    let mut lines = vec![conformance(run, summary)];
+    lines.extend(summary.shortfalls.iter().map(|one| {
+        format!("  {} {}", paint(YELLOW, &format!("{}:", one.words())), one.requirements.join(", "))
+    }));
+    let counts = summary.counts;
+    let is_silent = matches!(summary.conformance, Conformance::Conformant | Conformance::NotDecided);
+    match summary.exit {
+        exit::NON_CONFORMANT if is_silent => {
+            lines.push(format!("  exit code {}: {} failed", summary.exit, count(counts.failed, "case")));
+        }
+        exit::INCONCLUSIVE if is_silent => {
+            let cases = count(counts.inconclusive, "case");
+            lines.push(format!("  exit code {}: nothing is known about {cases}", summary.exit));
+        }
+        _ => {}
+    }
+    lines.join("\n")
+}
+
+fn conformance(run: &Aggregate, summary: &Summary) -> String {
     match summary.conformance {
         Conformance::Conformant => {
-            let (proved, all) = run.proved();
+            let met = run.with_verdict(&[RequirementVerdict::Passed]);
+            let all = run.info().map_or(0, |info| info.requirements.len());
             // A suite that does not prove everything must not sound as if it did.
-            let but = match all - proved {
+            let but = match run.with_verdict(&RequirementVerdict::OPEN) {
                 0 => String::new(),
                 holes => format!(
                     " with the {} that this suite proves; {holes} of {all} are not proved (report.yaml lists them)",
-                    count(proved, "requirement")
+                    count(met, "requirement")
                 ),
             };
             format!("{}{but}", paint(GREEN, "conformant"))
         }
         Conformance::NonConformant => {
-            format!("{} {}", paint(RED, "NOT conformant:"), summary.failed.join(", "))
+            format!("{} {}", paint(RED, "NOT conformant:"), summary.not_met.join(", "))
         }
         Conformance::Inconclusive => {
             let why = if run.cut_short() {
@@ -77,13 +99,20 @@ fn verdict(run: &Aggregate, summary: &Summary) -> String {
                 if summary.counts.planned == 0 { "no case was selected" } else { "every case was skipped" };
             format!("{} {why}", paint(YELLOW, "nothing run:"))
         }
-        Conformance::NotDecided if run.filtered() => {
+        Conformance::NotDecided if run.filtered() && summary.exit == exit::CONFORMANT => {
             paint(GREEN, "all selected cases passed (filtered run: no verdict on conformance)")
         }
+        Conformance::NotDecided if run.filtered() => {
+            paint(YELLOW, "no verdict on conformance (filtered run)")
+        }
         Conformance::NotDecided => {
-            let declined: Vec<String> = run.declined_musts().into_iter().collect();
-            let why = format!("declined by the implementation: {}", declined.join(", "));
-            format!("{} no verdict on conformance; {why}", paint(YELLOW, "all cases that ran passed:"))
+            let unknown = run.undecided().into_iter().map(|(why, ids)| format!("{} ({why})", ids.join(", ")));
+            let unknown: Vec<String> = unknown.collect();
+            let why = match unknown.as_slice() {
+                [] => "the catalogue has no MUST".to_owned(),
+                _ => format!("nothing is known about {}", unknown.join("; ")),
+            };
+            format!("{} {why}", paint(YELLOW, "no verdict on conformance:"))
         }
     }
 }

@@ -195,6 +195,8 @@ registry! {
     UnknownBackupsFail = "unknown-backups-fail" ["DR-H06"],
     /// Nothing is held back by a restore hold.
     HoldIgnored = "hold-ignored" ["DR-H03"],
+    /// A hold that cannot be read is none.
+    UnreadableHoldIsNone = "unreadable-hold-is-none" ["DR-H03"],
     /// Retention goes on as soon as a hold has ended.
     NoGraceAfterHold = "no-grace-after-hold" ["DR-C12"],
     /// Backups never are too old.

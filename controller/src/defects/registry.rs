@@ -80,7 +80,7 @@ registry! {
     /// Expired runs go only when something else happens.
     RetentionNeedsAnEvent = "retention-needs-an-event" ["RET-02"],
     /// Runs expire at half of their time.
-    ExpiresEarly = "expires-early" ["RET-03"],
+    ExpiresEarly = "expires-early" ["RET-03", "DR-X07"],
     /// Runs that are not terminal expire.
     RunningRunsExpire = "running-runs-expire" ["RET-04"],
     /// The retention of the run is not honoured.

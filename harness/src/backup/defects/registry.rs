@@ -35,6 +35,8 @@ registry! {
     NoRunsNoBackup = "no-runs-no-backup" ["DR-B01"],
     /// The status is no part of an archived object.
     StatusLeftOut = "status-left-out" ["DR-B02", "DR-R01", "DR-X06"],
+    /// One of the kinds is not looked at.
+    KindLeftOut = "a-kind-left-out" ["DR-B02"],
     /// Definitions without objects are left out.
     UnusedDefinitionsLeftOut = "unused-definitions-left-out" ["DR-B03"],
     /// Every kind is listed as it is now, and the archive claims one moment all the same.

@@ -190,7 +190,7 @@ registry! {
     /// A run can only be deleted together with a Job.
     DeletionNeedsJob = "deletion-needs-job" ["DR-C10"],
     /// A restored run that had not started never does.
-    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06", "DR-R10"],
+    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06", "DR-R10", "DR-X02"],
     /// What is not known of backups counts against them.
     UnknownBackupsFail = "unknown-backups-fail" ["DR-H06"],
     /// Nothing is held back by a restore hold.

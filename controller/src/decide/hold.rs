@@ -66,6 +66,7 @@ impl Hold {
             Announcement::Present(notice) => Self::Announced(notice.clone()),
             _ if switched_on => Self::Switched,
             Announcement::Unknown => Self::Unknown,
+            Announcement::Unreadable if Defect::UnreadableHoldIsNone.is_planted() => Self::Released,
             Announcement::Unreadable => Self::Unreadable,
             Announcement::Absent => Self::Released,
         }

@@ -80,7 +80,7 @@ registry! {
     /// Expired runs go only when something else happens.
     RetentionNeedsAnEvent = "retention-needs-an-event" ["RET-02"],
     /// Runs expire at half of their time.
-    ExpiresEarly = "expires-early" ["RET-03"],
+    ExpiresEarly = "expires-early" ["RET-03", "DR-X07"],
     /// Runs that are not terminal expire.
     RunningRunsExpire = "running-runs-expire" ["RET-04"],
     /// The retention of the run is not honoured.
@@ -190,11 +190,13 @@ registry! {
     /// A run can only be deleted together with a Job.
     DeletionNeedsJob = "deletion-needs-job" ["DR-C10"],
     /// A restored run that had not started never does.
-    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06", "DR-R10"],
+    RestoredRunsNeverStart = "restored-runs-never-start" ["DR-C06", "DR-R10", "DR-X02"],
     /// What is not known of backups counts against them.
     UnknownBackupsFail = "unknown-backups-fail" ["DR-H06"],
     /// Nothing is held back by a restore hold.
     HoldIgnored = "hold-ignored" ["DR-H03"],
+    /// A hold that cannot be read is none.
+    UnreadableHoldIsNone = "unreadable-hold-is-none" ["DR-H03"],
     /// Retention goes on as soon as a hold has ended.
     NoGraceAfterHold = "no-grace-after-hold" ["DR-C12"],
     /// Backups never are too old.

@@ -92,6 +92,13 @@ impl Kinds {
     pub(super) fn resources(&self) -> Vec<ApiResource> {
         self.0.values().map(|place| place.resource.clone()).collect()
     }
+
+    /// The resources of these API groups whose objects live in namespaces.
+    pub(super) fn namespaced_in(&self, groups: &[String]) -> Vec<ApiResource> {
+        let places = self.0.values().filter(|place| place.namespaced);
+        let resources = places.map(|place| &place.resource);
+        resources.filter(|resource| groups.contains(&resource.group)).cloned().collect()
+    }
 }
 
 /// Asks the API server how it names the resource of a kind.

@@ -34,7 +34,11 @@ registry! {
     /// Without runs there is nothing to back up.
     NoRunsNoBackup = "no-runs-no-backup" ["DR-B01"],
     /// The status is no part of an archived object.
-    StatusLeftOut = "status-left-out" ["DR-B02", "DR-R01", "DR-X06"],
+    StatusLeftOut = "status-left-out" ["DR-B02", "DR-R01", "DR-X02", "DR-X06"],
+    /// One of the kinds is not looked at.
+    KindLeftOut = "a-kind-left-out" ["DR-B02"],
+    /// What a restore writes anew counts as content of an archive.
+    RewrittenFieldsCount = "rewritten-fields-count" ["DR-X05"],
     /// Definitions without objects are left out.
     UnusedDefinitionsLeftOut = "unused-definitions-left-out" ["DR-B03"],
     /// Every kind is listed as it is now, and the archive claims one moment all the same.
@@ -64,7 +68,7 @@ registry! {
     /// Nobody looks for a controller.
     LeaderNotLookedFor = "leader-not-looked-for" ["DR-R02"],
     /// What is there already gets its status once more.
-    EqualStatusWrittenAgain = "equal-status-written-again" ["DR-R03", "DR-X05"],
+    EqualStatusWrittenAgain = "equal-status-written-again" ["DR-R03"],
     /// That names are taken is noticed only by the writes.
     ConflictsNoticedLate = "conflicts-noticed-late" ["DR-R04"],
     /// That a kind is missing is noticed only by the writes.

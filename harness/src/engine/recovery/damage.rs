@@ -42,7 +42,7 @@ pub(super) fn damaged(mut bytes: Vec<u8>, how: &Harm) -> io::Result<Damaged> {
             if *kind == Damage::Truncated {
                 bytes.truncate(place);
             } else if let Some(byte) = bytes.get_mut(place) {
-                *byte ^= 1;
+                *byte ^= 1 << (place % 8);
             }
             Ok(Damaged { bytes, sealed: false })
         }

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kube::api::ApiResource;
 use serde_json::{Map, Value};
 
-use crate::backup::{Checked, KindRecord, Role};
+use crate::backup::Checked;
 use crate::record::{Change, Entry, Observation};
 
-/// The first difference between an archive and the record at the archive's revision, over all its kinds that
-/// live in namespaces; `None` if there is none.
-pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<String> {
-    let kinds = checked.manifest.kinds.iter();
-    let custom = kinds.filter(|record| record.kind.role >= Role::Config && record.kind.namespaced);
-    custom.into_iter().find_map(|record| {
-        let resource = record.kind.resource();
+/// The first difference between an archive and the record at the archive's revision, over these kinds, all of
+/// which it must hold; `None` if there is none.
+pub(super) fn difference(checked: &Checked, kinds: &[ApiResource], history: &[Arc<Entry>]) -> Option<String> {
+    kinds.iter().find_map(|kind| {
+        let resource = format!("{}.{}", kind.plural, kind.group);
+        let mut records = checked.manifest.kinds.iter();
+        let Some(record) = records.find(|record| record.kind.resource() == resource) else {
+            return Some(format!("it holds no {resource}, and does not say that there are none"));
+        };
         let archived: BTreeMap<&str, Value> = checked
             .objects
             .iter()
@@ -24,7 +27,7 @@ pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<St
         // One revision for all kinds, if the archive claims that, else that of the kind's own list.
         let claimed = checked.manifest.listing.revision.as_ref().or(record.resource_versions.first());
         let moment = claimed.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-        let recorded = recorded(record, moment, history);
+        let recorded = recorded(kind, moment, history);
         let names = archived.keys().chain(recorded.keys());
         let differs = |name: &&&str| archived.get(**name) != recorded.get(**name);
         names.into_iter().find(differs).map(|name| {
@@ -39,12 +42,11 @@ pub(super) fn difference(checked: &Checked, history: &[Arc<Entry>]) -> Option<St
 }
 
 /// The objects of a kind at a revision, without those that were being deleted.
-fn recorded<'a>(record: &KindRecord, moment: u64, history: &'a [Arc<Entry>]) -> BTreeMap<&'a str, Value> {
-    let api_version = record.kind.api_version();
+fn recorded<'a>(kind: &ApiResource, moment: u64, history: &'a [Arc<Entry>]) -> BTreeMap<&'a str, Value> {
     let mut newest = BTreeMap::new();
     for entry in history {
         let Observation::Object(version) = &entry.observation else { continue };
-        let of_kind = version.kind == record.kind.kind && version.api_version == api_version;
+        let of_kind = version.kind == kind.kind && version.api_version == kind.api_version;
         if of_kind && version.resource_version <= moment {
             let known = newest.entry(version.uid.as_str()).or_insert(version);
             if known.resource_version <= version.resource_version {
@@ -86,6 +88,7 @@ fn content(object: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::GroupVersionKind;
     use serde_json::json;
 
     use super::*;
@@ -123,13 +126,27 @@ mod tests {
         verify_bytes(&bytes, &fixture::line(&bytes), Limits::default()).unwrap()
     }
 
+    fn kinds() -> Vec<ApiResource> {
+        let kind = |kind| ApiResource::from_gvk(&GroupVersionKind::gvk("example.dev", "v1", kind));
+        ["Agent", "Run"].map(kind).to_vec()
+    }
+
     fn of(history: &[Arc<Entry>]) -> Option<String> {
-        difference(&checked(), history)
+        difference(&checked(), &kinds(), history)
     }
 
     #[test]
     fn an_archive_of_what_was_there_is_as_recorded() {
         assert_eq!(of(&history(|_version| {})), None);
+    }
+
+    #[test]
+    fn a_kind_that_the_archive_does_not_know_is_told() {
+        let mut without = checked();
+        without.manifest.kinds.retain(|record| record.kind.kind != "Agent");
+        without.objects.retain(|object| object.path.resource != "agents.example.dev");
+        let found = difference(&without, &kinds(), &history(|_version| {})).unwrap();
+        assert!(found.contains("holds no agents.example.dev"), "{found}");
     }
 
     #[test]

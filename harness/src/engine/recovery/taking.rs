@@ -112,10 +112,11 @@ impl CaseRun<'_> {
     }
 
     async fn as_recorded(&self, alias: &str, checked: &Checked, at: &Location) -> Result<(), Stop> {
+        let kinds = self.run.kinds.namespaced_in(&self.groups());
         let mut difference = None;
         let judged = self
             .wait_for(CAUGHT_UP, |history| {
-                difference = super::recorded::difference(checked, history);
+                difference = super::recorded::difference(checked, &kinds, history);
                 if difference.is_none() { Judgement::Holds } else { Judgement::NotYet }
             })
             .await?;

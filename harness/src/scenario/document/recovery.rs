@@ -94,8 +94,8 @@ pub struct VerifyDocument {
     /// Texts that stand nowhere in it.
     #[serde(default)]
     pub lacks: Vec<String>,
-    /// It holds every object of the namespace that its kinds had at its revision, as the watches delivered
-    /// them, and no other.
+    /// It holds every object of the namespace that the custom kinds of the suite had at its revision, as the
+    /// watches delivered them, and no other.
     #[serde(default)]
     pub as_recorded: bool,
 }

@@ -81,3 +81,19 @@ pub(crate) fn verify_content(path: &str, content: &[u8], size: u64, sha256: &str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar.zst");
+        std::fs::write(&path, [0; 9]).unwrap();
+        let limits = |file| Limits { file, ..Limits::default() };
+        assert_eq!(read(&path, limits(9)).unwrap(), [0; 9]);
+        let error = read(&path, limits(8)).unwrap_err();
+        assert_eq!(error.to_string(), "the file is larger than 8 bytes");
+    }
+}

@@ -80,6 +80,11 @@ impl Kind {
         Self { namespaced: true, ..Self::built_in("", "ConfigMap", "configmaps", Role::ConfigMap) }
     }
 
+    /// `Secret`.
+    pub(super) fn secret() -> Self {
+        Self { namespaced: true, ..Self::built_in("", "Secret", "secrets", Role::Config) }
+    }
+
     /// A built-in kind of version `v1` whose status is nothing that a restore writes.
     pub(super) fn built_in(group: &str, kind: &str, plural: &str, role: Role) -> Self {
         Self {

@@ -37,7 +37,7 @@ pub(crate) mod fixture;
 
 pub use crate::archive::{self, Address, Limits, VerifyError, Warning, digest, to_canonical};
 pub use api::ApiError;
-pub use inspect::{ArchiveKind, InspectError, Inspection, KindSummary, Plan, TerminalRuns, inspect};
+pub use inspect::{ArchiveKind, InspectError, Inspection, KindSummary, Plan, inspect};
 pub use kind::{Kind, Role};
 pub(crate) use manifest::content_digest;
 pub use manifest::{

@@ -15,6 +15,12 @@ pub(super) fn phase(object: &Value) -> Option<&str> {
     object.pointer("/status/phase").and_then(Value::as_str).filter(|phase| !phase.is_empty())
 }
 
+/// Whether work may have been executed in part: whoever finds it without its status executes it again.
+pub(super) fn has_begun(object: &Value) -> bool {
+    let runtime = object.pointer("/status/runtimeRef").is_some_and(|runtime| !runtime.is_null());
+    runtime || phase(object).is_some_and(|phase| phase != "Pending")
+}
+
 /// What is wrong with a status of a run that no later write will put right.
 pub(super) fn inconsistency(object: &Value) -> Option<&'static str> {
     let has = |field: &str| {
@@ -36,7 +42,18 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use super::inconsistency;
+    use super::{has_begun, inconsistency};
+
+    #[rstest]
+    #[case::new(json!({}), false)]
+    #[case::without_phase(json!({"phase": ""}), false)]
+    #[case::waiting(json!({"phase": "Pending", "runtimeRef": null}), false)]
+    #[case::submitted(json!({"phase": "Pending", "runtimeRef": {"name": "a-job"}}), true)]
+    #[case::going(json!({"phase": "Running"}), true)]
+    #[case::over(json!({"phase": "Failed"}), true)]
+    fn work_has_begun_when_it_was_submitted(#[case] status: Value, #[case] begun: bool) {
+        assert_eq!(has_begun(&json!({"status": status})), begun);
+    }
 
     #[rstest]
     #[case::running(json!({"phase": "Running", "runtimeRef": {}}), false)]

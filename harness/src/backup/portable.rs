@@ -69,9 +69,13 @@ impl Strip {
         let mut metadata = Map::new();
         let live = live.get("metadata").unwrap_or(&Value::Null);
         for field in ["name", "namespace", "labels", "annotations", "finalizers"] {
-            if let Some(value) =
-                live.get(field).filter(|_| field != "labels" || !Defect::LabelsLost.is_planted())
-            {
+            let lost = match field {
+                "labels" => Defect::LabelsLost.is_planted(),
+                "annotations" => Defect::AnnotationsLeftOut.is_planted(),
+                "finalizers" => Defect::FinalizersLeftOut.is_planted(),
+                _ => false,
+            };
+            if let Some(value) = live.get(field).filter(|_| !lost) {
                 metadata.insert(field.to_owned(), value.clone());
             }
         }

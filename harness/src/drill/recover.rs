@@ -124,7 +124,8 @@ async fn restore(
     checked: &Checked,
     events: &EventSink,
 ) -> Result<Result<RestoreReport, String>, DrillError> {
-    let mut guard = LeaderGuard::default();
+    // The controller was started under the hold: there is nothing to be seen yet.
+    let mut guard = LeaderGuard { seen: Duration::ZERO, ..LeaderGuard::default() };
     if let Some(lease) = &cluster.subjects().implementation.settings.leader_lease {
         guard.lease.clone_from(&lease.name);
     }

@@ -348,6 +348,7 @@ pub struct Verify {
 
 /// A restore into the case's namespace.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the step")]
 pub struct Restore {
     /// The archive.
     pub archive: String,
@@ -359,6 +360,8 @@ pub struct Restore {
     pub without_definitions: bool,
     /// Whether missing Secrets are no obstacle.
     pub without_secrets: bool,
+    /// Whether nobody looks for a controller.
+    pub assume_no_controller: bool,
     /// What it must come to.
     pub ends: RestoreEnd,
     /// How many others begin at the same time.
@@ -370,6 +373,8 @@ pub struct Restore {
 pub enum RestoreEnd {
     /// Everything is there.
     Restored,
+    /// Nothing was written, but everything can be.
+    Tried,
     /// Everything was there, and nothing was written.
     Unchanged,
     /// It was refused before anything was written, with a message of this pattern.
@@ -378,7 +383,7 @@ pub enum RestoreEnd {
     Partial(Regex),
     /// It was killed after this write.
     Killed(NonZeroU32),
-    /// It was killed after each write, at least so many times, and everything is there.
+    /// It was killed between any two writes, at least so many times, and everything is there.
     KilledOften(NonZeroU32),
     /// The API server was killed after this write and started again, and everything is there.
     Outlives(NonZeroU32),

@@ -1,6 +1,7 @@
 //! A cluster, content for it, and what can be seen of it from outside.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -364,6 +365,29 @@ impl Bed {
             })
             .filter(|request| !request.contains("dryRun=All"))
             .collect()
+    }
+
+    /// Comes back when so many writes of what a restore restores were answered from now on, whoever asked.
+    pub(crate) async fn after_writes(&self, number: usize) {
+        let mut log = std::fs::File::open(&self.audit_log).unwrap();
+        log.seek(SeekFrom::End(0)).unwrap();
+        let (mut log, mut line, mut seen) = (BufReader::new(log), String::new(), 0);
+        while seen < number {
+            // The rest of a line that is still being written is appended to what was read of it.
+            log.read_line(&mut line).unwrap();
+            if !line.ends_with('\n') {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                continue;
+            }
+            let event: Value = serde_json::from_str(&line).unwrap();
+            line.clear();
+            let text = |field: &str| event[field].as_str().unwrap();
+            let restores = text("requestURI").contains("agents.proompteng.ai")
+                || text("requestURI").contains("customresourcedefinitions");
+            let writes =
+                ["create", "update"].contains(&text("verb")) && !text("requestURI").contains("dryRun=All");
+            seen += usize::from(restores && writes && text("stage") == "ResponseComplete");
+        }
     }
 
     /// How many requests of the operator the audit log has.

@@ -137,6 +137,7 @@ where
 
 fn refusal(code: u16) -> Response<AnyBody> {
     let reason = match code {
+        403 => "Forbidden",
         410 => "Expired",
         422 => "Invalid",
         429 => "TooManyRequests",

@@ -1,11 +1,22 @@
 //! Restores that are cut off or meet trouble.
 
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use hallmark::backup::{self, Checked, Outcome, RestoreError, RestoreOptions, RestoreReport};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::json;
+use tokio::process::Command;
 
 use crate::bed::{Bed, counting};
 use crate::disturb::{Disturbance, Fate};
+
+/// Runs beside the usual ones: enough for several kills before all of them are there.
+const RUNS_MORE: usize = 20;
 
 /// One write after the other: which one is the k-th is the same each time.
 fn options() -> RestoreOptions {
@@ -56,6 +67,52 @@ pub(crate) async fn a_restore_cut_off_after_any_write_is_finished_by_the_next(be
         assert_eq!((report.outcome, &*report.failed), (Outcome::Completed, &[][..]), "cut off at write {k}");
         assert_eq!(bed.content().await, before, "cut off at write {k}");
     }
+}
+
+/// [DR-R12] The real process with its eight workers, killed by SIGKILL at 25 moments under the hold. Each time the
+/// same command goes on with what the one before left. No controller runs here: what one does meanwhile is
+/// judged by the scenario `an-interrupted-restore-is-finished-by-the-next`.
+pub(crate) async fn a_killed_process_is_finished_by_the_next(bed: &Bed) {
+    const KILLS: usize = 25;
+    bed.populate().await;
+    for number in 0..RUNS_MORE {
+        bed.run("team-a", &format!("more-{number}"), "Succeeded").await;
+    }
+    let before = bed.content().await;
+    bed.backup("sigkill").await;
+    let holds: Api<ConfigMap> = Api::namespaced(bed.admin(), "default");
+    let hold = json!({"metadata": {"name": "agents-restore-hold"}});
+    holds.create(&PostParams::default(), &serde_json::from_value(hold).unwrap()).await.unwrap();
+    let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
+    let mut kills = 0;
+    while kills < KILLS {
+        start_over(bed).await;
+        loop {
+            let mut restore = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+            restore.arg("restore").arg(bed.path("sigkill")).arg("--kubeconfig").arg(bed.kubeconfig());
+            restore.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+            let mut process = restore.spawn().unwrap();
+            // Another number each time, up to a dozen.
+            let write = 1 + kills * 5 % 12;
+            tokio::select! {
+                biased;
+                () = bed.after_writes(write) => process.start_kill().unwrap(),
+                _ended = process.wait() => {}
+            }
+            let status = process.wait().await.unwrap();
+            if status.signal().is_none() {
+                assert!(status.success(), "{status} after {kills} kills");
+                break;
+            }
+            kills += 1;
+            // Its owner is known to be dead, so nobody has to wait for the end of its time.
+            let _absent = locks.delete("hallmark-restore", &DeleteParams::default()).await;
+        }
+        assert_eq!(bed.content().await, before, "after {kills} kills");
+    }
+    let jobs: Api<Job> = Api::all(bed.admin());
+    assert_eq!(jobs.list(&ListParams::default()).await.unwrap().items.len(), 0);
+    holds.delete("agents-restore-hold", &DeleteParams::default()).await.unwrap();
 }
 
 /// [DR-R13]

@@ -13,6 +13,8 @@
 
 mod archives;
 mod bed;
+mod commands;
+mod damages;
 mod disturb;
 mod interruptions;
 mod object_stores;
@@ -78,14 +80,19 @@ fn main() -> ExitCode {
         archives::a_revision_that_is_gone_is_never_mixed_with_another,
         archives::a_killed_backup_leaves_nothing_that_verifies,
         round_trips::everything_deleted_comes_back_equal,
-        round_trips::a_damaged_archive_changes_nothing,
         round_trips::other_objects_of_the_same_names_are_not_touched,
         round_trips::owners_get_their_new_uids,
+        damages::two_hundred_damaged_archives_change_nothing,
+        commands::a_dry_run_looks_at_everything_and_writes_nothing,
+        commands::every_end_of_a_restore_has_its_exit_code,
+        commands::runs_that_velero_would_execute_again_are_listed,
         preflights::obstacles_are_named_before_anything_is_written,
+        preflights::what_nobody_may_look_at_is_told,
         preflights::a_leader_without_hold_is_not_overtaken,
         preflights::stricter_definitions_refuse_before_anything_is_written,
         preflights::two_restores_do_not_run_at_the_same_time,
         interruptions::a_restore_cut_off_after_any_write_is_finished_by_the_next,
+        interruptions::a_killed_process_is_finished_by_the_next,
         interruptions::trouble_with_any_write_changes_nothing_in_the_end,
         interruptions::a_restart_of_the_api_server_is_waited_for,
         object_stores::an_archive_in_a_bucket_comes_back_equal,

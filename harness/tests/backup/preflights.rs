@@ -120,6 +120,35 @@ pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     maps.patch("keep", &PatchParams::default(), &free).await.unwrap();
 }
 
+/// Who may not read Secrets and quotas restores all the same, and knows what was not looked at.
+pub(crate) async fn what_nobody_may_look_at_is_told(bed: &Bed) {
+    bed.populate().await;
+    let (_report, checked) = bed.backup("forbidden").await;
+    bed.clear().await;
+    bed.secrets().await;
+    let forbidden = Disturbance::new(|seen| {
+        let guarded = seen.uri.contains("/secrets") || seen.uri.contains("/resourcequotas");
+        if guarded { Fate::Refuse(403) } else { Fate::Pass }
+    });
+    let client = bed.disturbed(&forbidden);
+    let tried = RestoreOptions { dry_run: true, ..Bed::options() };
+    let report = backup::restore(client, &checked, &tried, &bed.events).await.unwrap();
+    let unchecked: Vec<&str> = report
+        .warnings
+        .iter()
+        .filter_map(|warning| warning.strip_prefix("not checked: ")?.strip_suffix(": injected by the test"))
+        .collect();
+    let expected = [
+        "the Secret team-a/example-github",
+        "the Secret team-a/example-memory",
+        "the Secret team-b/example-github",
+        "the Secret team-b/example-memory",
+        "the quotas of namespace team-a",
+        "the quotas of namespace team-b",
+    ];
+    assert_eq!(unchecked, expected, "{:?}", report.warnings);
+}
+
 /// [DR-R02]
 pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     bed.populate().await;
@@ -127,6 +156,11 @@ pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     bed.clear().await;
     bed.secrets().await;
     let guarded = RestoreOptions { guard: LeaderGuard::default(), ..Bed::options() };
+    // A controller that is alone has no Lease: that nobody leads says nothing.
+    let findings = refused(bed, &checked, &guarded).await;
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].starts_with("no hold keeps a controller still"), "{findings:?}");
+
     let leases: Api<Lease> = Api::namespaced(bed.admin(), "default");
     let lease = json!({
         "metadata": {"name": "agents-controller-leader"},

@@ -1,8 +1,6 @@
 //! What a restore gives back.
 
-use std::process::Command;
-
-use hallmark::backup::{self, Existing, Finding, Outcome, RestoreError, RestoreOptions, archive};
+use hallmark::backup::{self, Existing, Finding, Outcome, RestoreError, RestoreOptions};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -39,39 +37,6 @@ pub(crate) async fn everything_deleted_comes_back_equal(bed: &Bed) {
     let run = bed.api("AgentRun", "team-a").get("won").await.unwrap();
     assert_eq!(run.metadata.generation, Some(1));
     assert_eq!(run.data["status"]["observedGeneration"], 1);
-}
-
-/// [DR-V01] [DR-V02]
-pub(crate) async fn a_damaged_archive_changes_nothing(bed: &Bed) {
-    bed.populate().await;
-    let (_report, _checked) = bed.backup("sound").await;
-    let sound = std::fs::read(bed.path("sound")).unwrap();
-    let digest = std::fs::read(archive::digest_path(&bed.path("sound"))).unwrap();
-    bed.clear().await;
-    bed.secrets().await;
-    let versions = bed.versions().await;
-    let damaged = bed.path("damaged");
-    std::fs::write(archive::digest_path(&damaged), digest).unwrap();
-    let restore = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
-        command.arg("restore").arg(&damaged).arg("--kubeconfig").arg(bed.kubeconfig());
-        command.arg("--assume-no-controller").output().unwrap()
-    };
-    for seed in 0..20_usize {
-        let mut bytes = sound.clone();
-        let bit = (seed * 7919 + 13) * 104_729 % (8 * bytes.len());
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        std::fs::write(&damaged, bytes).unwrap();
-        let output = restore();
-        assert_eq!(output.status.code(), Some(i32::from(hallmark::exit::REFUSED)), "bit {bit}: {output:?}");
-    }
-    std::fs::write(&damaged, &sound[..sound.len() / 2]).unwrap();
-    assert_eq!(restore().status.code(), Some(i32::from(hallmark::exit::REFUSED)));
-    assert_eq!(bed.versions().await, versions);
-    // The same command with the sound file does its work.
-    std::fs::write(&damaged, &sound).unwrap();
-    let output = restore();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// [DR-R04] [DR-R05]

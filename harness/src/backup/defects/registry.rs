@@ -39,6 +39,10 @@ registry! {
     KindLeftOut = "a-kind-left-out" ["DR-B02"],
     /// What a restore writes anew counts as content of an archive.
     RewrittenFieldsCount = "rewritten-fields-count" ["DR-X05"],
+    /// Finalizers are no part of an archived object.
+    FinalizersLeftOut = "finalizers-left-out" ["DR-B02", "DR-X06"],
+    /// Annotations are no part of an archived object.
+    AnnotationsLeftOut = "annotations-left-out" ["DR-B02", "DR-X06"],
     /// Definitions without objects are left out.
     UnusedDefinitionsLeftOut = "unused-definitions-left-out" ["DR-B03"],
     /// Every kind is listed as it is now, and the archive claims one moment all the same.
@@ -49,6 +53,8 @@ registry! {
     DeletedRevived = "deleted-revived" ["DR-B06"],
     /// Nobody is told which Secrets the objects need.
     SecretsNotListed = "secrets-not-listed" ["DR-B07"],
+    /// Secrets are archived with their values.
+    SecretsArchived = "secrets-archived" ["DR-B07"],
     /// A backup leaves a mark in the cluster.
     BackupWrites = "backup-writes" ["DR-B08"],
     /// The digest is published before the archive is whole.
@@ -59,14 +65,26 @@ registry! {
     MissingEntriesPass = "missing-entries-pass" ["DR-V02"],
     /// Entries that the manifest does not list are overlooked.
     ExtraEntriesPass = "extra-entries-pass" ["DR-V03"],
+    /// An entry may stand there twice.
+    DuplicateEntriesPass = "duplicate-entries-pass" ["DR-V03"],
+    /// An entry may be a link.
+    LinksPass = "links-pass" ["DR-V03"],
+    /// An entry may have a path that leads out of the archive.
+    ClimbingPathsPass = "climbing-paths-pass" ["DR-V03"],
+    /// An entry may be of any size.
+    OversizeEntriesPass = "oversize-entries-pass" ["DR-V03"],
     /// The digest of the file is not compared.
     FileDigestIgnored = "file-digest-ignored" ["DR-V04"],
     /// Every format is read.
     NewerFormatRead = "newer-format-read" ["DR-V05"],
     /// Labels are not given back.
     LabelsLost = "labels-lost" ["DR-X06"],
+    /// A dry run writes.
+    DryRunWrites = "dry-run-writes" ["DR-R01"],
     /// Nobody looks for a controller.
     LeaderNotLookedFor = "leader-not-looked-for" ["DR-R02"],
+    /// Where nobody leads no controller is expected.
+    HoldOnlyForLeaders = "hold-only-for-leaders" ["DR-R02"],
     /// What is there already gets its status once more.
     EqualStatusWrittenAgain = "equal-status-written-again" ["DR-R03"],
     /// That names are taken is noticed only by the writes.

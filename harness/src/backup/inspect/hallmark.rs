@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ArchiveKind, Inspection, KindSummary, Plan, TerminalRuns};
+use super::{ArchiveKind, Inspection, KindSummary, Plan};
 use crate::backup::kind::Role;
 use crate::backup::phase::is_terminal;
 use crate::backup::verify::Checked;
@@ -49,8 +49,9 @@ pub(super) fn describe(checked: &Checked) -> Inspection {
         kubernetes: Some(manifest.kubernetes.clone()),
         listing: Some(manifest.listing.clone()),
         kinds: kinds.collect(),
-        // Status is always restored, so finished work stays finished.
-        terminal_runs: TerminalRuns { total, executed_again: Vec::new() },
+        terminal_runs: total,
+        // Status is always restored, so nothing that was done is done again.
+        executed_again: Vec::new(),
         undecided,
         jobs_again: Vec::new(),
         plan: Some(Plan {
@@ -77,7 +78,7 @@ mod tests {
     fn an_archive_tells_its_runs_and_the_writes_of_a_restore() {
         let bytes = fixture::archive();
         let found = describe(&verify_bytes(&bytes, &fixture::line(&bytes), Limits::default()).unwrap());
-        assert_eq!(found.terminal_runs, TerminalRuns { total: 2, executed_again: Vec::new() });
+        assert_eq!((found.terminal_runs, &*found.executed_again), (2, &[][..]));
         assert_eq!(found.undecided, BTreeMap::from([("Pending".to_owned(), 1), ("Running".to_owned(), 1)]));
         let plan = Plan { definitions: 2, namespaces: 1, config: 2, runs: 4, statuses: 5 };
         assert_eq!(found.plan, Some(plan));

@@ -1,7 +1,7 @@
 //! What an archive holds and what a restore of it would do. No cluster is asked.
 //!
 //! Velero's archives can be read, too. They carry no digests, so nothing is known about their integrity; the
-//! question that they can answer is whether a restore would run finished work again.
+//! question that they can answer is whether a restore would run work again.
 
 mod hallmark;
 mod velero;
@@ -40,8 +40,11 @@ pub struct Inspection {
     pub listing: Option<Listing>,
     /// What there is of each kind, in the order of a restore.
     pub kinds: Vec<KindSummary>,
-    /// What would become of finished work.
-    pub terminal_runs: TerminalRuns,
+    /// Runs in a terminal phase.
+    pub terminal_runs: usize,
+    /// Runs that have begun, ended or not, and that a restore would make without their status: a controller
+    /// takes them for new.
+    pub executed_again: Vec<String>,
     /// Runs that had not ended, by phase.
     pub undecided: BTreeMap<String, usize>,
     /// Jobs that a restore would bring back and that would run again.
@@ -77,16 +80,6 @@ pub struct KindSummary {
     pub count: usize,
     /// Of them by `status.phase`.
     pub phases: BTreeMap<String, usize>,
-}
-
-/// What would become of finished work.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TerminalRuns {
-    /// Runs in a terminal phase.
-    pub total: usize,
-    /// Of them those that a restore would make without their status: a controller takes them for new.
-    pub executed_again: Vec<String>,
 }
 
 /// The writes of a restore into an empty cluster.

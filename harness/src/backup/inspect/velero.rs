@@ -9,10 +9,10 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{ArchiveKind, InspectError, Inspection, KindSummary, TerminalRuns};
+use super::{ArchiveKind, InspectError, Inspection, KindSummary};
 use crate::archive::digest;
 use crate::archive::{Limits, Warning};
-use crate::backup::phase::{is_terminal, phase};
+use crate::backup::phase::{has_begun, is_terminal, phase};
 use crate::backup::take::required_secrets;
 
 /// The annotation by which an object asks for its status since Velero 1.16.
@@ -29,7 +29,8 @@ pub(super) fn inspect(bytes: &[u8], last: &[String], limits: Limits) -> Result<I
         kubernetes: None,
         listing: None,
         kinds: Vec::new(),
-        terminal_runs: TerminalRuns::default(),
+        terminal_runs: 0,
+        executed_again: Vec::new(),
         undecided: BTreeMap::new(),
         jobs_again: Vec::new(),
         plan: None,
@@ -54,7 +55,7 @@ pub(super) fn inspect(bytes: &[u8], last: &[String], limits: Limits) -> Result<I
         }
         let plural = object.resource.split('.').next().unwrap_or_default();
         if last.iter().any(|run| run == plural) {
-            run(object, phase, &mut found);
+            run(object, phase.unwrap_or("none"), &mut found);
         } else if object.resource == "jobs.batch" && object.value.pointer("/status/completionTime").is_none()
         {
             // Velero leaves out Jobs that succeeded; all others begin again.
@@ -65,14 +66,15 @@ pub(super) fn inspect(bytes: &[u8], last: &[String], limits: Limits) -> Result<I
     Ok(found)
 }
 
-fn run(object: &Object, phase: Option<&str>, found: &mut Inspection) {
-    if !phase.is_some_and(is_terminal) {
-        *found.undecided.entry(phase.unwrap_or("none").to_owned()).or_default() += 1;
-        return;
+fn run(object: &Object, phase: &str, found: &mut Inspection) {
+    if is_terminal(phase) {
+        found.terminal_runs += 1;
+    } else {
+        *found.undecided.entry(phase.to_owned()).or_default() += 1;
     }
-    found.terminal_runs.total += 1;
-    if object.value.pointer(RESTORE_STATUS).and_then(Value::as_str) != Some("true") {
-        found.terminal_runs.executed_again.push(object.describe());
+    let keeps_status = object.value.pointer(RESTORE_STATUS).and_then(Value::as_str) == Some("true");
+    if has_begun(&object.value) && !keeps_status {
+        found.executed_again.push(object.describe());
     }
 }
 
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_runs_whose_status_is_not_asked_for_would_run_again() {
+    fn runs_that_have_begun_and_whose_status_is_not_asked_for_would_run_again() {
         let doubled = "resources/agentruns.example.dev/v1-preferredversion/namespaces/team/plain.json";
         let job = json!({"metadata": {"name": "j", "namespace": "team"}, "status": {"active": 1}});
         let bytes = tarball(&[
@@ -174,22 +176,17 @@ mod tests {
             (&at("marked"), run("marked", "Failed", Some("true"))),
             (&at("refused"), run("refused", "Failed", Some("false"))),
             (&at("going"), run("going", "Running", None)),
+            (&at("watched"), run("watched", "Running", Some("true"))),
+            (&at("waiting"), run("waiting", "Pending", None)),
             ("resources/jobs.batch/namespaces/team/j.json", job),
         ]);
         let found = inspect(&bytes, &["agentruns".to_owned()], Limits::default()).unwrap();
-        assert_eq!(
-            found.terminal_runs,
-            TerminalRuns {
-                total: 3,
-                executed_again: vec![
-                    "agentruns.example.dev team/plain".to_owned(),
-                    "agentruns.example.dev team/refused".to_owned(),
-                ],
-            }
-        );
-        assert_eq!(found.undecided, BTreeMap::from([("Running".to_owned(), 1)]));
+        assert_eq!(found.terminal_runs, 3);
+        let again = ["plain", "refused", "going"].map(|name| format!("agentruns.example.dev team/{name}"));
+        assert_eq!(found.executed_again, again);
+        assert_eq!(found.undecided, BTreeMap::from([("Pending".to_owned(), 1), ("Running".to_owned(), 2)]));
         assert_eq!(found.jobs_again, ["jobs.batch team/j"]);
-        assert_eq!(found.required_secrets[0].referrers, 4);
+        assert_eq!(found.required_secrets[0].referrers, 6);
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub enum Finding {
     },
     /// A controller leads and would act on what is restored.
     #[error(
-        "{holder} leads, or led last and did not give its Lease {lease} back, and no hold keeps its replicas still: create the ConfigMap `{hold}` in its namespace, stop them in order, or say --assume-no-controller"
+        "{holder} leads, or led last and did not give its Lease {lease} back, and no hold keeps its replicas still; help: create the ConfigMap `{hold}` in its namespace, or stop them and say --assume-no-controller"
     )]
     Unheld {
         /// Who.
@@ -138,9 +138,17 @@ pub enum Finding {
         /// Name of the `ConfigMap`.
         hold: String,
     },
-    /// It cannot be seen whether a controller leads.
+    /// Nobody leads, but a controller that is alone needs no Lease to do so.
     #[error(
-        "it cannot be seen whether a controller runs ({reason}); name its namespace with --controller-namespace, or say --assume-no-controller"
+        "no hold keeps a controller still, and one that runs without a Lease cannot be seen; help: create the ConfigMap `{hold}` in its namespace, or say --assume-no-controller if you know that none runs"
+    )]
+    NoHold {
+        /// Name of the `ConfigMap`.
+        hold: String,
+    },
+    /// It cannot be seen whether a controller leads or is held.
+    #[error(
+        "it cannot be seen whether a controller runs ({reason}); help: name its namespace with --controller-namespace, or say --assume-no-controller if you know that none runs"
     )]
     UnknownLeader {
         /// Why not.

@@ -1,7 +1,8 @@
 //! No controller may act on runs whose status is not there yet.
 //!
-//! Whoever leads must be held by the `ConfigMap` that its controller watches. It lies outside the restored
-//! objects: a pause inside of them would come too late for some of them.
+//! It must be held by the `ConfigMap` that it watches. That lies outside the restored objects: a pause inside
+//! of them would come too late for some of them. Nothing shows that no controller runs, for one that is alone
+//! needs no Lease: without a hold only the operator's word lets a restore begin.
 
 use std::time::Duration;
 
@@ -17,18 +18,17 @@ use crate::backup::kind::Kind;
 /// Name of the `ConfigMap` that holds the reference controller.
 pub(in crate::backup) const HOLD: &str = "agents-restore-hold";
 
-/// How long controllers may take to see a new hold.
-const SEEN: Duration = Duration::from_secs(5);
-
 /// How a running controller is found and held.
 #[derive(Debug, Clone)]
 pub struct LeaderGuard {
     /// Name of the Lease of the controller's leader.
     pub lease: String,
-    /// Name of the `ConfigMap` that holds the controller, in the namespace of the Lease.
+    /// Name of the `ConfigMap` that holds the controller, in its namespace, where the Lease is, too.
     pub hold: String,
     /// Where to look; everywhere if `None`.
     pub namespace: Option<String>,
+    /// How long controllers may take to see a new hold.
+    pub seen: Duration,
     /// Nobody looks: the operator knows that none runs.
     pub assume_none: bool,
 }
@@ -39,42 +39,54 @@ impl Default for LeaderGuard {
             lease: "agents-controller-leader".to_owned(),
             hold: HOLD.to_owned(),
             namespace: None,
+            seen: Duration::from_secs(5),
             assume_none: false,
         }
     }
 }
 
-/// The leaders that would act on restored runs, or why that is not known.
+/// What says that a controller may act on restored runs, or why that is not known.
 pub(super) async fn unheld(api: &ObjectApi, guard: &LeaderGuard) -> Result<Vec<Finding>, ApiError> {
     if guard.assume_none || Defect::LeaderNotLookedFor.is_planted() {
         return Ok(Vec::new());
     }
-    let which = Which { namespace: guard.namespace.as_deref(), name: Some(&guard.lease), ..Which::default() };
-    let leases = match api.list(&lease(), which).await {
-        Ok(listed) => listed.items,
+    let (of_leader, of_hold) = (lease(), Kind::config_map());
+    let named = |name| Which { namespace: guard.namespace.as_deref(), name: Some(name), ..Which::default() };
+    let leases = api.list(&of_leader, named(&guard.lease));
+    let holds = api.list(&of_hold, named(&guard.hold));
+    let (leases, holds) = match tokio::try_join!(leases, holds) {
+        Ok((leases, holds)) => (leases.items, holds.items),
+        // Who may not look cannot be told that a controller is held.
         Err(error) if error.is_forbidden() => {
             return Ok(vec![Finding::UnknownLeader { reason: error.reason() }]);
         }
         Err(error) => return Err(error),
     };
-    let mut found = Vec::new();
-    for lease in &leases {
-        let Some(holder) = leader(lease) else { continue };
-        let namespace = lease.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-        match api.get(&Kind::config_map(), Some(namespace), &guard.hold).await {
-            Ok(Some(hold)) => settle(&hold).await,
-            Ok(None) => found.push(Finding::Unheld {
-                holder,
-                lease: format!("{namespace}/{}", guard.lease),
-                hold: guard.hold.clone(),
-            }),
-            Err(error) if error.is_forbidden() => {
-                found.push(Finding::UnknownLeader { reason: error.reason() });
-            }
-            Err(error) => return Err(error),
-        }
+    let found = acting(guard, &leases, &holds);
+    if found.is_empty() {
+        settle(guard, &holds).await;
     }
     Ok(found)
+}
+
+/// Every leader must have a hold in its namespace, and without any leader there must be a hold all the same.
+fn acting(guard: &LeaderGuard, leases: &[Value], holds: &[Value]) -> Vec<Finding> {
+    let led: Vec<(&str, String)> =
+        leases.iter().filter_map(|lease| Some((namespace(lease), leader(lease)?))).collect();
+    if led.is_empty() && holds.is_empty() && !Defect::HoldOnlyForLeaders.is_planted() {
+        return vec![Finding::NoHold { hold: guard.hold.clone() }];
+    }
+    let is_held = |place: &str| holds.iter().any(|hold| namespace(hold) == place);
+    let finding = |(place, holder): (&str, String)| Finding::Unheld {
+        holder,
+        lease: format!("{place}/{}", guard.lease),
+        hold: guard.hold.clone(),
+    };
+    led.into_iter().filter(|(place, _holder)| !is_held(place)).map(finding).collect()
+}
+
+fn namespace(object: &Value) -> &str {
+    object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Who leads or led last; `None` if the leader has given the Lease back, as one that is stopped in order does.
@@ -86,13 +98,15 @@ fn leader(lease: &Value) -> Option<String> {
     (!holder.is_empty()).then(|| holder.to_owned())
 }
 
-/// Waits until a hold is old enough for every replica to have seen it.
-async fn settle(hold: &Value) {
-    let created = hold.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
-    let Some(Ok(created)) = created.map(str::parse::<Timestamp>) else { return };
-    let age = Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default();
+/// Waits until the holds are old enough for every replica to have seen them.
+async fn settle(guard: &LeaderGuard, holds: &[Value]) {
+    let age = |hold: &Value| {
+        let created: Timestamp = hold.pointer("/metadata/creationTimestamp")?.as_str()?.parse().ok()?;
+        Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())
+    };
+    let newest = holds.iter().filter_map(age).min().unwrap_or(guard.seen);
     // Nothing can be watched instead: controllers do not answer through the API.
-    tokio::time::sleep(SEEN.saturating_sub(age)).await;
+    tokio::time::sleep(guard.seen.saturating_sub(newest)).await;
 }
 
 #[cfg(test)]
@@ -112,5 +126,32 @@ mod tests {
         assert_eq!(leader(&lease(json!(""))), None);
         assert_eq!(leader(&lease(Value::Null)), None);
         assert_eq!(leader(&json!({})), None);
+    }
+
+    fn at(namespace: &str, holder: &str) -> Value {
+        json!({"metadata": {"namespace": namespace}, "spec": {"holderIdentity": holder}})
+    }
+
+    #[test]
+    fn a_hold_is_wanted_also_where_nobody_leads() {
+        let guard = LeaderGuard::default();
+        let hold = [json!({"metadata": {"namespace": "agents"}})];
+        let wanted = [Finding::NoHold { hold: HOLD.to_owned() }];
+        assert_eq!(acting(&guard, &[], &[]), wanted);
+        assert_eq!(acting(&guard, &[at("agents", "")], &[]), wanted, "the last leader may have a successor");
+        assert_eq!(acting(&guard, &[], &hold), []);
+        assert_eq!(acting(&guard, &[at("agents", "agents-0")], &hold), []);
+    }
+
+    #[test]
+    fn each_leader_needs_the_hold_of_its_namespace() {
+        let hold = [json!({"metadata": {"namespace": "one"}})];
+        let leases = [at("one", "one-0"), at("two", "two-0")];
+        let unheld = Finding::Unheld {
+            holder: "two-0".to_owned(),
+            lease: "two/agents-controller-leader".to_owned(),
+            hold: HOLD.to_owned(),
+        };
+        assert_eq!(acting(&LeaderGuard::default(), &leases, &hold), [unheld]);
     }
 }

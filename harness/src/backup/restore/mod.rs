@@ -30,6 +30,7 @@ pub use self::report::{Outcome, RestoreReport};
 use self::stages::Stages;
 use self::target::Target;
 use super::api::ObjectApi;
+use super::defects::Defect;
 use super::kind::Role;
 use super::patience::Patience;
 use super::phase::is_terminal;
@@ -113,7 +114,8 @@ pub async fn restore(
     describe(checked, &target, &mut report);
     report.took("preflight", begin);
     let writes = |action: &Action| matches!(action, Action::Create | Action::WriteStatus(_));
-    if options.dry_run || !target.steps.iter().any(|step| writes(&step.action)) {
+    let only_looks = options.dry_run && !Defect::DryRunWrites.is_planted();
+    if only_looks || !target.steps.iter().any(|step| writes(&step.action)) {
         plan(&target, &mut report);
         return Ok(report.judged());
     }
@@ -130,6 +132,7 @@ pub async fn restore(
 /// What is known before anything is written.
 fn describe(checked: &Checked, target: &Target<'_>, report: &mut RestoreReport) {
     report.warnings.extend(checked.warnings.iter().map(ToString::to_string));
+    report.warnings.extend(target.unchecked.iter().cloned());
     for step in &target.steps {
         if let Action::Keep { differences } = &step.action {
             let object = step.stored.path.describe();

@@ -18,7 +18,8 @@ use crate::event::EventSink;
 /// Where objects are tried whose namespace does not exist yet: the schema is the same everywhere.
 const ANYWHERE: &str = "default";
 
-/// Adds everything that stands in the way to the findings of the target.
+/// Adds everything that stands in the way to the findings of the target, and what could not be looked at to
+/// that which was not checked.
 pub(super) async fn check(
     api: &ObjectApi,
     checked: &Checked,
@@ -29,15 +30,38 @@ pub(super) async fn check(
     target.findings.extend(guard::unheld(api, &options.guard).await?);
     target.findings.extend(conflicts(&target.steps, options.existing));
     if !options.allow_missing_secrets && !Defect::MissingSecretsPass.is_planted() {
-        target.findings.extend(secrets(api, checked).await?);
+        let secrets = secrets(api, checked).await?;
+        target.note(secrets);
     }
     let quotas = quotas(api, target).await?;
-    target.findings.extend(quotas);
+    target.note(quotas);
     let served =
         |step: &Step<'_>| step.kind.role < Role::Config || target.served.contains(&step.kind.resource());
     let refused = dry_run(api, options, target, served, events).await?;
     target.findings.extend(refused);
     Ok(())
+}
+
+/// What a look at some objects came to.
+#[derive(Debug, Default)]
+struct Looked {
+    /// What stands in the way.
+    found: Vec<Finding>,
+    /// What nobody was allowed to look at.
+    unchecked: Vec<String>,
+}
+
+impl Looked {
+    fn unchecked(&mut self, what: &str, error: &ApiError) {
+        self.unchecked.push(format!("not checked: {what}: {}", error.reason()));
+    }
+}
+
+impl Target<'_> {
+    fn note(&mut self, looked: Looked) {
+        self.findings.extend(looked.found);
+        self.unchecked.extend(looked.unchecked);
+    }
 }
 
 /// Objects of the target that are others than those of the archive.
@@ -58,9 +82,9 @@ fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
 }
 
 /// Secrets that objects of the archive need and the target lacks.
-async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Vec<Finding>, ApiError> {
-    let kind = Kind { namespaced: true, ..Kind::built_in("", "Secret", "secrets", Role::Config) };
-    let mut found = Vec::new();
+async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Looked, ApiError> {
+    let kind = Kind::secret();
+    let mut looked = Looked::default();
     for needed in &checked.manifest.required_secrets {
         let lack = match api.get(&kind, Some(&needed.namespace), &needed.name).await {
             Ok(None) => Some("is missing".to_owned()),
@@ -71,11 +95,14 @@ async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Vec<Finding>, Api
                 (!missing.is_empty()).then(|| format!("has no key {}", missing.join(", ")))
             }
             // Who may not read Secrets cannot be told that one is missing.
-            Err(error) if error.is_forbidden() => None,
+            Err(error) if error.is_forbidden() => {
+                looked.unchecked(&format!("the Secret {}/{}", needed.namespace, needed.name), &error);
+                None
+            }
             Err(error) => return Err(error),
         };
         if let Some(lack) = lack {
-            found.push(Finding::Secret {
+            looked.found.push(Finding::Secret {
                 namespace: needed.namespace.clone(),
                 name: needed.name.clone(),
                 referrers: needed.referrers,
@@ -83,11 +110,11 @@ async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Vec<Finding>, Api
             });
         }
     }
-    Ok(found)
+    Ok(looked)
 }
 
 /// Object counts that quotas do not allow. What else they limit is found by the dry run.
-async fn quotas(api: &ObjectApi, target: &Target<'_>) -> Result<Vec<Finding>, ApiError> {
+async fn quotas(api: &ObjectApi, target: &Target<'_>) -> Result<Looked, ApiError> {
     let kind =
         Kind { namespaced: true, ..Kind::built_in("", "ResourceQuota", "resourcequotas", Role::Config) };
     let mut wanted: BTreeMap<(&str, String), usize> = BTreeMap::new();
@@ -98,18 +125,22 @@ async fn quotas(api: &ObjectApi, target: &Target<'_>) -> Result<Vec<Finding>, Ap
             *wanted.entry((namespace, step.kind.resource())).or_default() += 1;
         }
     }
-    let mut found = Vec::new();
+    let mut looked = Looked::default();
     for namespace in &target.namespaces {
         let quotas = match api.list(&kind, Which { namespace: Some(namespace), ..Which::default() }).await {
             Ok(listed) => listed.items,
-            Err(error) if error.is_forbidden() => continue,
+            Err(error) if error.is_forbidden() => {
+                looked.unchecked(&format!("the quotas of namespace {namespace}"), &error);
+                continue;
+            }
             Err(error) => return Err(error),
         };
         for ((_namespace, resource), wanted) in wanted.iter().filter(|((of, _), _)| of == namespace) {
-            found.extend(quotas.iter().filter_map(|quota| short(quota, namespace, resource, *wanted)));
+            let short = |quota| short(quota, namespace, resource, *wanted);
+            looked.found.extend(quotas.iter().filter_map(short));
         }
     }
-    Ok(found)
+    Ok(looked)
 }
 
 /// The finding if a quota leaves too little room for more objects of a resource.

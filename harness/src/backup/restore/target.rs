@@ -42,6 +42,8 @@ pub(super) struct Target<'a> {
     pub(super) namespaces: BTreeSet<&'a str>,
     /// What stands in the way.
     pub(super) findings: Vec<Finding>,
+    /// What may stand in the way, and nobody was allowed to look.
+    pub(super) unchecked: Vec<String>,
 }
 
 /// Looks at everything that has a name of the archive. Reads only.
@@ -56,6 +58,7 @@ pub(super) async fn look<'a>(
         established: BTreeSet::new(),
         namespaces: BTreeSet::new(),
         findings: Vec::new(),
+        unchecked: Vec::new(),
     };
     let mut by_resource: BTreeMap<&str, Vec<&Stored>> = BTreeMap::new();
     for object in &checked.objects {

@@ -223,6 +223,9 @@ async fn kinds(api: &ObjectApi, options: &BackupOptions) -> Result<Vec<Kind>, Ba
     if Defect::LeasesArchived.is_planted() {
         kinds.push(lease());
     }
+    if Defect::SecretsArchived.is_planted() {
+        kinds.push(Kind::secret());
+    }
     if options.config_maps != ConfigMaps::None {
         kinds.push(Kind::config_map());
     }

@@ -38,7 +38,7 @@ take it, as `hallmark restore --dry-run` does.
 
 const INSPECT_HELP: &str = "\
 Reads archives of `hallmark backup`, which must verify, and tar.gz archives of Velero. Of those it says which \
-finished runs a restore would execute again, because their status is not restored.
+runs a restore would execute again, because they have begun or ended and their status is not restored.
 
 ";
 
@@ -46,7 +46,7 @@ const RESTORE_HELP: &str = "\
 The archive is verified first. Then everything is looked at before anything is written: kinds, namespaces, names \
 that are taken, required Secrets, quotas, a running controller, and a dry run of every object. Definitions come \
 first, then namespaces, ConfigMaps and config kinds, then the runs, each with its status at once. A controller \
-must be held by its ConfigMap or be stopped. After an interruption run the same command again.
+must be held by its ConfigMap; if none runs, say --assume-no-controller. After an interruption run the same command again.
 
 Examples:
   hallmark restore backups/nightly.tar.zst --context new --dry-run
@@ -82,7 +82,7 @@ pub(in crate::cli) struct BackupArgs {
     #[arg(long)]
     strip_last_applied: bool,
     /// SHA-256 of a dump of the idempotency store that was taken after this backup began, to be recorded
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = sha256)]
     idempotency_store: Option<String>,
     /// Print the manifest's summary as JSON on stdout instead of the path
     #[arg(long)]
@@ -101,6 +101,14 @@ impl BackupArgs {
             ..BackupOptions::default()
         }
     }
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    let digest = text.to_ascii_lowercase();
+    if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(digest);
+    }
+    Err("expected a SHA-256 digest: 64 hexadecimal digits".to_owned())
 }
 
 fn new_archive(text: OsString) -> Result<Address, String> {
@@ -260,6 +268,7 @@ impl PreflightArgs {
                 hold: self.hold.clone(),
                 namespace: self.controller_namespace.clone(),
                 assume_none: self.assume_no_controller,
+                ..LeaderGuard::default()
             },
             lock_namespace: self.lock_namespace.clone(),
             established: Duration::try_from(self.established_within).unwrap_or_default(),

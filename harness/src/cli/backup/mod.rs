@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_of_the_idempotency_store_is_one() {
+        let line = |digest: &str| format!("hallmark backup --context a --idempotency-store {digest}");
+        let Command::Backup(args) = parse(&line(&"A1".repeat(32))).unwrap().command else { panic!() };
+        assert_eq!(args.options().idempotency_store, Some("a1".repeat(32)));
+        assert!(parse(&line("a1")).is_err());
+        assert!(parse(&line(&"x1".repeat(32))).is_err());
+    }
+
+    #[test]
     fn a_restore_looks_for_a_controller_unless_told_otherwise() {
         let line = "hallmark restore x.tar.zst --kubeconfig k --existing skip --assume-no-controller";
         let Command::Restore(args) = parse(line).unwrap().command else { panic!() };

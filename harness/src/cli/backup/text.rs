@@ -168,14 +168,11 @@ pub(super) fn inspection(found: &Inspection) -> String {
     if let Some(listing) = &found.listing {
         line("listed", listing.method.word());
     }
-    let again = found.terminal_runs.executed_again.len();
-    line(
-        "finished runs",
-        &format!("{}, of which a restore executes {again} again", found.terminal_runs.total),
-    );
+    line("finished runs", &found.terminal_runs.to_string());
     if !found.undecided.is_empty() {
         line("unfinished runs", &phases(&found.undecided));
     }
+    line("executed again", &format!("{} by a restore", found.executed_again.len()));
     if let Some(plan) = &found.plan {
         let words = format!(
             "{} definitions, {} namespaces, {} config objects, {} runs; then {} statuses",
@@ -188,7 +185,7 @@ pub(super) fn inspection(found: &Inspection) -> String {
             if secret.keys.is_empty() { String::new() } else { format!(" ({})", secret.keys.join(", ")) };
         line("needs the Secret", &format!("{}/{}{keys}", secret.namespace, secret.name));
     }
-    list(&mut text, "executed again", found.terminal_runs.executed_again.iter().cloned());
+    list(&mut text, "executed again", found.executed_again.iter().cloned());
     list(&mut text, "Job runs again", found.jobs_again.iter().cloned());
     list(&mut text, "was being deleted", found.terminating.iter().cloned());
     list(&mut text, "warning", found.warnings.iter().map(ToString::to_string));

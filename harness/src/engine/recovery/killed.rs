@@ -112,7 +112,7 @@ impl CaseRun<'_> {
         write: NonZeroU32,
         at: &Location,
     ) -> Result<(), Stop> {
-        match self.restore_until(restore, options, write).await? {
+        match self.restore_until(restore, options, (Moment::After, write)).await? {
             None => {
                 self.recovery.abandoned = true;
                 Ok(())
@@ -125,7 +125,8 @@ impl CaseRun<'_> {
         }
     }
 
-    /// Kills a restore after its first write, and whoever goes on after one write more, until all is done.
+    /// Kills a restore after its first write, and whoever goes on after one write more, until all is done. Every
+    /// second one gets the answer to its write and dies when it asks for the next.
     pub(super) async fn kill_restores(
         &mut self,
         restore: &Restore,
@@ -134,7 +135,11 @@ impl CaseRun<'_> {
         at: &Location,
     ) -> Result<Came, Stop> {
         for killed in 0..ENDLESS {
-            if let Some(came) = self.restore_until(restore, options, NonZeroU32::MIN).await? {
+            let until = match killed % 2 {
+                0 => (Moment::After, NonZeroU32::MIN),
+                _ => (Moment::Before, NonZeroU32::MIN.saturating_add(1)),
+            };
+            if let Some(came) = self.restore_until(restore, options, until).await? {
                 self.tell(format!("the restore was killed {killed} times"));
                 if killed >= times.get() {
                     return Ok(came);
@@ -150,15 +155,15 @@ impl CaseRun<'_> {
         Err(self.refused("a restore comes to its end", "the restore", "it goes on writing", at))
     }
 
-    /// A restore that is killed after a write; what it came to if it made fewer.
+    /// A restore that is killed at a write; what it came to if it made fewer.
     async fn restore_until(
         &mut self,
         restore: &Restore,
         options: &RestoreOptions,
-        write: NonZeroU32,
+        (moment, write): (Moment, NonZeroU32),
     ) -> Result<Option<Came>, Stop> {
         let on = Selector { verb: VerbSelector::Write, resource: None, name: None };
-        let effect = Effect::Kill(Moment::After);
+        let effect = Effect::Kill(moment);
         self.recovery_proxy().arm(Fault { on, nth: write.get(), times: 1, effect, optional: true });
         let client = self.engine_client();
         let path = self.archive(&restore.archive)?;

@@ -15,6 +15,7 @@ use crate::backup::{
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::event::EventSink;
 use crate::record::Observation;
+use crate::scenario::document::SubjectMode;
 use crate::scenario::step::{Restore, RestoreEnd};
 use crate::yaml::Location;
 
@@ -116,12 +117,15 @@ impl CaseRun<'_> {
         let namespace = self.namespace.clone();
         let implementation = self.run.subjects.as_ref().map(|subjects| &subjects.implementation);
         let lease = implementation.and_then(|it| it.settings.leader_lease.as_ref());
-        let mut guard = LeaderGuard { namespace: Some(namespace.clone()), ..LeaderGuard::default() };
+        // Who takes the hold for seen has asked the controller itself.
+        let (name, seen) = (Some(namespace.clone()), Duration::ZERO);
+        let mut guard = LeaderGuard { namespace: name, seen, ..LeaderGuard::default() };
         if let Some(lease) = lease {
             guard.lease.clone_from(&lease.name);
         }
         let careful = restore.profile.is_careful();
-        guard.assume_none = !careful;
+        let nobody = self.placed.case.subject == SubjectMode::None;
+        guard.assume_none = !careful || nobody || restore.assume_no_controller;
         let default = RestoreOptions::default();
         let leaves_lock = matches!(restore.ends, RestoreEnd::Killed(_));
         let counted = matches!(restore.ends, RestoreEnd::KilledOften(_) | RestoreEnd::Outlives(_));
@@ -130,6 +134,7 @@ impl CaseRun<'_> {
             // One write after the other: then it is known what was done before one of them. Other tools
             // write so, too.
             workers: if leaves_lock || counted || !careful { NonZeroUsize::MIN } else { default.workers },
+            dry_run: matches!(restore.ends, RestoreEnd::Tried),
             definitions: !restore.without_definitions,
             allow_missing_secrets: restore.without_secrets,
             guard,
@@ -215,6 +220,10 @@ fn fulfilled(restore: &Restore, came: &Came, changes: u64) -> Result<(), String>
         (RestoreEnd::Unchanged, Came::Ended(report)) => {
             let nothing = report.created + report.completed == 0 && report.outcome == Outcome::Completed;
             holds(nothing && changes == 0, "everything is there, and nothing is written".to_owned())
+        }
+        (RestoreEnd::Tried, Came::Ended(report)) => {
+            let all = report.created > 0 && report.outcome == Outcome::Completed;
+            holds(all && changes == 0, "everything can be restored, and nothing is written".to_owned())
         }
         (RestoreEnd::Refused(pattern), came) => {
             let refused = matches!(came, Came::Refused(reason) if pattern.is_match(reason));

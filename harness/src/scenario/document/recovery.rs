@@ -120,6 +120,13 @@ pub struct RestoreDocument {
     /// Restore although Secrets are missing that objects need.
     #[serde(default)]
     pub without_secrets: bool,
+    /// Look for no controller, as by the word of somebody who knows that none runs. So it is anyway in scenarios with
+    /// `subject: none`.
+    #[serde(default)]
+    pub assume_no_controller: bool,
+    /// It must look at everything, write nothing, and find that everything can be restored.
+    #[serde(default)]
+    pub dry_run: bool,
     /// It must find everything there already, and write nothing.
     #[serde(default)]
     pub unchanged: bool,
@@ -154,7 +161,8 @@ pub struct KilledDocument {
     #[serde(default)]
     pub after_write: Option<Located<u32>>,
     /// Right after its first write, and then again and again when it goes on, until nothing is left to be
-    /// written; at least so many times.
+    /// written; at least so many times. Every second time it is told that the write was done, and killed before
+    /// the API server sees the next one.
     #[serde(default)]
     pub times: Option<Located<u32>>,
 }

@@ -75,6 +75,9 @@ impl Reader<'_> {
             other => format!("restore {} as by {other:?}", document.archive.value),
         };
         let mut ends = Vec::new();
+        if document.dry_run {
+            ends.push(RestoreEnd::Tried);
+        }
         if document.unchanged {
             ends.push(RestoreEnd::Unchanged);
         }
@@ -92,8 +95,7 @@ impl Reader<'_> {
         }
         if ends.len() > 1 {
             let problem = Diagnostic::new(at.clone(), "a restore comes to one end only");
-            let help =
-                "write one of `unchanged`, `fails`, `partially`, `killed` and `apiServerDiesAfterWrite`";
+            let help = "write one of `dryRun`, `unchanged`, `fails`, `partially`, `killed` and `apiServerDiesAfterWrite`";
             self.problems.push(problem.with_help(help));
             return None;
         }
@@ -103,6 +105,7 @@ impl Reader<'_> {
             skip_existing: document.skip_existing,
             without_definitions: document.without_definitions,
             without_secrets: document.without_secrets,
+            assume_no_controller: document.assume_no_controller,
             ends: ends.pop().unwrap_or(RestoreEnd::Restored),
             rivals: document.rivals.map_or(0, |rivals| rivals.value),
         };

@@ -1,4 +1,4 @@
-//! Follows the runs and Jobs of one namespace.
+//! Follows the runs and Jobs of some namespaces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) async fn watch(client: &Client) -> Result<WatchHub> {
     Ok(WatchHub::start(client, kinds).await?)
 }
 
-/// The recorded history of a namespace, and its latest state as far as it is known.
+/// The recorded history of some namespaces, and its latest state as far as it is known.
 pub(crate) struct Follower {
     record: Record,
     taken: usize,
@@ -30,9 +30,16 @@ pub(crate) struct Follower {
 impl Follower {
     /// Records a namespace from now on.
     pub(crate) fn start(watches: &WatchHub, namespace: &str) -> Self {
-        let case = CaseId { scenario: "cluster".to_owned(), case: namespace.to_owned() };
+        Self::of(watches, &[namespace])
+    }
+
+    /// Records several namespaces, in which no two runs have the same name, from now on.
+    pub(crate) fn of(watches: &WatchHub, namespaces: &[&str]) -> Self {
+        let case = CaseId { scenario: "cluster".to_owned(), case: namespaces.join("-") };
         let record = Record::new(case, RecordWriter::none());
-        watches.route(namespace, &record);
+        for namespace in namespaces {
+            watches.route(namespace, &record);
+        }
         Self { record, taken: 0, state: State::default() }
     }
 

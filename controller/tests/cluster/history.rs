@@ -1,4 +1,4 @@
-//! Runs and Jobs of one namespace at an instant, built up version by version.
+//! Runs and Jobs of some namespaces at an instant, built up version by version.
 //!
 //! Versions of both kinds are numbered by one datastore, so their order is the order in which they became
 //! true, whatever the order in which two watches delivered them.

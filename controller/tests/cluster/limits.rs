@@ -66,7 +66,7 @@ async fn hold(shared: &Shared, namespace: &str, limits: &Value, limit: usize) ->
 }
 
 /// Looks at every instant: how many runs were active, and whose Job came next.
-fn judge(versions: &[&ObjectVersion], limit: usize) -> Result<()> {
+pub(crate) fn judge(versions: &[&ObjectVersion], limit: usize) -> Result<()> {
     let mut state = State::default();
     let mut most = 0;
     for version in versions {

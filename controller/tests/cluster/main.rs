@@ -13,6 +13,7 @@
 //! The first run on a machine builds the Kubernetes binaries, which takes minutes.
 
 mod accident;
+mod everywhere;
 mod follower;
 mod health;
 mod history;
@@ -59,7 +60,7 @@ enum Needs {
 }
 
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 14] = [
+const TESTS: [Test; 15] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
         needs: Needs::Nothing,
@@ -84,6 +85,11 @@ const TESTS: [Test; 14] = [
         name: "lc_18_a_killed_api_server_costs_no_result_and_doubles_no_job",
         needs: Needs::Nothing,
         proof: |_| Box::pin(accident::a_killed_api_server_costs_nothing()),
+    },
+    Test {
+        name: "lim_01_one_controller_for_all_namespaces_counts_their_runs_together",
+        needs: Needs::Nothing,
+        proof: |_| Box::pin(everywhere::all_namespaces_share_a_limit()),
     },
     Test {
         name: "hl_01_readiness_follows_the_crds_without_a_restart",

@@ -15,7 +15,7 @@ use crate::yaml::{Entry, Node, Value};
 const NARROWING_KEYS: &[&str] = &["kind", "protocol"];
 
 const OPERATORS: &str = "$absent, $present, $equals, $not, $matches, $cel, $any, $all, $none, $exactly, $ordered, \
-                         $contains, $length, $oneOf";
+                         $contains, $length, $oneOf, $json";
 
 /// All mistakes in an expected tree: unknown operators, wrong arguments, regular expressions and CEL
 /// that do not compile, and operators that could never fail or never hold.
@@ -106,6 +106,7 @@ impl Compiler {
             "$ordered" => self.alternatives(entry).map_or(Rule::Absent, Rule::Ordered),
             "$contains" => self.alternatives(entry).map_or(Rule::Absent, Rule::Contains),
             "$oneOf" => self.alternatives(entry).map_or(Rule::Absent, Rule::OneOf),
+            "$json" => Rule::Json(Box::new(self.rule(argument))),
             "$length" => self.count(argument, "`$length`").map_or(Rule::Absent, Rule::Length),
             unknown => {
                 self.mistakes.push(

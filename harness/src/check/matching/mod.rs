@@ -22,6 +22,7 @@
 //! | `$contains: [m…]` | it is a list, and each `m` holds of some element |
 //! | `$length: n` | it is a list, mapping or string (characters) of that size; `0` also if absent |
 //! | `$oneOf: [m…]` | at least one `m` holds |
+//! | `$json: m` | it is a string that is JSON, and `m` holds of its value |
 //!
 //! The children of an expected mapping are judged even where the mapping is absent, so that
 //! `status: {reason: {$absent: true}}` holds of an object without status.

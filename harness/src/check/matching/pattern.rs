@@ -43,6 +43,8 @@ pub(super) enum Rule {
     Contains(Vec<Self>),
     Length(u64),
     OneOf(Vec<Self>),
+    /// A text that is JSON, and what is expected of its value.
+    Json(Box<Self>),
 }
 
 /// One expected list element that is found by its key.
@@ -74,6 +76,7 @@ impl Rule {
             Self::Map(entries) => entries.iter().map(|(_, rule)| rule.leaves()).sum::<usize>().max(1),
             Self::Keyed { elements, .. } => elements.iter().map(|element| element.rule.leaves()).sum(),
             Self::Ordered(rules) => rules.iter().map(Self::leaves).sum::<usize>().max(1),
+            Self::Json(rule) => rule.leaves(),
             _ => 1,
         }
     }
@@ -113,6 +116,7 @@ impl fmt::Display for Rule {
                 f.write_str("one of ")?;
                 list(f, rules.iter())
             }
+            Self::Json(rule) => write!(f, "a string of JSON: {rule}"),
         }
     }
 }

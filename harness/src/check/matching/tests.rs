@@ -45,6 +45,7 @@ fn paths(expected: &Value, actual: &Value) -> Vec<String> {
 #[case::length(json!({"a": {"$length": 2}}), json!({"a": ["x", "y"]}))]
 #[case::length_of_absent(json!({"a": {"$length": 0}}), json!({}))]
 #[case::one_of(json!({"a": {"$oneOf": ["x", "y"]}}), json!({"a": "y"}))]
+#[case::json(json!({"a": {"$json": {"$equals": {"b": 1, "c": [2]}}}}), json!({"a": r#"{"c": [2], "b": 1}"#}))]
 fn holds(#[case] expected: Value, #[case] actual: Value) {
     assert_eq!(paths(&expected, &actual), Vec::<String>::new());
     assert!(pattern(&expected).matches(&actual));
@@ -79,6 +80,10 @@ fn holds(#[case] expected: Value, #[case] actual: Value) {
 #[case::none_of_a_string(json!({"a": {"$none": {"b": 1}}}), json!({"a": "x"}), &["a"])]
 #[case::exactly_more(json!({"a": {"$exactly": {"count": 1, "of": 1}}}), json!({"a": [1, 1]}), &["a"])]
 #[case::contains_one(json!({"a": {"$contains": ["x", "q"]}}), json!({"a": ["x"]}), &["a"])]
+#[case::json_differs(json!({"a": {"$json": {"b": 1, "c": 2}}}), json!({"a": r#"{"b": 1, "c": 3}"#}), &["a.c"])]
+#[case::no_json(json!({"a": {"$json": {"b": 1}}}), json!({"a": "b: 1"}), &["a"])]
+#[case::json_of_a_mapping(json!({"a": {"$json": {"b": 1}}}), json!({"a": {"b": 1}}), &["a"])]
+#[case::json_of_absent(json!({"a": {"$json": {"$absent": true}}}), json!({}), &["a"])]
 #[case::one_of_none(json!({"a": {"$oneOf": ["x", "y"]}}), json!({"a": "z"}), &["a"])]
 fn fails_at(#[case] expected: Value, #[case] actual: Value, #[case] at: &[&str]) {
     assert_eq!(paths(&expected, &actual), at);

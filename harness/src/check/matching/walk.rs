@@ -74,6 +74,10 @@ impl Walk {
                 }
                 _ => self.mismatch(rule, actual),
             },
+            Rule::Json(content) => match actual.and_then(Value::as_str).map(serde_json::from_str::<Value>) {
+                Some(Ok(value)) => self.rule(content, Some(&value)),
+                _ => self.mismatch(rule, actual),
+            },
             Rule::Cel(expression) => match cel(expression, actual) {
                 Ok(()) => {}
                 Err(reason) => self.report(|| format!("{}{reason}", expression.text()), actual),
@@ -215,6 +219,7 @@ fn holds_itself(rule: &Rule, actual: Option<&Value>) -> bool {
         | Rule::Ordered(_)
         | Rule::All(_)
         | Rule::Contains(_)
+        | Rule::Json(_)
         | Rule::Cel(_) => holds(rule, actual),
     }
 }

@@ -21,6 +21,7 @@
 //! only puts these decisions into an order that survives a crash at any point.
 
 mod cli;
+mod log;
 mod process;
 
 pub mod api;

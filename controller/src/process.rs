@@ -11,11 +11,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{EnvReader, Settings, SettingsError};
 use crate::decide::hold::Hold;
 use crate::leader::{Election, Leadership, WriteGate, identity};
+use crate::log;
 use crate::metrics::{CountRequests, Metrics};
 use crate::reconcile::Supervisor;
 use crate::serve::{Health, ServeError, Site, serve};
@@ -46,7 +47,7 @@ pub enum ProcessError {
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run() -> Result<(), ProcessError> {
     let (settings, warnings) = Settings::read(EnvReader::new(std::env::vars()))?;
-    log_to_stdout(&settings.log_level);
+    log::lines(&settings.log_level, std::io::stdout).init();
     for problem in &warnings {
         warn!(variable = problem.variable, value = problem.value, "configuration: expected {}", problem.rule);
     }
@@ -145,11 +146,4 @@ fn stop_on_signal(health: Arc<Health>) -> Result<CancellationToken, ProcessError
         cancel.cancel();
     });
     Ok(stop)
-}
-
-fn log_to_stdout(level: &str) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().json().flatten_event(true);
-    // The innermost span says which pass a line belongs to; those of the controller runtime add nothing.
-    lines.with_current_span(true).with_span_list(false).with_env_filter(filter).init();
 }

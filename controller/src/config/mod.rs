@@ -10,6 +10,7 @@ mod env;
 mod later;
 mod leader_election;
 mod limits;
+mod log_level;
 mod restore;
 mod settings;
 mod workload;

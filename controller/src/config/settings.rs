@@ -14,6 +14,7 @@ use super::env::{EnvReader, Problem};
 use super::later::{Later, VCS_PROVIDERS};
 use super::leader_election::LeaderElection;
 use super::limits::Limits;
+use super::log_level;
 use super::restore::Restore;
 use super::workload::RunnerDefaults;
 
@@ -131,7 +132,7 @@ impl Settings {
             metrics_path: metrics_path(&mut env),
             leader_election: LeaderElection::read(&mut env),
             later: Later::read(&mut env),
-            log_level: env.text("JANGAR_LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
+            log_level: log_level::read(&mut env),
             runner: RunnerDefaults::read(&mut env),
             policy: policy(&mut env),
             auth_secret: auth_secret(&env),

@@ -78,6 +78,24 @@ pub fn check(
     Ok(Some(ContractStatus { required_keys: required, missing_keys: missing, ..ContractStatus::default() }))
 }
 
+/// The contract of a run whose work has several: what any of them requires, and what any of them lacks.
+pub fn merged<'a>(contracts: impl IntoIterator<Item = &'a ContractStatus>) -> Option<ContractStatus> {
+    contracts.into_iter().fold(None, |merged, contract| {
+        let mut merged: ContractStatus = merged.unwrap_or_default();
+        add(&mut merged.required_keys, &contract.required_keys);
+        add(&mut merged.missing_keys, &contract.missing_keys);
+        Some(merged)
+    })
+}
+
+fn add(keys: &mut Vec<String>, more: &[String]) {
+    for key in more {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+}
+
 fn copy(known: &mut Metadata, from: &str, to: &str) {
     let value = known.get(from).cloned();
     complete(known, to, value.as_deref());
@@ -113,6 +131,18 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         assert_eq!(missing(parameters, json!({"text": "do", "contract": contract})), expected);
+    }
+
+    #[test]
+    fn the_contract_of_a_run_is_that_of_all_its_work() {
+        let contract = |required: &[&str], missing: &[&str]| ContractStatus {
+            required_keys: required.iter().map(|key| (*key).to_owned()).collect(),
+            missing_keys: missing.iter().map(|key| (*key).to_owned()).collect(),
+            ..ContractStatus::default()
+        };
+        let contracts = [contract(&["base", "head"], &[]), contract(&["head", "stage"], &["stage"])];
+        assert_eq!(merged(&contracts), Some(contract(&["base", "head", "stage"], &["stage"])));
+        assert_eq!(merged(&[]), None);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn progress(run: &AgentRun, now: Timestamp) -> Progress {
     let Some(status) = recorded.get(step) else {
         return Progress::Attempt { step: step.saturating_sub(1), attempt: 1, deadline: None };
     };
-    let attempt = status.attempt.unwrap_or_default();
+    let attempt = status.attempt.unwrap_or_default().max(0);
     match status.phase.as_deref() {
         Some(step_phase::RUNNING) => {
             Progress::Attempt { step, attempt: attempt.max(1), deadline: deadline(run, step, status) }
@@ -120,6 +120,7 @@ fn deadline(run: &AgentRun, step: usize, status: &WorkflowStepStatus) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -196,6 +197,51 @@ mod tests {
     #[test]
     fn nothing_is_tried_again_when_nothing_is_on_record() {
         assert_eq!(retry_at(&run(json!([])), 0, 1, now()), None);
+    }
+
+    proptest! {
+        /// [WF-01] [WF-02] The times of a status come from other clocks, and from anybody who may write one. Only
+        /// what is on record says which attempts there were, so none is made twice.
+        #[test]
+        fn no_clock_makes_an_attempt_begin_twice_or_before_its_time(
+            started in prop::option::of(any_second()),
+            next in prop::option::of(any_second()),
+            phase in prop::sample::select(vec!["Pending", "Running", "Retrying", "Succeeded", "Failed"]),
+            attempt in -1..5_i32,
+            second in any_second(),
+        ) {
+            let time = |second: Option<i64>| second.map(|second| Timestamp::from_second(second).unwrap());
+            let now = Timestamp::from_second(second).unwrap();
+            let status = json!({
+                "name": "a", "phase": phase, "attempt": attempt,
+                "startedAt": time(started), "nextRetryAt": time(next),
+            });
+            match progress(&run(json!([status])), now) {
+                Progress::Due { step: 0, attempt: due } => {
+                    prop_assert!(phase != "Retrying" || due == attempt.max(0) + 1);
+                    prop_assert!(phase == "Retrying" || due == 1);
+                    prop_assert!(phase != "Running" && phase != "Succeeded");
+                    prop_assert!(phase != "Retrying" || time(next).is_none_or(|next| next <= now));
+                }
+                Progress::Attempt { step: 0, attempt: at_work, deadline } => {
+                    prop_assert!(phase == "Succeeded" || at_work == attempt.max(1));
+                    prop_assert!(deadline.is_none_or(|deadline| Some(deadline) > time(started)));
+                }
+                Progress::Waiting { until } => {
+                    prop_assert!(phase == "Retrying" && until > now && Some(until) == time(next));
+                }
+                Progress::Exhausted { .. } => prop_assert!(phase == "Retrying" && attempt >= 3),
+                other => return Err(TestCaseError::fail(format!("{other:?}"))),
+            }
+            let again = retry_at(&run(json!([status])), 0, attempt, now);
+            prop_assert!(again.is_none_or(|again| again > now || again == Timestamp::MAX));
+        }
+    }
+
+    /// Any second that has a time.
+    fn any_second() -> impl Strategy<Value = i64> {
+        let near = Timestamp::UNIX_EPOCH.as_second() + 1_767_225_600;
+        prop_oneof![near - 100..near + 100, Timestamp::MIN.as_second() + 1..Timestamp::MAX.as_second()]
     }
 
     /// [LC-02] A crash right after a Job was made leaves one more than the status tells.

@@ -113,8 +113,8 @@ mod tests {
         ("DR-C22", "the backup engine archives no Lease"),
     ];
     /// How the ids of the requirements begin that controllers decide.
-    const FAMILIES: [&str; 11] =
-        ["IMG-", "TTL-", "RET-", "LC-", "JOB-", "LIM-", "WF-", "SEC-", "INV-", "DR-C", "DR-H"];
+    const FAMILIES: [&str; 12] =
+        ["IMG-", "TTL-", "RET-", "LC-", "JOB-", "LIM-", "WF-", "SEC-", "HL-", "INV-", "DR-C", "DR-H"];
 
     #[derive(Deserialize)]
     struct Catalogue {

@@ -243,6 +243,8 @@ registry! {
     RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-R01"],
     /// What is cached of Jobs is believed whatever becomes of the watches.
     JobsAreNeverInDoubt = "jobs-are-never-in-doubt" ["DR-X03"],
+    /// What a later version has added to the reference to the Job is lost with the next write.
+    LaterFieldsAreDropped = "later-fields-are-dropped" ["DR-C23"],
     /// A run that is invalid has failed otherwise, too.
     InvalidRunsFailTwice = "invalid-runs-fail-twice" ["INV-11"],
 }

@@ -6,6 +6,8 @@
 mod labels;
 mod registry;
 mod requests;
+mod share;
 
-pub use registry::{Active, Metrics};
+pub use registry::Metrics;
 pub use requests::CountRequests;
+pub use share::Share;

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::decide::status::phase;
 
 use super::labels::{Bounded, Counters, Gauges, Labels};
+use super::share::Share;
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -56,23 +57,6 @@ struct Store {
     keys: Counters<1>,
     errors: Counters<1>,
     history: Counters<1>,
-}
-
-/// Something is under way until this is dropped.
-#[derive(Debug)]
-pub struct Active(Gauge);
-
-impl Active {
-    fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 impl Default for Metrics {
@@ -227,9 +211,9 @@ impl Metrics {
         self.blocked.get_or_create(&one("reason", self.reasons.value(reason))).inc();
     }
 
-    /// So many runs hold a slot of this scope.
-    pub fn in_flight(&self, scope: &'static str, number: usize) {
-        self.in_flight.get_or_create(&one("scope", scope)).set(gauge(number));
+    /// Runs that hold a slot of this scope.
+    pub fn in_flight(&self, scope: &'static str) -> Share {
+        Share::of(&self.in_flight.get_or_create(&one("scope", scope)))
     }
 
     /// There are so many slots in this scope.
@@ -237,19 +221,19 @@ impl Metrics {
         self.limit.get_or_create(&one("scope", scope)).set(gauge(number));
     }
 
-    /// So many runs wait for a slot.
-    pub fn waiting(&self, number: usize) {
-        self.waiting.set(gauge(number));
+    /// Runs that wait for a slot.
+    pub fn waiting(&self) -> Share {
+        Share::of(&self.waiting)
     }
 
     /// A pass is under way while the answer lives.
-    pub fn reconciling(&self) -> Active {
-        Active::new(&self.active)
+    pub fn reconciling(&self) -> Share {
+        Share::one(&self.active)
     }
 
     /// A write is under way while the answer lives.
-    pub fn writing(&self) -> Active {
-        Active::new(&self.writes)
+    pub fn writing(&self) -> Share {
+        Share::one(&self.writes)
     }
 
     /// Passes and writes that are under way.
@@ -282,9 +266,9 @@ impl Metrics {
         self.retention_deletions.inc();
     }
 
-    /// So many runs are there whose retention is over.
-    pub fn retention_backlog(&self, number: usize) {
-        self.retention_backlog.set(gauge(number));
+    /// Runs that are there although their retention is over.
+    pub fn retention_backlog(&self) -> Share {
+        Share::of(&self.retention_backlog)
     }
 
     /// A Kubernetes Event was published, dropped or refused.
@@ -327,9 +311,9 @@ impl Metrics {
         self.store.up.set(i64::from(up));
     }
 
-    /// So many runs wait for the database.
-    pub fn store_waiting(&self, number: usize) {
-        self.store.waiting.set(gauge(number));
+    /// Runs that wait for the database.
+    pub fn store_waiting(&self) -> Share {
+        Share::of(&self.store.waiting)
     }
 
     /// A call to the database failed.
@@ -401,7 +385,8 @@ fn two(
     [(name, value.into()), (other_name, other_value.into())]
 }
 
-fn gauge(number: usize) -> i64 {
+/// The number as gauges take it.
+pub(super) fn gauge(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -416,15 +401,21 @@ mod tests {
         metrics.runs(&BTreeMap::from([(phase::RUNNING, 2)]), &BTreeMap::from([("QueueLimit".to_owned(), 3)]));
         metrics.ended("Failed", "JobMissing");
         metrics.blocked("RateLimit");
-        metrics.in_flight("cluster", 4);
+        let shares = [
+            metrics.in_flight("cluster"),
+            metrics.waiting(),
+            metrics.retention_backlog(),
+            metrics.store_waiting(),
+        ];
+        for (share, number) in shares.iter().zip([4, 5, 6, 8]) {
+            share.set(number);
+        }
         metrics.limit("cluster", 100);
-        metrics.waiting(5);
         metrics.reconciled("AgentRun", "ok", Duration::from_millis(3));
         metrics.reconcile_failed("AgentRun", "Submit");
         metrics.status_written("AgentRun");
         metrics.job_ttl_patched();
         metrics.retention_deleted();
-        metrics.retention_backlog(6);
         metrics.event("published");
         metrics.configuration_warnings(1);
         metrics.leading(true);
@@ -434,7 +425,6 @@ mod tests {
         metrics.last_backup(Timestamp::from_second(7).unwrap());
         metrics.requested("patch", 409);
         metrics.store_up(true);
-        metrics.store_waiting(8);
         metrics.store_failed("StoreTimeout");
         metrics.key("refused");
         metrics.history_written(9);

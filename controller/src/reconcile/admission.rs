@@ -12,10 +12,10 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use crate::api::{AgentRun, JobView};
-use crate::config::Limits;
+use crate::config::{Concurrency, Limits};
 use crate::decide::limits::{Advance, Answer, Ledger, Position, Scope};
 use crate::decide::stage::Stage;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Share};
 
 use super::jobs;
 use super::wakes::{Wakes, wake};
@@ -30,26 +30,30 @@ pub(super) struct Admission {
     wakes: Vec<(Option<String>, Arc<Wakes>)>,
     changed: Notify,
     open: watch::Sender<bool>,
-    metrics: Arc<Metrics>,
+    told_waiting: Share,
+    /// Of each kind of scope how full the fullest is.
+    told_in_flight: [(Scope, Share); 4],
 }
 
 impl Admission {
     /// A closed admission: nobody starts before [`Admission::open`]. `wakes` are the controllers by
     /// their namespace.
-    pub(super) fn new(
-        limits: Limits,
-        wakes: Vec<(Option<String>, Arc<Wakes>)>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        metrics.limit(Scope::Namespace.word(), limits.concurrency.namespace);
-        metrics.limit(Scope::Agent.word(), limits.concurrency.agent);
-        metrics.limit(Scope::Cluster.word(), limits.concurrency.cluster);
+    pub(super) fn new(limits: Limits, wakes: Vec<(Option<String>, Arc<Wakes>)>, metrics: &Metrics) -> Self {
+        let Concurrency { namespace, agent, cluster, repository, .. } = limits.concurrency;
+        metrics.limit(Scope::Namespace.word(), namespace);
+        metrics.limit(Scope::Agent.word(), agent);
+        metrics.limit(Scope::Cluster.word(), cluster);
+        // No number stands for "as many as you like".
+        if let Some(repository) = repository {
+            metrics.limit(Scope::Repository.word(), repository);
+        }
         Self {
             ledger: Mutex::new(Ledger::new(limits)),
             wakes,
             changed: Notify::new(),
             open: watch::Sender::new(false),
-            metrics,
+            told_waiting: metrics.waiting(),
+            told_in_flight: Scope::ALL.map(|scope| (scope, metrics.in_flight(scope.word()))),
         }
     }
 
@@ -139,12 +143,10 @@ impl Admission {
     }
 
     fn publish(&self) {
-        let (waiting, all, fullest) =
-            self.lock(|ledger| (ledger.waiting(), ledger.in_flight().all(), ledger.in_flight().fullest()));
-        self.metrics.waiting(waiting);
-        self.metrics.in_flight(Scope::Cluster.word(), all);
-        for (scope, number) in fullest {
-            self.metrics.in_flight(scope, number);
+        let (waiting, in_flight) = self.lock(|ledger| (ledger.waiting(), ledger.in_flight().clone()));
+        self.told_waiting.set(waiting);
+        for (scope, share) in &self.told_in_flight {
+            share.set(in_flight.fullest(*scope));
         }
     }
 
@@ -162,4 +164,59 @@ impl Admission {
 pub(super) fn until(at: Timestamp, now: Timestamp) -> Duration {
     let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
     left.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(namespace: &str, name: &str) -> AgentRun {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}")},
+            "spec": {"agentRef": {"name": "a"}, "runtime": {"type": "job"}, "parameters": {"repository": "acme/web"}},
+        }))
+        .unwrap()
+    }
+
+    fn number(metrics: &Metrics, series: &str) -> Option<String> {
+        let text = metrics.render().unwrap();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
+    }
+
+    /// [HL-04]
+    #[tokio::test]
+    async fn all_namespaces_are_counted_together_and_nothing_is_left_when_the_work_is_over() {
+        let metrics = Metrics::default();
+        let mut limits = Limits::default();
+        limits.concurrency.cluster = 2;
+        limits.concurrency.repository = Some(7);
+        let admission = Admission::new(limits, Vec::new(), &metrics);
+        admission.open();
+        let (jobs, _) = reflector::store();
+        for run in [run("ns", "a"), run("ns", "b"), run("other", "c")] {
+            admission.observe(&Ok(Event::Apply(run)), &jobs);
+        }
+        admission.ask(&run("ns", "a")).await;
+        admission.publish();
+        let told = |series| number(&metrics, series);
+        assert_eq!(told("agents_runs_in_flight{scope=\"cluster\"}").as_deref(), Some("2"));
+        assert_eq!(told("agents_runs_in_flight{scope=\"repository\"}").as_deref(), Some("2"));
+        assert_eq!(told("agents_runs_waiting").as_deref(), Some("1"));
+        assert_eq!(told("agents_runs_limit{scope=\"repository\"}").as_deref(), Some("7"));
+        drop(admission);
+        assert_eq!(told("agents_runs_in_flight{scope=\"cluster\"}").as_deref(), Some("0"));
+        assert_eq!(told("agents_runs_waiting").as_deref(), Some("0"));
+    }
+
+    /// [HL-04]
+    #[test]
+    fn a_repository_without_limit_has_no_number() {
+        let metrics = Metrics::default();
+        let _admission = Admission::new(Limits::default(), Vec::new(), &metrics);
+        assert_eq!(number(&metrics, "agents_runs_limit{scope=\"repository\"}"), None);
+        assert_eq!(number(&metrics, "agents_runs_limit{scope=\"agent\"}").as_deref(), Some("5"));
+    }
 }

@@ -1,5 +1,8 @@
 //! A run with a Job: watch the spec, watch the Job, and write down how it ended.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,8 +35,14 @@ pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, 
             return Ok(Action::await_change());
         }
         draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, message);
-    } else if !validate::is_workflow(run) {
-        draft.settle(reason::WARNING, reason::NONE);
+    } else {
+        draft.settle_warning(reason::SPEC_IMMUTABLE_VIOLATION);
+    }
+    // Looked at before the Job, whose end may not hide that the run has to fail.
+    if draft.limit_artifacts(&context.settings).has_ended() {
+        jobs::delete_active(run, context).await?;
+        write(run, draft, context).await?;
+        return Ok(Action::await_change());
     }
     if validate::is_workflow(run) {
         return Box::pin(workflow::follow(run, draft, context)).await;
@@ -73,7 +82,7 @@ async fn with_job(
     if outcome.is_finished() && Defect::TtlBeforeStatus.is_planted() {
         ttl::set(run, job, context).await?;
     }
-    draft.outcome(&outcome).limit_artifacts(&context.settings);
+    draft.outcome(&outcome);
     write(run, draft, context).await?;
     if outcome.is_finished() {
         ttl::set(run, job, context).await?;

@@ -9,6 +9,7 @@ use kube::{Api, ResourceExt};
 
 use crate::api::{AgentRun, JobView};
 use crate::decide::names::{self, Part};
+use crate::decide::outcome::Outcome;
 use crate::decide::stage::Stage;
 use crate::decide::{ownership, text, validate, workflow};
 use crate::defects::Defect;
@@ -127,6 +128,18 @@ pub(super) fn is_owned(run: &AgentRun, job: &JobView) -> bool {
 pub(super) async fn delete_all(run: &AgentRun, context: &Context) -> Result<(), Error> {
     for name in possible_names(run) {
         delete(run, &name, PropagationPolicy::Background, context).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the Jobs of the run that are not finished. Those that are keep what they have to tell until
+/// their time to live is over.
+pub(super) async fn delete_active(run: &AgentRun, context: &Context) -> Result<(), Error> {
+    for name in possible_names(run) {
+        let known = known(run, &name, context).await?;
+        if !known.is_some_and(|job| Outcome::of(&job).is_finished()) {
+            delete(run, &name, PropagationPolicy::Background, context).await?;
+        }
     }
     Ok(())
 }

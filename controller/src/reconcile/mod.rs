@@ -48,8 +48,16 @@ mod ttl;
 mod wakes;
 mod workflow;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 pub use error::Error;
 pub use supervisor::Supervisor;
 
 /// Field manager of every write.
 const FIELD_MANAGER: &str = "agents-controller";
+
+/// Tells one look at an object from all others of this process, in every line that is logged on the way.
+fn reconcile_id() -> u64 {
+    static LOOKS: AtomicU64 = AtomicU64::new(1);
+    LOOKS.fetch_add(1, Ordering::Relaxed)
+}

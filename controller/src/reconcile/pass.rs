@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -23,6 +22,7 @@ use crate::defects::Defect;
 
 use super::context::Context;
 use super::error::Error;
+use super::reconcile_id;
 use super::status::write;
 use super::{cleanup, follow, submit, ttl};
 
@@ -38,17 +38,12 @@ const CATCH_UP_POLL: Duration = Duration::from_millis(250);
 /// Brings one run forward. Whatever fails is logged and repeated later, so towards the controller
 /// runtime a pass never fails.
 pub(super) async fn reconcile(run: Arc<AgentRun>, context: Arc<Context>) -> Result<Action, Infallible> {
-    static PASSES: AtomicU64 = AtomicU64::new(1);
     if context.is_behind(run.as_ref()) {
         return Ok(Action::requeue(CATCH_UP_POLL));
     }
     // Every line that is logged on the way carries these, so that one pass can be told from the next.
-    let span = info_span!(
-        "pass",
-        namespace = run.namespace(),
-        run = run.name_any(),
-        reconcile_id = PASSES.fetch_add(1, Ordering::Relaxed),
-    );
+    let span =
+        info_span!("pass", namespace = run.namespace(), run = run.name_any(), reconcile_id = reconcile_id(),);
     Ok(observed(run, &context).instrument(span).await)
 }
 
@@ -156,5 +151,41 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
         Stage::New => Box::pin(submit::submit(run, context)).await,
         Stage::Accepted => follow::follow(run, context).await,
         Stage::Terminal => ttl::heal_terminal(run, context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use kube::runtime::watcher;
+    use serde_json::Value;
+    use tracing::instrument::WithSubscriber as _;
+
+    use super::super::mock::{api_server, complete, context, job, refusal, run};
+    use super::*;
+    use crate::config::Settings;
+    use crate::log::captured::Captured;
+
+    #[tokio::test]
+    async fn what_a_pass_logs_tells_which_look_at_which_run_it_was() {
+        let log = Captured::default();
+        for _ in 0..2 {
+            let (jobs, mut writer) = reflector::store();
+            let done = serde_json::from_value(job("r-job", &complete())).unwrap();
+            writer.apply_watcher_event(&watcher::Event::Apply(done));
+            let (client, _) = api_server(|asked| match asked.line.split_once(' ').unwrap() {
+                ("GET", _) => refusal(404, "NotFound"),
+                _ => (200, asked.body.clone()),
+            });
+            let run = Arc::new(run(&json!({}), &json!({"phase": "Running"})));
+            let pass = reconcile(run, context(client, jobs, Settings::default()));
+            pass.with_subscriber(log.subscriber()).await.unwrap();
+        }
+        let lines = log.lines();
+        let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&first["message"], &first["phase"]), (&json!("phase"), &json!("Succeeded")));
+        assert_eq!((&first["span"]["namespace"], &first["span"]["run"]), (&json!("ns"), &json!("r")));
+        let id = |line: &Value| line["span"]["reconcile_id"].as_u64().unwrap();
+        assert_ne!(id(first), id(second));
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn prepare(
         Ok(prompt) => prompt,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let vcs_skipped = match validate::version_control(run, plan) {
+    let vcs_skipped = match validate::version_control(run, &plans) {
         Ok(vcs_skipped) => vcs_skipped,
         Err(refusal) => return Ok(Err(refusal)),
     };

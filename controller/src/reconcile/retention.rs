@@ -22,7 +22,7 @@ use crate::decide::hold::Grace;
 use crate::decide::restored::is_restored;
 use crate::decide::retention::{Due, Queue, expiry};
 use crate::defects::Defect;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Share};
 
 use super::admission::until;
 use super::backoff::Backoff;
@@ -41,6 +41,7 @@ pub(super) struct Retention {
     metrics: Arc<Metrics>,
     runs: Store<AgentRun>,
     grace: Grace,
+    backlog: Share,
     queue: Mutex<Queue>,
     changed: Notify,
     backoff: Backoff,
@@ -57,7 +58,8 @@ impl Retention {
     ) -> Self {
         let queue = Mutex::new(Queue::new(settings.retention_max_deletes));
         let (changed, backoff) = (Notify::new(), Backoff::default());
-        Self { client, settings, metrics, runs, grace, queue, changed, backoff }
+        let backlog = metrics.retention_backlog();
+        Self { client, settings, metrics, runs, grace, backlog, queue, changed, backoff }
     }
 
     /// Takes in what the watch of runs has delivered; the cache must show it already.
@@ -83,7 +85,7 @@ impl Retention {
         loop {
             let now = Timestamp::now();
             let due = self.lock(|queue| queue.take_due(now));
-            self.metrics.retention_backlog(self.lock(|queue| queue.backlog(now)));
+            self.publish(now);
             let deletions = stream::iter(due).map(|due| self.delete(due));
             deletions.buffer_unordered(CONCURRENCY).collect::<()>().await;
             let next = self.lock(|queue| queue.next_at());
@@ -107,9 +109,13 @@ impl Retention {
             if self.grace.all <= now || Defect::NoGraceAfterHold.is_planted() {
                 return;
             }
-            self.metrics.retention_backlog(self.lock(|queue| queue.backlog(now)));
+            self.publish(now);
             sleep(until(self.grace.all, now)).await;
         }
+    }
+
+    fn publish(&self, now: Timestamp) {
+        self.backlog.set(self.lock(|queue| queue.backlog(now)));
     }
 
     fn expiry(&self, run: &AgentRun) -> Option<Timestamp> {
@@ -175,5 +181,60 @@ fn due(run: &AgentRun) -> Due {
         namespace: run.namespace().unwrap_or_default(),
         name: run.name_any(),
         uid: run.uid().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use serde_json::json;
+    use tokio::sync::watch;
+
+    use super::super::mock::{api_server, refusal};
+    use super::*;
+
+    fn expired(namespace: &str, name: &str) -> AgentRun {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}")},
+            "spec": {"agentRef": {"name": "a"}, "runtime": {"type": "job"}, "ttlSecondsAfterFinished": 1},
+            "status": {"phase": "Succeeded", "finishedAt": "2026-01-01T00:00:00Z"},
+        }))
+        .unwrap()
+    }
+
+    /// Retention over so many expired runs, at work while a grace keeps it from deleting them.
+    fn held_back(namespace: &str, runs: usize, metrics: &Arc<Metrics>) -> tokio::task::JoinHandle<()> {
+        let (client, _) = api_server(|_| refusal(404, "NotFound"));
+        let grace = Grace { all: Timestamp::MAX, ..Grace::default() };
+        let settings = Arc::new(Settings::default());
+        let retention = Retention::new(client, settings, Arc::clone(metrics), reflector::store().0, grace);
+        for number in 0..runs {
+            retention.observe(&Ok(Event::Apply(expired(namespace, &number.to_string()))));
+        }
+        tokio::spawn(Arc::new(retention).run(watch::Sender::new(true).subscribe()))
+    }
+
+    fn backlog(metrics: &Metrics) -> String {
+        let text = metrics.render().unwrap();
+        text.lines().find(|line| line.starts_with("agents_retention_backlog ")).unwrap().to_owned()
+    }
+
+    /// [HL-04]
+    #[tokio::test]
+    async fn the_backlog_is_that_of_all_namespaces_and_goes_with_the_work() {
+        let metrics = Arc::new(Metrics::default());
+        let (one, other) = (held_back("ns", 2, &metrics), held_back("other", 3, &metrics));
+        let told = async {
+            while backlog(&metrics) != "agents_retention_backlog 5" {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), told).await.unwrap();
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+        assert_eq!(backlog(&metrics), "agents_retention_backlog 3");
+        other.abort();
+        assert!(other.await.unwrap_err().is_cancelled());
+        assert_eq!(backlog(&metrics), "agents_retention_backlog 0");
     }
 }

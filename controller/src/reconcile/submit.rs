@@ -12,9 +12,9 @@ use crate::decide::idempotency::{Key, Taken};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
 use crate::decide::restored::{self, Lost};
-use crate::decide::spec_hash;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
+use crate::decide::{contract, spec_hash};
 use crate::defects::{self, Defect};
 
 use super::context::Context;
@@ -220,7 +220,7 @@ fn submission(run: &AgentRun, prepared: Option<&Prepared>) -> Submission {
         Some(prepared) => Submission {
             spec_hash,
             system_prompt_hash: prepared.system_prompt_hash.clone(),
-            contract: prepared.plans.iter().find_map(|plan| plan.contract.clone()),
+            contract: contract::merged(prepared.plans.iter().filter_map(|plan| plan.contract.as_ref())),
             vcs_skipped: prepared.vcs_skipped.clone(),
         },
     }

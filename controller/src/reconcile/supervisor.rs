@@ -281,7 +281,7 @@ impl Supervisor {
         session: &CancellationToken,
     ) -> Shared {
         let limits = self.settings.limits.clone();
-        let admission = Admission::new(limits, wakes.to_vec(), Arc::clone(&self.metrics));
+        let admission = Admission::new(limits, wakes.to_vec(), &self.metrics);
         Shared {
             client: self.client.clone(),
             settings: Arc::clone(&self.settings),

@@ -90,7 +90,7 @@ impl Attempt<'_> {
             Outcome::Active if deadline.is_some_and(|deadline| deadline <= now) => self.time_out(draft).await,
             Outcome::Active => self.observe(draft, deadline, look_again).await,
             Outcome::Succeeded { at } => {
-                draft.step_succeeded(self.step, at).limit_artifacts(&context.settings);
+                draft.step_succeeded(self.step, at);
                 write(run, draft, context).await?;
                 ttl::set(run, &job, context).await?;
                 Ok(Action::await_change())
@@ -112,12 +112,11 @@ impl Attempt<'_> {
 
     async fn observe(
         &self,
-        mut draft: Draft<'_>,
+        draft: Draft<'_>,
         deadline: Option<Timestamp>,
         look_again: Duration,
     ) -> Result<Action, Error> {
         heal_ended(self.run, self.context).await?;
-        draft.limit_artifacts(&self.context.settings);
         write(self.run, draft, self.context).await?;
         let left = deadline.map(|deadline| until(deadline, Timestamp::now()));
         Ok(Action::requeue(left.into_iter().chain([look_again]).min().unwrap_or(look_again)))
@@ -232,7 +231,7 @@ async fn fail(
     retry_at: Option<Timestamp>,
     context: &Context,
 ) -> Result<Action, Error> {
-    draft.attempt_failed(step, failure, retry_at).limit_artifacts(&context.settings);
+    draft.attempt_failed(step, failure, retry_at);
     write(run, draft, context).await?;
     Ok(Action::await_change())
 }

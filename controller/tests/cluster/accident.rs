@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
@@ -15,7 +14,7 @@ use k8s_openapi::api::batch::v1::Job;
 
 use crate::follower::{self, Follower};
 use crate::history::{State, phase};
-use crate::support::objects::{create_run, run_name};
+use crate::support::objects::create_runs;
 use crate::support::player::{Ending, Player};
 use crate::support::testbed::{Install, Testbed, unlimited};
 
@@ -36,14 +35,14 @@ pub(crate) async fn a_killed_api_server_costs_nothing() -> Result<()> {
     let watches = follower::watch(&client).await?;
     let mut follower = Follower::start(&watches, NAMESPACE);
     let subject = testbed.install(Install::of(NAMESPACE, unlimited())).await?;
-    create(&client, 0..RUNS / 2).await?;
+    create_runs(&client, NAMESPACE, 0..RUNS / 2).await?;
     let submitted = |state: &State| state.active() == RUNS / 2;
     follower.until(FINISHED, "the first runs are under way", submitted).await?;
 
     let _player = Player::start(&client, NAMESPACE, ending);
     let creating = tokio::spawn({
         let client = client.clone();
-        async move { create(&client, RUNS / 2..RUNS).await }
+        async move { create_runs(&client, NAMESPACE, RUNS / 2..RUNS).await }
     });
     follower.until_ended(FINISHED, ENDED).await?;
     testbed.cluster_mut().kill_apiserver().await;
@@ -66,14 +65,6 @@ pub(crate) async fn a_killed_api_server_costs_nothing() -> Result<()> {
 /// Every fifth run fails.
 fn ending(run: &str) -> Ending {
     if run.ends_with(['0', '5']) { Ending::Failed } else { Ending::Complete }
-}
-
-async fn create(client: &Client, numbers: std::ops::Range<usize>) -> Result<()> {
-    stream::iter(numbers)
-        .map(|number| async move { create_run(client, NAMESPACE, &run_name(number)).await })
-        .buffer_unordered(4)
-        .try_collect()
-        .await
 }
 
 /// Each run has the result of its Job, and its Job is the one that is there.

@@ -19,6 +19,8 @@ use crate::support::objects::is_terminal;
 pub(crate) struct State {
     /// Runs by name.
     pub(crate) runs: BTreeMap<String, AgentRun>,
+    /// The names of all runs that ever were, in the order in which they came.
+    pub(crate) came: Vec<String>,
     /// Present Jobs by the uid of the run that owns them, then by their own uid.
     jobs: BTreeMap<String, BTreeMap<String, JobView>>,
     /// The uids of all Jobs that ever were, by the uid of their run.
@@ -35,6 +37,9 @@ impl State {
             "AgentRun" if gone => drop(self.runs.remove(&version.name)),
             "AgentRun" => {
                 let run = serde_json::from_value(object).with_context(read)?;
+                if !self.runs.contains_key(&version.name) {
+                    self.came.push(version.name.clone());
+                }
                 self.runs.insert(version.name.clone(), run);
             }
             _ => {

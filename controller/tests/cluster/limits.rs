@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::follower::Follower;
 use crate::history::{State, in_order, phase};
-use crate::support::objects::{create_run, run_name};
+use crate::support::objects::create_runs;
 use crate::support::player::{Ending, Player};
 use crate::support::testbed::{Install, unlimited};
 
@@ -40,9 +40,7 @@ async fn hold(shared: &Shared, namespace: &str, limits: &Value, limit: usize) ->
     json_patch::merge(&mut values, limits);
     let subject = bed.testbed.install(Install::of(namespace, values)).await?;
 
-    for number in 0..RUNS {
-        create_run(client, namespace, &run_name(number)).await?;
-    }
+    create_runs(client, namespace, 0..RUNS).await?;
     // No Job ends yet, so the burst stands still as soon as the limit is reached.
     let full = |state: &State| state.active() == limit && state.blocked() == RUNS - limit;
     follower.until(PART, "the limit is reached and all other runs are blocked", full).await?;
@@ -89,6 +87,9 @@ pub(crate) fn judge(versions: &[&ObjectVersion], limit: usize) -> Result<()> {
 
 /// Starts are decided in creation order and at most `limit` of them are under way at the same time, so of
 /// the older runs all but `limit` - 1 have their Job by then.
+///
+/// Times of creation have whole seconds, and the name decides between equal ones. So a run may be older by
+/// this order that came later; of such a run nobody knew when this one was admitted.
 fn in_turn(state: &State, job: &ObjectVersion, limit: usize) -> Result<()> {
     let owner = job.controller_uid();
     let run = state.runs.values().find(|run| run.metadata.uid.as_deref() == owner);
@@ -96,9 +97,9 @@ fn in_turn(state: &State, job: &ObjectVersion, limit: usize) -> Result<()> {
     let order = |run: &agents_controller::api::AgentRun| {
         (run.metadata.creation_timestamp.clone(), run.metadata.name.clone())
     };
-    let overtaken: Vec<_> = state
-        .runs
-        .values()
+    let earlier = state.came.iter().take_while(|came| Some(*came) != run.metadata.name.as_ref());
+    let overtaken: Vec<_> = earlier
+        .filter_map(|name| state.runs.get(name))
         .filter(|other| order(other) < order(run) && !state.has_had_job(other))
         .filter_map(|other| other.metadata.name.as_deref())
         .collect();

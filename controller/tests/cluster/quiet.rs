@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use agents_controller::api::JobView;
 use anyhow::{Result, ensure};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use serde_json::json;
 
 use crate::support::audit::{Asked, Request};
-use crate::support::objects::{RunView, create_run, is_terminal, run_name};
+use crate::support::objects::{RunView, create_runs, is_terminal};
 use crate::support::player::{Ending, Player};
 use crate::support::testbed::{Install, unlimited};
 use crate::{Bed, Shared, wait};
 
 const NAMESPACE: &str = "quiet";
 const RUNS: usize = 1000;
-/// Runs that are created at the same time.
-const CREATED_AT_ONCE: usize = 8;
 /// How long all runs may take to finish on a busy machine.
 const FINISHED: Duration = Duration::from_mins(5);
 /// How long nothing must have been written before the quiet time begins, and how long that may take.
@@ -28,9 +25,12 @@ const SETTLING: Duration = Duration::from_secs(30);
 /// How long the controller is watched after a restart over all these runs.
 const AFTER_RESTART: Duration = Duration::from_secs(15);
 /// Reads per second that looking after the CRDs may cost, whatever the number of runs.
-const READS_PER_SECOND: u64 = 1;
+const READS_PER_SECOND: usize = 1;
 /// Reads that a start may cost: pages of a few kinds, watches on them, discovery.
-const READS_OF_A_START: u64 = 40;
+const READS_OF_A_START: usize = 40;
+/// Requests for a run from its creation to the TTL of its Job: the finalizer, `ConfigMap`, Job, two statuses,
+/// an Event for each, and the TTL.
+const REQUESTS_OF_A_RUN: usize = 8;
 /// Seconds of the quiet time, for long proofs.
 const VARIABLE: &str = "AGENTS_TEST_QUIET_SECONDS";
 
@@ -50,14 +50,15 @@ pub(crate) async fn finished_runs_cause_no_write(shared: Arc<Shared>) -> Result<
     finish_runs(&bed).await?;
 
     let begin = settled(&bed).await?;
+    judge_cost(&asked_since(&bed, Timestamp::MIN)?)?;
     tokio::time::sleep(duration()).await;
-    judge("the quiet time", &asked_since(&bed, begin)?, READS_PER_SECOND * duration().as_secs())?;
+    judge("the quiet time", &asked_since(&bed, begin)?, READS_PER_SECOND * seconds(duration())?)?;
 
     let begin = Timestamp::now();
     subject.kill().await?;
     subject.start_again().await?;
     tokio::time::sleep(AFTER_RESTART).await;
-    let reads = READS_OF_A_START + READS_PER_SECOND * AFTER_RESTART.as_secs();
+    let reads = READS_OF_A_START + READS_PER_SECOND * seconds(AFTER_RESTART)?;
     judge("a restart", &asked_since(&bed, begin)?, reads)?;
     ensure!(subject.crashed().is_none(), "the controller ended by itself: {:?}", subject.crashed());
     Ok(subject.stop().await?)
@@ -67,11 +68,7 @@ pub(crate) async fn finished_runs_cause_no_write(shared: Arc<Shared>) -> Result<
 async fn finish_runs(bed: &Bed) -> Result<()> {
     let client = bed.testbed.client();
     let player = Player::start(client, NAMESPACE, |_| Ending::Complete);
-    stream::iter(0..RUNS)
-        .map(|number| async move { create_run(client, NAMESPACE, &run_name(number)).await })
-        .buffer_unordered(CREATED_AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    create_runs(client, NAMESPACE, 0..RUNS).await?;
     let runs: Api<RunView> = Api::namespaced(client.clone(), NAMESPACE);
     let jobs: Api<JobView> = Api::namespaced(client.clone(), NAMESPACE);
     let look = async || {
@@ -106,17 +103,36 @@ fn asked_since(bed: &Bed, begin: Timestamp) -> Result<Vec<Request>> {
     Ok(requests)
 }
 
-fn judge(when: &str, requests: &[Request], reads: u64) -> Result<()> {
+/// What all runs together cost from the start of the controller to the end of the last one.
+fn judge_cost(requests: &[Request]) -> Result<()> {
+    let most = RUNS * REQUESTS_OF_A_RUN + READS_OF_A_START;
+    ensure!(
+        requests.len() <= most,
+        "more than {REQUESTS_OF_A_RUN} requests per run: {:#?}",
+        counted(requests)
+    );
+    Ok(())
+}
+
+fn counted(requests: &[Request]) -> Asked {
+    let mut asked = Asked::new();
+    for request in requests {
+        *asked.entry(format!("{} {}", request.verb, request.what)).or_default() += 1;
+    }
+    asked
+}
+
+fn seconds(duration: Duration) -> Result<usize> {
+    Ok(duration.as_secs().try_into()?)
+}
+
+fn judge(when: &str, requests: &[Request], reads: usize) -> Result<()> {
     let writes: Vec<_> = requests.iter().filter(|request| request.is_write()).collect();
     ensure!(writes.is_empty(), "{when}: {} writes, first of all {:?}", writes.len(), writes.first());
     // What announces a restore is looked for once, and then watched.
     let is_hold = |request: &Request| request.name.contains("restore-hold");
     let single = requests.iter().find(|request| request.is_about_one() && !is_hold(request));
     ensure!(single.is_none(), "{when}: single objects were read, first of all {single:?}");
-    let mut asked = Asked::new();
-    for request in requests {
-        *asked.entry(format!("{} {}", request.verb, request.what)).or_default() += 1;
-    }
-    ensure!(requests.len() as u64 <= reads, "{when}: more than {reads} reads: {asked:#?}");
+    ensure!(requests.len() <= reads, "{when}: more than {reads} reads: {:#?}", counted(requests));
     Ok(())
 }

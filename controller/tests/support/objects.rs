@@ -1,7 +1,10 @@
 //! The objects of a test: an Agent with its provider, and runs.
 
+use std::ops::Range;
+
 use agents_controller::api::{Agent, AgentProvider, AgentRun};
 use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
@@ -10,6 +13,8 @@ use serde_json::json;
 
 /// The Agent of all runs.
 const AGENT: &str = "coder";
+/// Runs that are created at the same time.
+const CREATED_AT_ONCE: usize = 8;
 /// How often a request is repeated that did not reach the API server, or that it was too busy for.
 const ATTEMPTS: u32 = 200;
 
@@ -57,6 +62,13 @@ pub(super) async fn create_references(client: &Client, namespace: &str) -> Resul
 /// whose answer was lost.
 pub(crate) async fn create_run(client: &Client, namespace: &str, name: &str) -> Result<()> {
     create::<AgentRun>(client, namespace, run(name)).await
+}
+
+/// Creates small runs with these numbers, several at the same time.
+pub(crate) async fn create_runs(client: &Client, namespace: &str, numbers: Range<usize>) -> Result<()> {
+    let created = stream::iter(numbers)
+        .map(|number| async move { create_run(client, namespace, &run_name(number)).await });
+    created.buffer_unordered(CREATED_AT_ONCE).try_collect().await
 }
 
 /// Creates a small run with the given name and idempotency key.

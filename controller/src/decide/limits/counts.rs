@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::limit::Scope;
 use super::scopes::Scopes;
 
 /// How many runs there are in each scope.
@@ -55,14 +56,15 @@ impl Counts {
         count.copied().unwrap_or_default()
     }
 
-    /// The fullest namespace, Agent and repository, for monitoring without their names.
-    pub fn fullest(&self) -> [(&'static str, usize); 3] {
+    /// Runs in the fullest scope of this kind, for monitoring without names.
+    pub fn fullest(&self, scope: Scope) -> usize {
         let most = |counts: &HashMap<String, usize>| counts.values().copied().max().unwrap_or_default();
-        [
-            ("namespace", most(&self.namespaces)),
-            ("agent", most(&self.agents)),
-            ("repository", most(&self.repositories)),
-        ]
+        match scope {
+            Scope::Namespace => most(&self.namespaces),
+            Scope::Agent => most(&self.agents),
+            Scope::Repository => most(&self.repositories),
+            Scope::Cluster => self.all,
+        }
     }
 }
 

@@ -160,34 +160,35 @@ impl Ledger {
         self.enter(position, Scopes::of(run), Some(State::Parked));
     }
 
-    /// Whether this run may start now. It joins the queue if it is not known, or was parked.
+    /// Whether this run may start now. It joins the queue if it is not known, was parked, or counts towards
+    /// something else by now.
     pub fn ask(&mut self, run: &AgentRun, now: Timestamp) -> (Answer, Advance) {
-        let position = Position::of(run);
-        let waits = match self.runs.get(&position.uid).map(|entry| entry.state) {
-            Some(State::Admitted | State::Started) => return (Answer::Start, Advance::default()),
-            Some(State::Waiting { .. }) => true,
-            Some(State::Parked) | None => false,
+        let (position, scopes) = (Position::of(run), Scopes::of(run));
+        let waits = match self.runs.get(&position.uid) {
+            Some(entry) if entry.state.is_in_flight() => return (Answer::Start, Advance::default()),
+            Some(Entry { state: State::Waiting { .. }, scopes: known, .. }) => *known == scopes,
+            Some(_) | None => false,
         };
-        let scopes = Scopes::of(run);
         if !waits {
             self.enter(position.clone(), scopes.clone(), Some(State::Waiting { told: None }));
         }
         let mut advance = self.advance(now);
         let is_in_flight = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.state.is_in_flight());
-        if is_in_flight(self.runs.get(&position.uid)) {
-            // The one who asks needs no waking.
-            advance.woken.retain(|woken| woken.uid != position.uid);
-            return (Answer::Start, advance);
-        }
-        match self.limit(&scopes, &position) {
-            None => (Answer::Start, advance),
-            Some(limit) => {
-                if let Some(entry) = self.runs.get_mut(&position.uid) {
-                    entry.state = State::Waiting { told: Some(limit) };
-                }
-                (Answer::Wait(limit), advance)
+        let answer = if is_in_flight(self.runs.get(&position.uid)) {
+            Answer::Start
+        } else if let Some(limit) = self.limit(&scopes, &position) {
+            if let Some(entry) = self.runs.get_mut(&position.uid) {
+                entry.state = State::Waiting { told: Some(limit) };
             }
-        }
+            Answer::Wait(limit)
+        } else {
+            // Whoever is told to start has a slot, whatever kept the look at the queue from giving it.
+            self.admit(position.clone(), &scopes, now, &mut advance);
+            Answer::Start
+        };
+        // The one who asks needs no waking.
+        advance.woken.retain(|woken| woken.uid != position.uid);
+        (answer, advance)
     }
 
     /// Admits every waiting run that may start, the oldest first.

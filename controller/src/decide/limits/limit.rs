@@ -18,6 +18,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Namespace, Self::Agent, Self::Repository, Self::Cluster];
+
     /// The word for people and metrics.
     pub fn word(self) -> &'static str {
         match self {

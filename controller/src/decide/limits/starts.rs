@@ -25,8 +25,10 @@ impl Starts {
         Self { window, ..Self::default() }
     }
 
-    /// A run was started at this time. Only the first time counts.
+    /// A run was started at this time. Only the first time counts. A clock that is ahead of ours may say that
+    /// it will be started; that holds up others for no longer than a start of this moment.
     pub(super) fn add(&mut self, uid: &str, scopes: &Scopes, at: Timestamp, now: Timestamp) {
+        let at = at.min(now);
         let is_over = self.end(at) <= now;
         if is_over || self.by_uid.contains_key(uid) || Defect::StartsNotCounted.is_planted() {
             return;
@@ -81,6 +83,8 @@ impl Starts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -106,6 +110,32 @@ mod tests {
         assert_eq!(starts.counts().all(), 1);
         starts.cancel("b");
         assert_eq!(starts.counts(), &Counts::default());
+    }
+
+    proptest! {
+        /// [LIM-04] Times come from several clocks: those of Jobs, and those of other processes of ours.
+        #[test]
+        fn whatever_clocks_say_each_run_starts_once_and_leaves_in_time(
+            started in prop::collection::vec((0..9_u8, -400_000_000_000..300_000_000_000_i64, -20..20_i64), 0..40),
+            most in 1..4_usize,
+        ) {
+            let window = Duration::from_secs(10);
+            let mut starts = Starts::within(window);
+            for (number, (run, far, near)) in started.iter().enumerate() {
+                // Some clocks are a little wrong, some entirely.
+                let offset = if number % 3 == 0 { *far } else { *near };
+                let start = Timestamp::from_second(1_800_000_000 + offset).unwrap_or(Timestamp::MAX);
+                starts.add(&run.to_string(), &scopes(), start, at(0));
+                let counted = starts.counts().all();
+                prop_assert!(counted <= 9 && counted == starts.by_uid.len() && counted == starts.by_time.len());
+                if counted >= most {
+                    let free_at = starts.free_at(&scopes(), Scope::Cluster, counted, most);
+                    prop_assert!(at(0) < free_at && free_at <= at(10));
+                }
+            }
+            starts.expire(at(10));
+            prop_assert_eq!(starts.counts(), &Counts::default());
+        }
     }
 
     #[test]

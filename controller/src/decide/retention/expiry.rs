@@ -153,6 +153,22 @@ mod tests {
     }
 
     proptest! {
+        /// [RET-03] The end is often that of the Job, told by another clock than the start and the last write.
+        #[test]
+        fn only_the_end_decides_whatever_other_clocks_say(
+            seconds in prop::array::uniform3(prop::option::of(Timestamp::MIN.as_second() + 1..Timestamp::MAX.as_second())),
+            own in 1..=i32::MAX,
+        ) {
+            let [started, finished, updated] =
+                seconds.map(|second| second.map(|second| Timestamp::from_second(second).unwrap()));
+            let status = json!({
+                "phase": "Failed", "startedAt": started, "finishedAt": finished, "updatedAt": updated,
+            });
+            let at = expiry(&run(Some(own.into()), &json!({}), &status), 0);
+            let kept = SignedDuration::from_secs(own.into());
+            prop_assert_eq!(at, finished.or(updated).and_then(|ended| ended.checked_add(kept).ok()));
+        }
+
         /// [RET-03]
         #[test]
         fn no_run_expires_before_its_time(own in proptest::option::of(0..=i64::from(i32::MAX)), default in 0..=i64::MAX) {

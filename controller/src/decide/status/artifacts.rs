@@ -2,6 +2,7 @@
 
 use crate::api::Artifact;
 
+use super::super::spec_hash::sha256_hex;
 use super::super::text::non_blank;
 use super::reason;
 
@@ -35,6 +36,18 @@ pub(super) fn limit(artifacts: &[Artifact], maximum: usize) -> Limited {
         reason = reason.or(Some(reason::TOO_MANY_ARTIFACTS));
     }
     Limited { kept, reason }
+}
+
+/// What people are told after something was dropped. The digest tells this list from the next one that the
+/// runner's side reports, also after a restart.
+pub(super) fn left(kept: &[Artifact]) -> String {
+    let json = serde_json::to_vec(kept).unwrap_or_default();
+    let digest = sha256_hex(&json);
+    let digest = digest.get(..8).unwrap_or_default();
+    format!(
+        "artifacts outside the limits were dropped; those that are left: {} (digest {digest})",
+        kept.len()
+    )
 }
 
 fn broken_rule(artifact: &Artifact) -> Option<&'static str> {

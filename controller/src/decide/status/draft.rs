@@ -9,7 +9,7 @@ mod tests;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{AgentRun, AgentRunStatus, AgentRunStatusView, ContractStatus, JobView};
 use crate::config::Settings;
@@ -20,7 +20,8 @@ use super::super::limits::Limit;
 use super::super::outcome::Outcome;
 use super::super::restored::{Mark, RELEASE};
 use super::super::validate::Refusal;
-use super::{artifacts, phase, reason};
+use super::artifacts::{self, Limited};
+use super::{phase, reason};
 
 /// How a run failed, which decides the condition that tells so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +93,15 @@ impl<'a> Draft<'a> {
     pub fn settle(&mut self, type_: &str, reason: &str) -> &mut Self {
         if condition_is_true(&self.status.conditions, type_) {
             self.condition(type_, false, reason, "");
+        }
+        self
+    }
+
+    /// Takes back the warning with this reason. One with another reason stays.
+    pub fn settle_warning(&mut self, about: &str) -> &mut Self {
+        let mut conditions = self.status.conditions.iter();
+        if conditions.any(|condition| condition.type_ == reason::WARNING && condition.reason == about) {
+            self.settle(reason::WARNING, reason::NONE);
         }
         self
     }
@@ -200,7 +210,7 @@ impl<'a> Draft<'a> {
         let same =
             known.filter(|known| known.get("uid").is_none_or(|uid| job.uid().as_deref() == uid.as_str()));
         let observed_at = same.and_then(|known| known.get("jobObservedAt")).cloned();
-        self.status.runtime_ref = Some(json!({
+        self.refer_to(json!({
             "type": self.run.spec.runtime.type_,
             "name": job.name_any(),
             "namespace": self.run.namespace(),
@@ -209,6 +219,19 @@ impl<'a> Draft<'a> {
         }));
         let started = job.status.start_time.clone().or_else(|| self.status.started_at.clone());
         self.status.started_at = Some(started.unwrap_or_else(|| self.now.clone()));
+    }
+
+    /// Says what executes the run. The schema leaves the shape of the reference open, so what else a later
+    /// version of the controller has put into it stays.
+    pub(super) fn refer_to(&mut self, executor: Value) {
+        match (&mut self.status.runtime_ref, executor) {
+            (Some(Value::Object(known)), Value::Object(fields))
+                if !Defect::LaterFieldsAreDropped.is_planted() =>
+            {
+                known.extend(fields);
+            }
+            (reference, executor) => *reference = Some(executor),
+        }
     }
 
     /// The run's Job has this outcome, which ends the run unless the Job is active.
@@ -267,21 +290,40 @@ impl<'a> Draft<'a> {
             self.status.finished_at = self.status.started_at.clone().into_iter().chain([finished]).max();
         }
         self.settle(reason::IN_PROGRESS, reason::FINISHED).settle(reason::JOB_CONFLICT, reason::RESOLVED);
-        self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED).settle(reason::WARNING, reason::NONE);
     }
 
-    /// Applies the artifact limits; in strict mode a run that has not ended fails when it breaks them.
+    /// Applies the limits to what the runner's side has reported. Strict settings drop nothing: the run
+    /// fails, so this comes before anything that could end it otherwise.
     pub fn limit_artifacts(&mut self, settings: &Settings) -> &mut Self {
-        let Some(reported) = &self.status.artifacts else { return self };
-        let limited = artifacts::limit(reported, settings.artifacts_max);
-        let Some(reason) = limited.reason else { return self };
-        self.status.artifacts = Some(limited.kept);
-        self.condition(reason::ARTIFACTS_LIMITED, true, reason, "artifacts outside the limits were dropped");
-        if settings.artifacts_strict && !phase::is_terminal(self.phase()) {
-            let message = format!("the run's artifacts break a limit: {reason}");
-            self.failed(Failure::Failed, reason::ARTIFACTS_LIMIT_EXCEEDED, &message, None);
+        let reported = self.status.artifacts.as_deref().unwrap_or_default();
+        let Limited { kept, reason } = artifacts::limit(reported, settings.artifacts_max);
+        match reason {
+            // The list that was left the last time lacks what was dropped, and says nothing new.
+            None if self.says(reason::ARTIFACTS_LIMITED, &artifacts::left(&kept)) => {}
+            None => {
+                self.settle(reason::ARTIFACTS_LIMITED, reason::WITHIN_LIMITS);
+            }
+            Some(reason) if settings.artifacts_strict => {
+                let message = format!("the run's artifacts break a limit: {reason}");
+                self.failed(Failure::Failed, reason::ARTIFACTS_LIMIT_EXCEEDED, &message, None);
+            }
+            Some(reason) => {
+                self.condition(reason::ARTIFACTS_LIMITED, true, reason, &artifacts::left(&kept));
+                self.status.artifacts = Some(kept);
+            }
         }
         self
+    }
+
+    fn says(&self, type_: &str, message: &str) -> bool {
+        let mut conditions = self.status.conditions.iter();
+        conditions.any(|condition| condition.type_ == type_ && condition.message == message)
+    }
+
+    /// Whether the run is over with this status.
+    pub fn has_ended(&self) -> bool {
+        phase::is_terminal(self.phase())
     }
 
     fn phase(&self) -> &str {

@@ -85,6 +85,8 @@ pub const VCS_UNAVAILABLE: &str = "VcsUnavailable";
 pub const ARTIFACTS_LIMIT_EXCEEDED: &str = "ArtifactsLimitExceeded";
 /// Reason of [`VCS_SKIPPED`].
 pub const VCS_PROVIDERS_DISABLED: &str = "VcsProvidersDisabled";
+/// Reason of [`ARTIFACTS_LIMITED`] when what is reported lies within the limits again.
+pub const WITHIN_LIMITS: &str = "WithinLimits";
 /// Reason of [`ARTIFACTS_LIMITED`]: an artifact without name.
 pub const MISSING_NAME: &str = "MissingName";
 /// Reason of [`ARTIFACTS_LIMITED`]: content in place of an address.

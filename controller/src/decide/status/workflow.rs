@@ -46,10 +46,11 @@ impl Draft<'_> {
                 started_at: Some(began.clone()),
                 last_transition_time: Some(now),
                 job_ref: Some(reference),
+                unknown: std::mem::take(&mut status.unknown),
                 ..WorkflowStepStatus::default()
             };
         }
-        self.status.runtime_ref = Some(json!({
+        self.refer_to(json!({
             "type": self.run.spec.runtime.type_,
             "name": job.name_any(),
             "namespace": self.run.namespace(),
@@ -58,7 +59,9 @@ impl Draft<'_> {
             "stepName": name,
         }));
         self.status.started_at.get_or_insert(began);
-        self.settle(reason::WARNING, reason::NONE).in_progress()
+        // A warning about an edited spec is none about the attempt before.
+        self.settle_warning(reason::SUBMIT_RETRYING);
+        self.settle_warning(reason::WORKFLOW_JOB_MISSING).in_progress()
     }
 
     /// The Job of the attempt was seen.
@@ -308,6 +311,17 @@ mod tests {
             draft.attempt_started(0, 2, &job("a2"), at(6));
         });
         assert_eq!(state(&again), None);
+    }
+
+    /// The next attempt has nothing to do with an edit of the spec.
+    #[test]
+    fn a_warning_of_an_edit_outlives_the_attempt() {
+        let again = then(&started(), 5, |draft| {
+            draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, "edited");
+            draft.attempt_started(0, 2, &job("a2"), at(5));
+        });
+        let conditions = &again.status.as_ref().unwrap().conditions;
+        assert!(crate::decide::status::condition_is_true(conditions, reason::WARNING));
     }
 
     #[test]

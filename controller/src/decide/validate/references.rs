@@ -94,9 +94,7 @@ pub fn with_references(
     let account = effective_service_account(run.spec.runtime.config.as_ref(), &settings.runner);
     policy::service_account(&agent, account.as_deref().unwrap_or("default"))?;
     let work = each(&pieces, |piece| implementation(piece, &references.implementations))?;
-    let contracts = each(work.iter().zip(&pieces), |((implementation, _), piece)| {
-        contract(&piece.parameters, implementation).map_err(|refusal| in_step(refusal, piece))
-    })?;
+    let contracts = contracts(&pieces, &work)?;
     let memory = memory(run, &agent, references.memory, &secrets)?;
     let memory_secret = memory.as_ref().and_then(|memory| non_blank(&memory.spec.connection.secret_ref.name));
     policy::blocked_secrets(&settings.policy, secrets.iter().copied().chain(memory_secret))?;
@@ -170,21 +168,28 @@ fn implementation(
     Ok((found.spec.clone(), Some(name.to_owned())))
 }
 
-fn contract(
-    parameters: &BTreeMap<String, String>,
-    implementation: &ImplementationSpecSpec,
-) -> Result<(Metadata, Option<ContractStatus>), Refusal> {
-    let metadata = contract::metadata(parameters, implementation);
-    let checked = contract::check(implementation, &metadata)
-        .map_err(|message| Refusal::invalid(reason::INVALID_CONTRACT, message))?;
-    match &checked {
-        Some(status) if !status.missing_keys.is_empty() => {
-            let message = format!("required parameters are missing: {}", status.missing_keys.join(", "));
-            let refusal = Refusal::invalid(reason::MISSING_REQUIRED_METADATA, message);
-            Err(Refusal { contract: checked, ..refusal })
+/// What is known of each piece and its contract. The first one that is not met is named; the status of the
+/// run then shows what all of them lack.
+fn contracts(
+    pieces: &[Piece<'_>],
+    work: &[(ImplementationSpecSpec, Option<String>)],
+) -> Result<Vec<(Metadata, Option<ContractStatus>)>, Refusal> {
+    let checked = each(work.iter().zip(pieces), |((implementation, _), piece)| {
+        let metadata = contract::metadata(&piece.parameters, implementation);
+        match contract::check(implementation, &metadata) {
+            Ok(contract) => Ok((metadata, contract)),
+            Err(message) => Err(in_step(Refusal::invalid(reason::INVALID_CONTRACT, message), piece)),
         }
-        _ => Ok((metadata, checked)),
+    })?;
+    let all = || checked.iter().filter_map(|(_, contract)| contract.as_ref());
+    for ((_, contract), piece) in checked.iter().zip(pieces) {
+        if let Some(contract) = contract.as_ref().filter(|contract| !contract.missing_keys.is_empty()) {
+            let message = format!("required parameters are missing: {}", contract.missing_keys.join(", "));
+            let refusal = Refusal::invalid(reason::MISSING_REQUIRED_METADATA, message);
+            return Err(in_step(Refusal { contract: contract::merged(all()), ..refusal }, piece));
+        }
     }
+    Ok(checked)
 }
 
 fn memory(
@@ -310,6 +315,32 @@ mod tests {
             with_references(&run, &BTreeMap::new(), existing(), &settings, Extent::Whole).unwrap_err();
         assert_eq!(refused.reason, reason);
         assert!(refused.message.contains(named), "{}", refused.message);
+    }
+
+    #[test]
+    fn the_first_step_whose_contract_is_not_met_is_named_and_the_status_shows_all_that_is_missing() {
+        let implementation =
+            |keys: Value| json!({"inline": {"text": "do", "contract": {"requiredKeys": keys}}});
+        let run = workflow(
+            json!([
+                {"name": "a", "implementation": implementation(json!(["base"])), "parameters": {"base": "main"}},
+                {"name": "b", "implementation": implementation(json!(["head"]))},
+                {"name": "c", "implementation": implementation(json!(["stage"]))},
+            ]),
+            json!({"image": "run:1"}),
+        );
+        let settings = Settings::default();
+        let refused =
+            with_references(&run, &BTreeMap::new(), existing(), &settings, Extent::Whole).unwrap_err();
+        assert_eq!(refused.reason, reason::MISSING_REQUIRED_METADATA);
+        assert!(
+            refused.message.contains("\"b\"") && refused.message.ends_with(": head"),
+            "{}",
+            refused.message
+        );
+        let contract = refused.contract.unwrap();
+        assert_eq!(contract.required_keys, ["base", "head", "stage"]);
+        assert_eq!(contract.missing_keys, ["head", "stage"]);
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "literals read better without a borrow")]

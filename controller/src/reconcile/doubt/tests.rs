@@ -3,23 +3,15 @@
 use std::sync::Arc;
 
 use kube::Client;
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector;
 use rstest::rstest;
-use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
+use serde_json::json;
 
-use super::super::admission::Admission;
-use super::super::caches::Caches;
-use super::super::context::{Context, Shared};
-use super::super::events::events;
 use super::super::jobs;
-use super::super::mock::{Asked, Log, api_server, refusal};
+use super::super::mock::{Asked, Log, api_server, complete, context, job, phases, refusal, run};
 use super::super::pass::reconcile;
 use super::*;
 use crate::config::Settings;
-use crate::decide::hold::Grace;
-use crate::metrics::Metrics;
 
 fn broken<K>() -> watcher::Result<Event<K>> {
     Err(watcher::Error::NoResourceVersion)
@@ -51,66 +43,6 @@ fn a_break_of_either_watch_is_over_when_the_cache_of_jobs_is_known_to_follow_aga
     assert_eq!(doubt.is_raised(), expected);
 }
 
-fn run(spec: &Value, status: &Value) -> AgentRun {
-    let mut run = json!({
-        "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "AgentRun",
-        "metadata": {
-            "name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "7", "generation": 1,
-            "finalizers": [crate::decide::metadata::FINALIZER],
-        },
-        "spec": {"agentRef": {"name": "a"}, "runtime": {"type": "job"}},
-        "status": status,
-    });
-    json_patch::merge(&mut run["spec"], spec);
-    serde_json::from_value(run).unwrap()
-}
-
-fn job(name: &str, status: &Value) -> Value {
-    json!({
-        "apiVersion": "batch/v1", "kind": "Job",
-        "metadata": {
-            "name": name, "namespace": "ns", "uid": "j", "resourceVersion": "9",
-            "ownerReferences": [{
-                "apiVersion": "agents.proompteng.ai/v1alpha1", "kind": "AgentRun", "name": "r", "uid": "u",
-                "controller": true,
-            }],
-        },
-        "spec": {}, "status": status,
-    })
-}
-
-fn complete() -> Value {
-    json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]})
-}
-
-fn context(client: Client, jobs: Store<JobView>) -> Arc<Context> {
-    let metrics = Arc::new(Metrics::default());
-    let settings = Arc::new(Settings::default());
-    let (events, _) = events(client.clone(), &metrics);
-    let admission = Admission::new(settings.limits.clone(), Vec::new(), Arc::clone(&metrics));
-    admission.open();
-    let shared = Shared {
-        client,
-        settings,
-        metrics,
-        events,
-        permits: Arc::new(Semaphore::new(1)),
-        admission: Arc::new(admission),
-        keys: None,
-        grace: Grace::default(),
-        stop: CancellationToken::new(),
-    };
-    let filled = || watch::Sender::new(true).subscribe();
-    let references = Caches {
-        agents: reflector::store().0,
-        providers: reflector::store().0,
-        implementations: reflector::store().0,
-        memories: reflector::store().0,
-        filled: [(); 4].map(|()| filled()),
-    };
-    Arc::new(Context::new(shared, jobs, filled(), Arc::default(), references))
-}
-
 /// What a pass over the run asks while the run's first Job is cached as complete, and there is none, or
 /// an active one.
 async fn asked(run: AgentRun, is_active: bool, in_doubt: bool) -> Vec<Asked> {
@@ -125,17 +57,12 @@ async fn asked(run: AgentRun, is_active: bool, in_doubt: bool) -> Vec<Asked> {
             ("GET", _) => refusal(404, "NotFound"),
             _ => (200, asked.body.clone()),
         });
-    let context = context(client, jobs);
+    let context = context(client, jobs, Settings::default());
     if in_doubt {
         context.doubt.observe_runs(&broken());
     }
     reconcile(Arc::new(run), context).await.unwrap();
     log.lock().unwrap().clone()
-}
-
-fn phases(asked: &[Asked]) -> Vec<&str> {
-    let writes = asked.iter().filter(|asked| asked.line.starts_with("PUT "));
-    writes.filter_map(|write| write.body["status"]["phase"].as_str()).collect()
 }
 
 fn requests(asked: &[Asked], verb: &str) -> usize {

@@ -25,7 +25,7 @@ use crate::config::{Database, Namespaces};
 use crate::decide::idempotency::{Finished, Holders};
 use crate::decide::stage::Stage;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Share};
 use crate::serve::Health;
 use crate::store::{Postgres, StoreError, StoreState};
 
@@ -49,6 +49,7 @@ pub(super) struct Keys {
     notes: Mutex<Notes>,
     noted: Notify,
     waiting: Mutex<HashSet<ObjectRef<AgentRun>>>,
+    told_waiting: Share,
     /// How the database stands; its connections while it is ready.
     state: Mutex<(StoreState, Option<Postgres>)>,
     trouble: Notify,
@@ -78,6 +79,7 @@ impl Keys {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
+            told_waiting: metrics.store_waiting(),
             database,
             namespaces,
             leadership,
@@ -158,7 +160,7 @@ impl Keys {
     fn wait(&self, place: ObjectRef<AgentRun>) {
         let mut waiting = lock(&self.waiting);
         waiting.insert(place);
-        self.metrics.store_waiting(waiting.len());
+        self.told_waiting.set(waiting.len());
     }
 
     fn take_in(&self, run: &AgentRun, jobs: &Store<JobView>) {
@@ -206,7 +208,7 @@ impl Keys {
         };
         self.health.store(state);
         self.metrics.store_up(state == StoreState::Ready);
-        self.metrics.store_waiting(lock(&self.waiting).len());
+        self.told_waiting.set(lock(&self.waiting).len());
         for run in woken {
             wake(&self.wakes, run);
         }

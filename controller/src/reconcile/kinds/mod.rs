@@ -26,10 +26,10 @@ use tracing::{Instrument as _, debug, info, info_span, warn};
 use crate::decide::kinds::patch;
 use crate::metrics::Metrics;
 
-use super::FIELD_MANAGER;
 use super::backoff::Backoff;
 use super::caches::{Caches, Objects, Streams};
 use super::error::{Error, api_code};
+use super::{FIELD_MANAGER, reconcile_id};
 use checked::Checked;
 
 /// Verdicts of one kind at the same time.
@@ -99,8 +99,13 @@ fn run<K: Checked>(
 }
 
 async fn reconcile<K: Checked>(object: Arc<K>, context: Arc<Context>) -> Result<Action, Infallible> {
-    let span =
-        info_span!("verdict", kind = K::KIND, namespace = object.namespace(), object = object.name_any());
+    let span = info_span!(
+        "verdict",
+        kind = K::KIND,
+        namespace = object.namespace(),
+        object = object.name_any(),
+        reconcile_id = reconcile_id(),
+    );
     Ok(observed(&*object, &context).instrument(span).await)
 }
 
@@ -167,11 +172,13 @@ mod tests {
     use kube::runtime::{reflector, watcher::Event};
     use rstest::rstest;
     use serde_json::{Value, json};
+    use tracing::instrument::WithSubscriber as _;
 
     use crate::api::{Agent, AgentProvider, Memory};
 
     use super::super::mock::{Asked, Log, api_server, refusal};
     use super::*;
+    use crate::log::captured::Captured;
 
     const AGENT: &str = "/apis/agents.proompteng.ai/v1alpha1/namespaces/ns/agents/a/status";
     const PROVIDER: &str = "/apis/agents.proompteng.ai/v1alpha1/namespaces/ns/agentproviders/p";
@@ -247,6 +254,22 @@ mod tests {
         let patch = patch(&fresh, &Ok(()), Timestamp::now()).unwrap();
         observed(&agent(&patch["status"]), &context).await;
         assert_eq!(*log.lock().unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn what_a_verdict_logs_tells_which_look_at_which_object_it_was() {
+        let log = Captured::default();
+        for _ in 0..2 {
+            let (context, _) = context(vec![provider()], true, true);
+            let verdict = reconcile(Arc::new(agent(&json!({}))), Arc::new(context));
+            verdict.with_subscriber(log.subscriber()).await.unwrap();
+        }
+        let lines = log.lines();
+        let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&first["message"], &first["span"]["kind"]), (&json!("valid"), &json!("Agent")));
+        assert_eq!((&first["span"]["namespace"], &first["span"]["object"]), (&json!("ns"), &json!("a")));
+        let id = |line: &Value| line["span"]["reconcile_id"].as_u64().unwrap();
+        assert_ne!(id(first), id(second));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::json;
 
 use crate::config::{Bounds, Concurrency};
@@ -184,25 +185,43 @@ fn a_run_that_is_being_deleted_or_is_gone_leaves_the_queue() {
     assert_eq!(names(&ledger.advance(at(0))), ["run-004"]);
 }
 
+/// [LIM-01] A copy that was changed meanwhile counts towards what it says now, not towards what was known.
+#[test]
+fn a_run_that_moved_to_another_agent_starts_on_a_slot_of_that_agent() {
+    let mut ledger =
+        Ledger::new(Limits { concurrency: Concurrency { agent: 1, ..lifted().concurrency }, ..lifted() });
+    observe(&mut ledger, [running(1, 0), run(2)]);
+    assert!(matches!(ledger.ask(&run(2), at(0)).0, Answer::Wait(_)));
+    let moved = in_state(2, "ns", "b", json!({}));
+    assert_eq!(ledger.ask(&moved, at(0)).0, Answer::Start);
+    assert_eq!((ledger.in_flight().all(), ledger.waiting()), (2, 0));
+    let next = in_state(3, "ns", "b", json!({}));
+    assert!(matches!(ledger.ask(&next, at(0)).0, Answer::Wait(_)));
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Arrive(i64),
-    Ask(i64),
-    Start(i64),
-    Finish(i64),
-    Vanish(i64),
-    Wait,
+    Ask(Index),
+    Start(Index),
+    Park(Index),
+    Finish(Index),
+    Vanish(Index),
+    Wait(i64),
+    Restart,
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let number = 1..20_i64;
+    let index = any::<Index>;
     prop_oneof![
-        3 => number.clone().prop_map(Event::Arrive),
-        4 => number.clone().prop_map(Event::Ask),
-        2 => number.clone().prop_map(Event::Start),
-        2 => number.clone().prop_map(Event::Finish),
-        1 => number.prop_map(Event::Vanish),
-        1 => Just(Event::Wait),
+        6 => (1..1000_i64).prop_map(Event::Arrive),
+        4 => index().prop_map(Event::Ask),
+        4 => index().prop_map(Event::Start),
+        1 => index().prop_map(Event::Park),
+        4 => index().prop_map(Event::Finish),
+        1 => index().prop_map(Event::Vanish),
+        3 => (0..6_i64).prop_map(Event::Wait),
+        1 => Just(Event::Restart),
     ]
 }
 
@@ -211,56 +230,201 @@ fn placed(number: i64, status: serde_json::Value) -> AgentRun {
     in_state(number, namespace, if number % 3 == 0 { "x" } else { "y" }, status)
 }
 
+/// Seconds of the window in which starts count.
+const WINDOW: i64 = 10;
+
+fn narrow() -> Limits {
+    let concurrency = Concurrency { namespace: 3, agent: 2, cluster: 4, ..lifted().concurrency };
+    let queue = Bounds { namespace: Some(3), cluster: Some(5), repository: None };
+    let rate = Bounds { namespace: Some(3), cluster: Some(5), repository: None };
+    Limits { concurrency, queue, rate, window: Duration::from_secs(WINDOW.unsigned_abs()) }
+}
+
+/// How far a run is, as everybody can see.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Seen {
+    New,
+    Running,
+    Finished,
+}
+
+/// A ledger, and what it has to account for.
+struct Model {
+    ledger: Ledger,
+    second: i64,
+    runs: BTreeMap<i64, Seen>,
+    /// When each run got its slot.
+    starts: BTreeMap<i64, i64>,
+    arrived: BTreeSet<i64>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let (runs, starts, arrived) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { ledger: Ledger::new(narrow()), second: 0, runs, starts, arrived }
+    }
+
+    fn now(&self) -> Timestamp {
+        at(self.second)
+    }
+
+    /// The run as everybody can see it.
+    fn version(&self, number: i64) -> AgentRun {
+        let started = self.starts.get(&number).map(|second| at(*second).to_string());
+        placed(
+            number,
+            match self.runs[&number] {
+                Seen::New => json!({}),
+                Seen::Running => json!({"phase": "Running", "startedAt": started}),
+                Seen::Finished => json!({"phase": "Failed", "startedAt": started}),
+            },
+        )
+    }
+
+    fn observe(&mut self, number: i64) {
+        let version = self.version(number);
+        self.ledger.observe(&version, false, at(self.second));
+    }
+
+    /// One of the runs that are so far.
+    fn pick(&self, index: &Index, seen: Seen) -> Option<i64> {
+        let so_far: Vec<i64> =
+            self.runs.iter().filter(|(_, found)| **found == seen).map(|(number, _)| *number).collect();
+        (!so_far.is_empty()).then(|| *index.get(&so_far))
+    }
+
+    fn in_flight(&self) -> BTreeSet<i64> {
+        let entries = self.ledger.runs.values().filter(|entry| entry.state.is_in_flight());
+        entries.map(|entry| number(&entry.position)).collect()
+    }
+
+    /// Whether the run has its slot after asking for it.
+    fn starts(&mut self, number: i64) -> bool {
+        let (version, now) = (self.version(number), self.now());
+        self.ledger.ask(&version, now).0 == Answer::Start
+    }
+
+    /// Lets it happen, as far as it can.
+    fn act(&mut self, event: &Event) {
+        match event {
+            Event::Arrive(number) => {
+                if self.arrived.insert(*number) {
+                    self.runs.insert(*number, Seen::New);
+                    self.observe(*number);
+                }
+            }
+            Event::Ask(index) => {
+                if let Some(number) = self.pick(index, Seen::New) {
+                    self.starts(number);
+                }
+            }
+            Event::Start(index) => {
+                if let Some(number) = self.pick(index, Seen::New).filter(|number| self.starts(*number)) {
+                    self.starts.entry(number).or_insert(self.second);
+                    self.runs.insert(number, Seen::Running);
+                    self.observe(number);
+                }
+            }
+            Event::Park(index) => {
+                if let Some(number) = self.pick(index, Seen::New).filter(|number| self.starts(*number)) {
+                    self.ledger.park(&placed(number, json!({})));
+                    self.starts.remove(&number);
+                }
+            }
+            Event::Finish(index) => {
+                if let Some(number) = self.pick(index, Seen::Running) {
+                    self.runs.insert(number, Seen::Finished);
+                    self.observe(number);
+                }
+            }
+            Event::Vanish(index) => {
+                let numbers: Vec<i64> = self.runs.keys().copied().collect();
+                if !numbers.is_empty() {
+                    let version = self.version(*index.get(&numbers));
+                    self.runs.remove(index.get(&numbers));
+                    self.ledger.forget(&version);
+                }
+            }
+            Event::Wait(seconds) => self.second += seconds,
+            Event::Restart => self.restart(),
+        }
+    }
+
+    /// Another process knows what everybody can see, and nothing else.
+    fn restart(&mut self) {
+        self.starts.retain(|number, _| self.runs.get(number).is_some_and(|seen| *seen != Seen::New));
+        self.ledger = Ledger::new(narrow());
+        for number in self.runs.keys().copied().collect::<Vec<_>>() {
+            self.observe(number);
+        }
+    }
+
+    /// Starts within the window that ends now.
+    fn recent(&self, of: impl Fn(i64) -> bool) -> usize {
+        let is_recent = |(number, second): &(&i64, &i64)| **second > self.second - WINDOW && of(**number);
+        self.starts.iter().filter(is_recent).count()
+    }
+
+    /// What holds at every moment; `advance` is the answer to the last look at the queue.
+    fn check(&self, advance: &Advance) -> Result<(), TestCaseError> {
+        let mut counted = Counts::default();
+        for entry in self.ledger.runs.values().filter(|entry| entry.state.is_in_flight()) {
+            counted.add(&entry.scopes);
+        }
+        prop_assert_eq!(&counted, self.ledger.in_flight());
+        prop_assert!(counted.all() <= 4);
+        for entry in self.ledger.runs.values() {
+            prop_assert!(counted.namespace(&entry.scopes) <= 3 && counted.agent(&entry.scopes) <= 2);
+            let State::Waiting { .. } = entry.state else { continue };
+            let limit = self.ledger.limit(&entry.scopes, &entry.position);
+            prop_assert!(limit.is_some(), "{:?} could start", entry.position.name);
+            let comes_by_itself = matches!(limit, Some(Limit::Rate { .. }));
+            prop_assert!(!comes_by_itself || advance.again_at.is_some_and(|at| at > self.now()));
+        }
+        let unfinished = self.runs.values().filter(|seen| **seen != Seen::Finished).count();
+        prop_assert_eq!(self.ledger.runs.len(), unfinished);
+        Ok(())
+    }
+
+    /// What holds of the runs that have just got their slots.
+    fn check_new(&self, admitted: &BTreeSet<i64>) -> Result<(), TestCaseError> {
+        for new in admitted {
+            let is_near = |other: i64| other % 2 == new % 2;
+            prop_assert!(self.recent(|_| true) <= 5 && self.recent(is_near) <= 3, "too many starts");
+            let older = self.ledger.waiting.keys().map(number).filter(|waiting| waiting < new);
+            let older: Vec<i64> = older.collect();
+            prop_assert!(older.len() < 5 && older.iter().filter(|other| is_near(**other)).count() < 3);
+            let overtaken = older.iter().find(|other| **other % 6 == new % 6);
+            prop_assert_eq!(overtaken, None, "{} could have started before {}", overtaken.unwrap_or(&0), new);
+        }
+        Ok(())
+    }
+}
+
+fn number(position: &Position) -> i64 {
+    position.name.trim_start_matches("run-").parse().unwrap()
+}
+
 proptest! {
-    /// [LIM-01] Whatever happens, in whatever order: no scope ever holds more than its limit, the counts
-    /// equal a count from scratch, and nobody is left waiting who could start.
+    /// [LIM-01] [LIM-02] [LIM-03] [LIM-04] [LIM-05] Whatever happens, in whatever order, restarts included: no
+    /// scope ever holds, starts or skips more than its limits allow, the counts equal a count from scratch,
+    /// nobody is left waiting who could start, and nobody starts before an older run of the same scopes.
     #[test]
-    fn no_limit_is_ever_exceeded_and_no_slot_is_lost(events in prop::collection::vec(event(), 0..200)) {
-        let concurrency = Concurrency { namespace: 3, agent: 2, cluster: 4, ..lifted().concurrency };
-        let mut ledger = Ledger::new(Limits { concurrency, ..lifted() });
-        let mut alive: BTreeMap<i64, &str> = BTreeMap::new();
-        let mut second = 0;
+    fn no_limit_is_ever_exceeded_and_no_slot_is_lost(events in prop::collection::vec(event(), 0..120)) {
+        let mut model = Model::new();
         for event in events {
-            match event {
-                Event::Arrive(number) if !alive.contains_key(&number) => {
-                    ledger.observe(&placed(number, json!({})), false, at(second));
-                    alive.insert(number, "new");
-                }
-                Event::Ask(number) if alive.get(&number) == Some(&"new") => {
-                    ledger.ask(&placed(number, json!({})), at(second));
-                }
-                Event::Start(number) if alive.get(&number) == Some(&"new") => {
-                    // Only who was admitted is started by the controller.
-                    let run = placed(number, json!({}));
-                    if ledger.ask(&run, at(second)).0 == Answer::Start {
-                        ledger.observe(&placed(number, json!({"phase": "Running"})), false, at(second));
-                        alive.insert(number, "running");
-                    }
-                }
-                Event::Finish(number) if alive.get(&number) == Some(&"running") => {
-                    ledger.observe(&placed(number, json!({"phase": "Failed"})), false, at(second));
-                    alive.remove(&number);
-                }
-                Event::Vanish(number) if alive.remove(&number).is_some() => {
-                    ledger.forget(&placed(number, json!({})));
-                }
-                Event::Wait => second += 1,
-                _ => {}
+            let mut before = model.in_flight();
+            model.act(&event);
+            if matches!(event, Event::Restart) {
+                before = model.in_flight();
             }
-            ledger.advance(at(second));
-            let mut counted = Counts::default();
-            for entry in ledger.runs.values().filter(|entry| entry.state.is_in_flight()) {
-                counted.add(&entry.scopes);
+            let advance = model.ledger.advance(model.now());
+            let admitted: BTreeSet<i64> = model.in_flight().difference(&before).copied().collect();
+            for number in &admitted {
+                model.starts.insert(*number, model.second);
             }
-            prop_assert_eq!(&counted, ledger.in_flight());
-            prop_assert!(counted.all() <= 4);
-            for entry in ledger.runs.values() {
-                prop_assert!(counted.namespace(&entry.scopes) <= 3 && counted.agent(&entry.scopes) <= 2);
-                let waits = matches!(entry.state, State::Waiting { .. });
-                let blocked = ledger.limit(&entry.scopes, &entry.position).is_some();
-                prop_assert!(!waits || blocked, "{:?} could start", entry.position.name);
-            }
-            prop_assert_eq!(ledger.runs.len(), alive.len());
+            model.check(&advance)?;
+            model.check_new(&admitted)?;
         }
     }
 }

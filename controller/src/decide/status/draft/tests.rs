@@ -128,6 +128,7 @@ fn what_a_later_version_wrote_is_kept_at_every_depth() {
         "vcs": {"repository": "a/b", "later": 2},
         "contract": {"requiredKeys": [], "missingKeys": [], "later": 3},
         "artifacts": [{"name": "log", "later": 4}],
+        "runtimeRef": {"type": "job", "later": {"b": 7}},
         "workflow": {"phase": "Running", "later": 5, "steps": [{"name": "a", "later": 6}]},
     });
     let run = run(&stored);
@@ -137,6 +138,109 @@ fn what_a_later_version_wrote_is_kept_at_every_depth() {
     // The same without what the draft itself has changed.
     written.as_object_mut().unwrap().retain(|key, _| stored.get(key).is_some());
     assert_eq!(written, stored);
+}
+
+/// [DR-C23] The reference is written at each pass, for a Job that is followed and for the next attempt.
+#[test]
+fn what_a_later_version_knows_of_the_job_is_kept_while_that_is_followed() {
+    let mut reference = accepted().status.unwrap().runtime_ref.unwrap();
+    reference["later"] = json!({"pod": "p"});
+    let run = run(&json!({"phase": "Running", "runtimeRef": reference}));
+    let mut draft = Draft::of(&run, at(60));
+    draft.running(&job());
+    assert_eq!(draft.status.runtime_ref.as_ref(), Some(&reference));
+    draft.attempt_started(0, 1, &job(), at(60));
+    let attempt = draft.status.runtime_ref.unwrap();
+    assert_eq!((&attempt["later"]["pod"], &attempt["runName"]), (&json!("p"), &json!("r")));
+}
+
+fn reporting(artifacts: &Value) -> AgentRun {
+    let mut status = serde_json::to_value(accepted().status).unwrap();
+    status["artifacts"] = artifacts.clone();
+    run(&status)
+}
+
+fn limits(max: usize, strict: bool) -> Settings {
+    Settings { artifacts_max: max, artifacts_strict: strict, ..Settings::default() }
+}
+
+fn limited(run: &AgentRun, settings: &Settings) -> AgentRun {
+    let mut draft = Draft::of(run, at(9));
+    draft.limit_artifacts(settings);
+    applied(run, draft)
+}
+
+fn told(run: &AgentRun, type_: &str) -> Option<(String, String)> {
+    let conditions = &run.status.as_ref().unwrap().conditions;
+    let condition = conditions.iter().find(|condition| condition.type_ == type_)?;
+    Some((condition.status.clone(), condition.reason.clone()))
+}
+
+fn names(run: &AgentRun) -> Vec<String> {
+    let artifacts = run.status.clone().unwrap().artifacts.unwrap();
+    artifacts.into_iter().map(|artifact| artifact.name).collect()
+}
+
+#[test]
+fn dropped_artifacts_are_told_until_others_are_reported_that_keep_the_limits() {
+    let (settings, is) =
+        (limits(2, false), |status: &str, reason: &str| Some((status.to_owned(), reason.to_owned())));
+    let within = limited(&reporting(&json!([{"name": "a"}])), &settings);
+    assert_eq!(told(&within, reason::ARTIFACTS_LIMITED), None);
+    let dropped = limited(&reporting(&json!([{"name": "a"}, {"name": "b"}, {"name": "c"}])), &settings);
+    assert_eq!(names(&dropped), ["b", "c"]);
+    assert_eq!(told(&dropped, reason::ARTIFACTS_LIMITED), is("True", "TooManyArtifacts"));
+    // What was left is within the limits, which is no news.
+    let mut again = Draft::of(&dropped, at(12));
+    again.limit_artifacts(&settings);
+    assert_eq!(again.into_update(), None);
+    let mut other = dropped.clone();
+    other.status.as_mut().unwrap().artifacts =
+        serde_json::from_value(json!([{"name": "b"}, {"name": "d"}])).unwrap();
+    let other = limited(&other, &settings);
+    assert_eq!(told(&other, reason::ARTIFACTS_LIMITED), is("False", "WithinLimits"));
+    assert_eq!(other.status.unwrap().phase.as_deref(), Some("Running"));
+}
+
+#[test]
+fn strict_limits_end_the_run_and_drop_nothing() {
+    let reported = json!([{"name": "a"}, {"name": "b", "url": "data:,x"}]);
+    let failed = limited(&reporting(&reported), &limits(50, true));
+    assert_eq!(names(&failed), ["a", "b"]);
+    assert_eq!(told(&failed, reason::ARTIFACTS_LIMITED), None);
+    let status = failed.status.unwrap();
+    assert_eq!(
+        (status.phase.as_deref(), status.reason.as_deref()),
+        (Some("Failed"), Some("ArtifactsLimitExceeded"))
+    );
+}
+
+/// A warning says that the run goes on in spite of something.
+#[test]
+fn nothing_warns_of_a_run_that_is_over() {
+    for reason in [reason::SUBMIT_RETRYING, reason::SPEC_IMMUTABLE_VIOLATION, reason::WORKFLOW_JOB_MISSING] {
+        let running = accepted();
+        let mut draft = Draft::of(&running, at(1));
+        draft.condition(reason::WARNING, true, reason, "odd");
+        let warned = applied(&running, draft);
+        let mut draft = Draft::of(&warned, at(2));
+        draft.outcome(&Outcome::Succeeded { at: None });
+        let ended = applied(&warned, draft);
+        assert_eq!(told(&ended, reason::WARNING), Some(("False".to_owned(), "None".to_owned())));
+    }
+}
+
+#[test]
+fn a_warning_is_only_taken_back_by_what_it_is_about() {
+    let running = accepted();
+    let mut draft = Draft::of(&running, at(1));
+    draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, "edited");
+    draft.settle_warning(reason::SUBMIT_RETRYING);
+    let warned = applied(&running, draft);
+    assert_eq!(state(&warned, reason::WARNING).as_deref(), Some("True"));
+    let mut draft = Draft::of(&warned, at(2));
+    draft.settle_warning(reason::SPEC_IMMUTABLE_VIOLATION);
+    assert_eq!(state(&applied(&warned, draft), reason::WARNING).as_deref(), Some("False"));
 }
 
 #[test]
@@ -190,9 +294,8 @@ fn a_duplicate_fails_and_names_the_run_that_has_the_key() {
     let mut draft = Draft::of(&waiting, at(1));
     draft.duplicate(&Taken { by: "first".to_owned(), completed: true });
     let ended = applied(&waiting, draft);
-    let told = |type_| state(&ended, type_);
     assert_eq!(
-        ["Failed", "Duplicate", "Succeeded", "Blocked"].map(|type_| told(type_).unwrap()),
+        ["Failed", "Duplicate", "Succeeded", "Blocked"].map(|type_| state(&ended, type_).unwrap()),
         ["True", "True", "False", "False"]
     );
     assert_eq!(ended.status.as_ref().unwrap().reason.as_deref(), Some("IdempotencyKeyCompleted"));
@@ -202,6 +305,44 @@ fn a_duplicate_fails_and_names_the_run_that_has_the_key() {
 }
 
 proptest! {
+    /// [LC-06] The start and the end of a Job are read from the clock of whoever runs it.
+    #[test]
+    fn the_end_is_never_before_the_start_whatever_clocks_say(
+        started in prop::option::of(-1_000_000..1_000_000_i64),
+        ended in prop::option::of(-1_000_000..1_000_000_i64),
+        now in -1_000_000..1_000_000_i64,
+        is_workflow in any::<bool>(),
+    ) {
+        let mut run = run(&json!({}));
+        if is_workflow {
+            run.spec.runtime.type_ = "workflow".to_owned();
+            run.spec.workflow = serde_json::from_value(json!({"steps": [{"name": "a"}]})).unwrap();
+        }
+        let mut job = job();
+        job.status.start_time = started.map(|second| Time(at(second)));
+        let ended = ended.map(|second| Time(at(second)));
+        let mut draft = Draft::of(&run, at(0));
+        draft.accepted(Submission::default());
+        if is_workflow {
+            draft.attempt_started(0, 1, &job, at(0)).attempt_observed(0, 1, &job);
+        } else {
+            draft.running(&job);
+        }
+        let running = applied(&run, draft);
+        let mut draft = Draft::of(&running, at(now));
+        if is_workflow {
+            draft.attempt_observed(0, 1, &job).step_succeeded(0, ended);
+        } else {
+            draft.running(&job).outcome(&Outcome::Succeeded { at: ended });
+        }
+        let status = applied(&running, draft).status.unwrap();
+        prop_assert_eq!(status.phase.as_deref(), Some("Succeeded"));
+        prop_assert!(status.finished_at.unwrap().0 >= status.started_at.unwrap().0);
+        for step in status.workflow.into_iter().flat_map(|workflow| workflow.steps.unwrap()) {
+            prop_assert!(step.finished_at.unwrap().0 >= step.started_at.unwrap().0);
+        }
+    }
+
     /// [LC-08]
     #[test]
     fn condition_types_stay_unique(flips in prop::collection::vec(("[A-C]", any::<bool>()), 0..20)) {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::aggregate::{Aggregate, Outcome};
 use super::conformance::Document;
+use super::drilled::Drilled;
 use super::error::ReportError;
 use super::proved::Proved;
 use crate::check::{Failure, Moment};
@@ -27,6 +28,9 @@ struct Data<'a> {
     /// Absent where nothing was proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     proved: Option<&'a Proved>,
+    /// Absent where no recovery was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drilled: Option<&'a Drilled>,
     /// By case.
     details: BTreeMap<String, Details<'a>>,
 }
@@ -48,7 +52,12 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
         };
         (case.info.id.to_string(), Details { failure, namespace: case.namespace, timeline: case.timeline })
     });
-    let data = Data { report: Document::new(run, now), proved: run.planted(), details: details.collect() };
+    let data = Data {
+        report: Document::new(run, now),
+        proved: run.beside().proved.as_ref(),
+        drilled: run.beside().drilled.as_ref(),
+        details: details.collect(),
+    };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);
     fill(PAGE, title, &format!("{TIMELINE}\n{SCRIPT}"), &data)
 }

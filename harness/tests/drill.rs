@@ -15,8 +15,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hallmark::yaml::{Source, parse_documents, to_yaml};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+const FAITHFUL: &str = "spec, status and metadata of every object are those of the snapshot";
+const NOTHING_ELSE_IS_LOST: &str = "lost are the writes after the snapshot, and no other";
+const ENDED_GET_NO_JOB: &str = "no run that had ended gets a Job";
+const ACTIVE_GET_NO_JOB: &str = "no run that was active is executed again";
+const WAITING_GET_ONE_JOB: &str = "every run that waited gets one Job";
+const ALL_END: &str = "every run has come to its end";
+const ENDED_STAY: &str = "what had ended stays as it was";
+const FEW_WRITES: &str = "no run that had not ended costs more than a few writes";
+const IN_TIME: &str = "the recovery takes no longer than promised";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -92,6 +103,8 @@ fn a_sound_recovery_keeps_every_claim_and_is_timed() {
         drill["timeline"].as_array().unwrap().iter().map(|mark| mark["name"].as_str().unwrap()).collect();
     assert_eq!(moments, ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"]);
     assert!(drill["recoverySeconds"].as_f64().unwrap() > 0.0, "{drill}");
+    assert!(drill["memory"]["hallmark"].as_u64() > Some(0), "{drill}");
+    assert!(drill["memory"]["controller"].as_u64() > Some(0), "{drill}");
     assert_eq!(drill["states"], json!({"ended": 46, "active": 2, "waiting": 2, "workflows": 5}));
     // One new run, one label and one deletion; and 50 runs before them.
     assert_eq!((&drill["lost"]["writes"], &drill["lost"]["of"]), (&json!(3), &json!(53)));
@@ -99,32 +112,37 @@ fn a_sound_recovery_keeps_every_claim_and_is_timed() {
     assert!(outcome.page.contains("Recovery drill"));
 }
 
+#[rstest]
+#[case::a_finished_run_is_executed_again("restored-runs-start-afresh", &[ENDED_GET_NO_JOB, ENDED_STAY])]
+#[case::a_run_in_flight_is_executed_again("lost-runs-are-repeated", &[ACTIVE_GET_NO_JOB])]
+#[case::what_had_ended_is_written("terminal-run-follows-its-job", &[ENDED_STAY])]
+#[case::what_waited_never_starts("restored-runs-never-start", &[WAITING_GET_ONE_JOB, ALL_END])]
+#[case::the_status_is_written_without_need("hot-loop", &[FEW_WRITES])]
+#[case::a_write_before_the_snapshot_is_lost("engine-loses-a-run", &[FAITHFUL, NOTHING_ELSE_IS_LOST])]
+#[case::a_finalizer_is_lost("engine-drops-finalizers", &[FAITHFUL])]
+#[case::a_status_is_lost("engine-drops-status", &[FAITHFUL])]
+fn a_wrong_recovery_breaks_the_claim_that_it_is_about(#[case] defect: &str, #[case] broken: &[&str]) {
+    let outcome = drill(&["--runs", "10", "--defect", defect]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert_eq!(outcome.broken(), broken, "{}", outcome.stderr);
+}
+
 #[test]
-fn a_controller_that_knows_no_hold_is_noticed() {
+fn a_recovery_that_takes_too_long_breaks_the_promise_alone() {
+    let outcome = drill(&["--runs", "10", "--recovery", "1s"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert_eq!(outcome.broken(), [IN_TIME], "{}", outcome.stderr);
+}
+
+/// What it does, and so what else is broken, depends on how far the restore is when it begins.
+#[test]
+fn a_controller_that_knows_no_hold_is_noticed_and_not_released() {
     let outcome = drill(&["--runs", "20", "--defect", "hold-ignored"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let broken = outcome.broken();
-    assert!(
-        broken.contains(&"spec, status and metadata of every object are those of the snapshot"),
-        "{broken:?}"
-    );
+    assert!(broken.contains(&FAITHFUL), "{broken:?}");
     // Nobody would release it then.
     assert!(!outcome.stderr.contains("hold released"), "{}", outcome.stderr);
-}
-
-#[test]
-fn a_controller_that_forgets_the_end_of_runs_is_noticed() {
-    let outcome = drill(&["--runs", "20", "--defect", "terminal-run-follows-its-job"]);
-    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    assert_eq!(outcome.broken(), ["what had ended stays as it was"], "{}", outcome.stderr);
-}
-
-#[test]
-fn a_restore_without_status_is_noticed() {
-    let outcome = drill(&["--runs", "10", "--defect", "engine-drops-status"]);
-    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    let faithful = "spec, status and metadata of every object are those of the snapshot";
-    assert_eq!(outcome.broken(), [faithful], "{}", outcome.stderr);
 }
 
 #[test]

@@ -18,12 +18,23 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 
 /// The planted suite has a case and a requirement for each verdict; the made-up runs have everything else.
-static EXPECTATIONS: [Expectation; 16] = [
+static EXPECTATIONS: [Expectation; 17] = [
     Expectation {
         name: "everything_is_shown_without_filters",
         address: "report.html",
         counts: &[("requirement-count", "4 requirements"), ("case-count", "4 cases")],
         shown: &["NOT conformant", "1 passed", "1 failed", "1 inconclusive", "1 skipped"],
+    },
+    Expectation {
+        name: "a_drill_in_the_same_folder_is_shown_with_what_it_promised_and_measured",
+        address: "report.html",
+        counts: &[],
+        shown: &[
+            "a cluster with 50 runs destroyed",
+            "recovered in 12.34 s",
+            "1 broken",
+            "18.5 s &lt;b&gt;, at most 60 s",
+        ],
     },
     Expectation {
         name: "filters_leave_what_fits_and_open_a_case_that_is_alone",
@@ -185,6 +196,19 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// What `hallmark drill` leaves, as far as the page shows it.
+fn drill() -> Value {
+    json!({
+        "implementation": {"name": "agents-controller", "version": "0.1.0"},
+        "runs": 50,
+        "recoverySeconds": 12.34,
+        "claims": [
+            {"claim": "the recovery takes no longer than promised", "verdict": "kept", "found": "18.5 s <b>, at most 60 s"},
+            {"claim": "no run that had ended gets a Job", "verdict": "broken", "found": "drill-00001 got 1"},
+        ],
+    })
+}
+
 /// A report in a folder that goes with it, and what shows it.
 struct Page {
     folder: tempfile::TempDir,
@@ -194,6 +218,7 @@ struct Page {
 impl Page {
     fn of_the_planted_suite(browser: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("drill.json"), drill().to_string()).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
             .args(["run", "planted", "--cluster", "local", "--quiet", "--report-dir"])
             .arg(folder.path())

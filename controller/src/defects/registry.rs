@@ -241,6 +241,10 @@ registry! {
     PanicsAside = "panics-aside" ["INV-09"],
     /// A restored run begins again in Pending.
     RestoredRunsBeginAgain = "restored-runs-begin-again" ["INV-10", "DR-R01"],
+    /// A restored run that had ended is executed once more.
+    RestoredRunsStartAfresh = "restored-runs-start-afresh" ["DR-C01"],
+    /// A restored run whose Job was lost is executed again, whatever the policy says.
+    LostRunsAreRepeated = "lost-runs-are-repeated" ["DR-C04"],
     /// What is cached of Jobs is believed whatever becomes of the watches.
     JobsAreNeverInDoubt = "jobs-are-never-in-doubt" ["DR-X03"],
     /// What a later version has added to the reference to the Job is lost with the next write.

@@ -133,6 +133,9 @@ pub(super) async fn lost_in_restore(
     mut draft: Draft<'_>,
     context: &Context,
 ) -> Result<Action, Error> {
+    if Defect::LostRunsAreRepeated.is_planted() {
+        return Box::pin(submit::again(run, context)).await;
+    }
     let message = "the run was in flight when it was backed up, and its Job was lost; it is not executed \
                    again, as what it did may still be there";
     draft.failed(Failure::Failed, reason::RUNTIME_LOST_IN_RESTORE, message, None);

@@ -9,7 +9,7 @@ use super::console::Console;
 use crate::engine;
 use crate::exit;
 use crate::record::Recording;
-use crate::report::{self, Aggregate, Proved};
+use crate::report::{self, Aggregate, Beside};
 use crate::scenario::suite::Suite;
 
 pub(super) fn report(args: &ReportArgs, console: Console) -> u8 {
@@ -29,7 +29,7 @@ pub(super) fn report(args: &ReportArgs, console: Console) -> u8 {
     };
     let beside = || args.from.parent().map_or_else(PathBuf::new, Path::to_owned);
     let folder = args.report_dir.clone().unwrap_or_else(beside);
-    let mut run = Aggregate::default().beside(Proved::read(&folder));
+    let mut run = Aggregate::default().with(Beside::read(&folder));
     for event in engine::recall(&recording, suite.as_ref()) {
         run.apply(&event);
     }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ledger::{Key, Ledger, Version};
-use super::objectives;
+use super::memory::Memory;
+use super::objectives::{self, WRITES_PER_RUN};
+use super::requests::Asked;
 use super::timeline::{Moment, Timeline};
 
 /// How many objects a broken claim names.
@@ -75,6 +77,8 @@ pub(super) struct RestoreEnd {
 pub(super) struct Evidence<'a> {
     /// The kind of runs.
     pub(super) run_kind: &'a str,
+    /// Its plural.
+    pub(super) run_resource: &'a str,
     /// The first cluster.
     pub(super) before: &'a Ledger,
     /// The second one.
@@ -93,14 +97,18 @@ pub(super) struct Evidence<'a> {
     pub(super) timeline: &'a Timeline,
     /// The names of runs that did not settle; `None` if that was not waited for.
     pub(super) unsettled: Option<&'a [String]>,
-    /// Writes of the controller after all had settled; `None` if nobody looked.
-    pub(super) unquiet: Option<&'a [String]>,
+    /// What the controller wrote from the release on; `None` if there was none.
+    pub(super) asked: Option<&'a [Asked]>,
+    /// How many of these writes came before all had settled; `None` if that did not happen.
+    pub(super) before_rest: Option<usize>,
     /// How long nobody was to write.
     pub(super) quiet: Duration,
     /// What the controller ended by, although nobody asked.
     pub(super) crash: Option<&'a str>,
     /// Promised time from t1 to t8.
     pub(super) promised: Option<Duration>,
+    /// What was taken, by both sides.
+    pub(super) memory: Memory,
 }
 
 impl Evidence<'_> {
@@ -142,9 +150,11 @@ impl Evidence<'_> {
             self.strays(&expected),
             self.settled(),
             self.stays(&expected),
+            self.frugal(&expected),
             self.quiet(),
             self.alive(),
             self.objective(),
+            self.bounded(expected.keys().filter(|(kind, _)| kind == self.run_kind).count()),
         ]
     }
 
@@ -248,18 +258,21 @@ impl Evidence<'_> {
         }
     }
 
-    /// From the release on, over all versions.
+    /// From the release on, over all versions; and over all requests, of which one that changes nothing makes
+    /// none.
     fn stays(&self, expected: &BTreeMap<Key, Version>) -> Claim {
         let ended: Vec<_> = expected
             .iter()
             .filter(|((kind, _), version)| kind == self.run_kind && version.is_terminal())
             .collect();
+        let costs = self.costs();
         let wrong: Vec<String> = ended
             .iter()
             .filter(|(key, version)| {
                 let versions = self.after.versions(key).iter();
                 let mut late = versions.filter(|later| later.at > self.restored);
-                late.any(|later| later.deleted || later.digest != version.digest)
+                let differs = late.any(|later| later.deleted || later.digest != version.digest);
+                differs || costs.contains_key(key.1.as_str())
             })
             .map(|((_, name), _)| name.clone())
             .collect();
@@ -267,12 +280,39 @@ impl Evidence<'_> {
         self.after_release(judged("what had ended stays as it was", &wrong, found))
     }
 
+    /// How often each run was written from the release on.
+    fn costs(&self) -> BTreeMap<&str, usize> {
+        let mut costs = BTreeMap::new();
+        let of_runs = |write: &&Asked| write.accepted && write.resource == self.run_resource;
+        for write in self.asked.unwrap_or_default().iter().filter(of_runs) {
+            *costs.entry(write.name.as_str()).or_default() += 1;
+        }
+        costs
+    }
+
+    /// Requests are counted, so that writing without a difference counts, too.
+    fn frugal(&self, expected: &BTreeMap<Key, Version>) -> Claim {
+        const TEXT: &str = "no run that had not ended costs more than a few writes";
+        let Some(asked) = self.asked else { return claim(TEXT, Verdict::Open, NOT_RELEASED.to_owned()) };
+        let has_ended = |run: &str| {
+            expected.get(&(self.run_kind.to_owned(), run.to_owned())).is_some_and(Version::is_terminal)
+        };
+        let mut costs = self.costs();
+        costs.retain(|run, _| !has_ended(run));
+        let dear = costs.iter().filter(|(_, cost)| **cost > WRITES_PER_RUN);
+        let wrong: Vec<String> =
+            dear.map(|(run, cost)| format!("{run} cost {cost} of at most {WRITES_PER_RUN}")).collect();
+        let most = costs.values().max().copied().unwrap_or_default();
+        judged(TEXT, &wrong, format!("{most} at most; {} writes of whatever kind", asked.len()))
+    }
+
     fn quiet(&self) -> Claim {
         const TEXT: &str = "nothing is written once all have settled";
-        match self.unquiet {
-            None => claim(TEXT, Verdict::Open, "nobody looked".to_owned()),
-            Some(writes) => judged(TEXT, writes, format!("for {} s", self.quiet.as_secs_f64())),
-        }
+        let Some((asked, before)) = self.asked.zip(self.before_rest) else {
+            return claim(TEXT, Verdict::Open, "nobody looked".to_owned());
+        };
+        let late: Vec<String> = asked.iter().skip(before).map(|write| write.text.clone()).collect();
+        judged(TEXT, &late, format!("for {} s", self.quiet.as_secs_f64()))
     }
 
     fn alive(&self) -> Claim {
@@ -291,6 +331,27 @@ impl Evidence<'_> {
         let promised = promised.as_secs_f64();
         let verdict = if took <= promised { Verdict::Kept } else { Verdict::Broken };
         claim(TEXT, verdict, format!("{took:.1} s from t1 to t8, at most {promised} s"))
+    }
+
+    fn bounded(&self, runs: usize) -> Claim {
+        const TEXT: &str = "memory stays within its bounds";
+        let bounds = objectives::memory(runs);
+        let sides = [
+            ("hallmark", self.memory.hallmark.zip(bounds.hallmark)),
+            ("the controller", self.memory.controller.zip(bounds.controller)),
+        ];
+        let mut said = Vec::new();
+        let mut verdict = Verdict::Kept;
+        for (side, measured) in sides {
+            let Some((took, bound)) = measured else {
+                return claim(TEXT, Verdict::Open, format!("nobody knows what {side} took"));
+            };
+            if took > bound {
+                verdict = Verdict::Broken;
+            }
+            said.push(format!("{side} {} MiB, at most {}", took >> 20, bound >> 20));
+        }
+        claim(TEXT, verdict, said.join("; "))
     }
 
     /// What was not yet to happen proves nothing by not happening.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::claims::{Claim, Verdict};
 use super::machine::Machine;
+use super::memory::Memory;
 use super::timeline::Mark;
 use crate::event::ImplementationInfo;
 
@@ -34,6 +35,8 @@ pub struct Drill {
     pub lost: Lost,
     /// The restore alone.
     pub restored: Restored,
+    /// What both sides took.
+    pub memory: Memory,
     /// What had to be true.
     pub claims: Vec<Claim>,
 }

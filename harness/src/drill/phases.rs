@@ -13,11 +13,12 @@ use super::error::DrillError;
 use super::fill::Filler;
 use super::ledger::Ledger;
 use super::machine::Machine;
+use super::memory::{Memory, peak};
 use super::mutant::EngineMutant;
 use super::outcome::{Drill, Lost, Restored, States};
 use super::plan::{Fate, RunPlan};
-use super::quiet;
 use super::recover::{Recovered, Source, recover};
+use super::requests::{Asked, Requests};
 use super::timeline::{Moment, Timeline, seconds};
 use super::witness::{Player, Witness};
 use crate::backup::{self, BackupOptions, BackupReport};
@@ -120,6 +121,8 @@ struct Loss {
     writes: Vec<Write>,
     backup: BackupReport,
     taken: Timestamp,
+    /// The most memory that the controller took.
+    controller_peak: Option<u64>,
 }
 
 /// Does all of it. An error means that there is no verdict; what goes wrong in the recovery is in the report.
@@ -176,6 +179,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
 
     let mut timeline = Timeline::default();
     let ledger = witness.finish()?;
+    let controller_peak = controller_peak(&subject).await;
     timeline.reached(Moment::T0);
     events.progress("destroying the cluster", "");
     let begin = Instant::now();
@@ -185,14 +189,14 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     drop(subject);
     let ruin = ruin?;
     events.progress_done("destroying the cluster", begin.elapsed());
-    let loss = Loss { ledger, writes, backup, taken };
+    let loss = Loss { ledger, writes, backup, taken, controller_peak };
 
     let snapshot = snapshot(&loss.backup);
     let expected = loss.ledger.at_revision(|kind| snapshot.get(kind).copied());
     let source = Source { archive: &archive, mutant, expected: &expected };
     let recovered = recover(ruin, &site, source, timeline, &events).await?;
     let promised = promise(promised, plan.runs().len());
-    let facts = Facts { loss: &loss, snapshot: &snapshot, run_kind: &kinds.run.kind, quiet, promised };
+    let facts = Facts { loss: &loss, snapshot: &snapshot, run: &kinds.run, quiet, promised };
     let end = Box::pin(settle(recovered, &site, &facts, &events)).await?;
     let evidence = facts.evidence(&end);
     let cost = Lost {
@@ -212,6 +216,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
         recovery_seconds: end.timeline.between(Moment::T1, Moment::T8),
         lost: cost,
         restored: end.restored.clone(),
+        memory: end.memory,
         claims: evidence.judge(),
     })
 }
@@ -251,7 +256,7 @@ fn states(plan: &RunPlan) -> States {
 struct Facts<'a> {
     loss: &'a Loss,
     snapshot: &'a BTreeMap<String, u64>,
-    run_kind: &'a str,
+    run: &'a ApiResource,
     quiet: Duration,
     promised: Option<Duration>,
 }
@@ -264,14 +269,17 @@ struct Ending {
     restored: Restored,
     at: Timestamp,
     unsettled: Option<Vec<String>>,
-    unquiet: Option<Vec<String>>,
+    asked: Option<Vec<Asked>>,
+    before_rest: Option<usize>,
     crash: Option<String>,
+    memory: Memory,
 }
 
 impl Facts<'_> {
     fn evidence<'a>(&'a self, end: &'a Ending) -> Evidence<'a> {
         Evidence {
-            run_kind: self.run_kind,
+            run_kind: &self.run.kind,
+            run_resource: &self.run.plural,
             before: &self.loss.ledger,
             after: &end.ledger,
             snapshot: self.snapshot,
@@ -281,17 +289,19 @@ impl Facts<'_> {
             restored: end.at,
             timeline: &end.timeline,
             unsettled: end.unsettled.as_deref(),
-            unquiet: end.unquiet.as_deref(),
+            asked: end.asked.as_deref(),
+            before_rest: end.before_rest,
             quiet: self.quiet,
             crash: end.crash.as_deref(),
             promised: self.promised,
+            memory: end.memory,
         }
     }
 
     /// The names of all runs of the snapshot.
     fn runs(&self) -> Vec<String> {
         let expected = self.loss.ledger.at_revision(|kind| self.snapshot.get(kind).copied());
-        expected.into_keys().filter(|(kind, _)| kind == self.run_kind).map(|(_, name)| name).collect()
+        expected.into_keys().filter(|(kind, _)| *kind == self.run.kind).map(|(_, name)| name).collect()
     }
 }
 
@@ -309,42 +319,53 @@ async fn settle(
         restored: recovered.restored.clone(),
         at: recovered.at,
         unsettled: None,
-        unquiet: None,
+        asked: None,
+        before_rest: None,
         crash: None,
+        memory: Memory::default(),
     };
-    let (mut unsettled, mut unquiet) = (None, None);
+    let (mut unsettled, mut asked, mut before_rest) = (None, None, None);
     if facts.evidence(&provisional).is_whole() {
         let runs = facts.runs();
         let names: Vec<&str> = runs.iter().map(String::as_str).collect();
+        let requests = Requests::follow(&recovered.cluster, site.namespace).await?;
         let open = recovered.release(site, &names, events).await?;
         if open.is_empty() {
-            unquiet = Some(rest(&recovered, site, facts.quiet, events).await?);
+            before_rest = Some(rest(&recovered.witness, &requests, facts.quiet, events).await?);
         }
         unsettled = Some(open);
+        asked = Some(requests.writes().await?);
     }
     let Recovered { cluster, subject, witness, timeline, end, restored, at } = recovered;
     let crash = subject.crashed().map(|exit| exit.what);
+    let controller = facts.loss.controller_peak.max(controller_peak(&subject).await);
     let ledger = witness.finish()?;
     let (killed, destroyed) = tokio::join!(subject.kill(), cluster.destroy());
     killed.map_err(DrillError::subject("stop the controller"))?;
     destroyed?;
-    Ok(Ending { ledger, timeline, end, restored, at, unsettled, unquiet, crash })
+    let memory = Memory { hallmark: peak("self"), controller };
+    Ok(Ending { ledger, timeline, end, restored, at, unsettled, asked, before_rest, crash, memory })
 }
 
-/// What the controller writes although there is nothing left to be done.
+/// Waits for as long as nobody is to write; returns how many writes there were before.
 async fn rest(
-    recovered: &Recovered,
-    site: &Site<'_>,
+    witness: &Witness,
+    requests: &Requests,
     window: Duration,
     events: &EventSink,
-) -> Result<Vec<String>, DrillError> {
+) -> Result<usize, DrillError> {
     const PHASE: &str = "looking whether it stays quiet";
     let begin = Instant::now();
     events.progress(PHASE, "");
-    if !recovered.witness.silent(SILENCE, SILENT).await {
-        return Ok(vec![format!("something changed all the time for {} s", SILENT.as_secs())]);
-    }
-    let writes = quiet::writes_within(&recovered.cluster, site.namespace, window).await?;
+    // Whoever is never silent is told by what is written then.
+    witness.silent(SILENCE, SILENT).await;
+    let before = requests.writes().await?.len();
+    tokio::time::sleep(window).await;
     events.progress_done(PHASE, begin.elapsed());
-    Ok(writes)
+    Ok(before)
+}
+
+/// The most memory that a process of the controller took, as long as it runs.
+async fn controller_peak(subject: &Subject) -> Option<u64> {
+    subject.processes().await.iter().filter_map(|process| peak(&process.id.to_string())).max()
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::proved::Proved;
+use super::beside::Beside;
 use crate::check::{Failure, History, Moment};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunInfo, Verdict};
 
@@ -21,7 +21,7 @@ pub struct Aggregate {
     running: BTreeSet<CaseId>,
     notes: Vec<String>,
     end: Option<End>,
-    proved: Option<Proved>,
+    beside: Beside,
 }
 
 /// A run without any case to be run.
@@ -122,15 +122,15 @@ impl Aggregate {
         }
     }
 
-    /// The same, beside what `prove` found out earlier.
+    /// The same, beside what other commands found out earlier.
     #[must_use]
-    pub fn beside(self, proved: Option<Proved>) -> Self {
-        Self { proved, ..self }
+    pub fn with(self, beside: Beside) -> Self {
+        Self { beside, ..self }
     }
 
-    /// What `prove` found out earlier, if that is known.
-    pub(super) fn planted(&self) -> Option<&Proved> {
-        self.proved.as_ref()
+    /// What other commands found out earlier.
+    pub(super) fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// What the run is about, once it is known.

@@ -69,7 +69,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 
 /// What was measured, and where.
 pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
-    let Drill { implementation, machine, states, lost, restored, .. } = drill;
+    let Drill { implementation, machine, states, lost, restored, memory, .. } = drill;
     let load = machine.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
     let rate =
         restored.per_second.map_or_else(String::new, |rate| format!(", {rate} objects/s while written"));
@@ -90,6 +90,14 @@ pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
         ("lost", format!("{} of {} writes, those of the last {:.1} s", lost.writes, lost.of, lost.seconds)),
         ("restore", format!("{} objects in {:.3} s{rate}", restored.objects, restored.seconds)),
         (
+            "memory at most",
+            format!(
+                "hallmark {}, the controller {}",
+                mebibytes(memory.hallmark),
+                mebibytes(memory.controller)
+            ),
+        ),
+        (
             "machine",
             format!(
                 "{} cores, load {load} before; hallmark built for {}; Kubernetes {}",
@@ -103,13 +111,17 @@ pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
     facts
 }
 
+fn mebibytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use jiff::Timestamp;
     use rstest::rstest;
 
     use super::*;
-    use crate::drill::{Lost, Machine, Mark, Restored, States};
+    use crate::drill::{Lost, Machine, Mark, Memory, Restored, States};
     use crate::event::ImplementationInfo;
 
     /// A drill with claims of these verdicts.
@@ -141,6 +153,7 @@ pub(super) mod tests {
             recovery_seconds: Some(12.34),
             lost: Lost { writes: 3, of: 53, seconds: 1.0 },
             restored: Restored { objects: 55, seconds: 2.0, per_second: Some(30.0) },
+            memory: Memory { hallmark: Some(50 << 20), controller: Some(20 << 20) },
             claims: verdicts
                 .iter()
                 .map(|verdict| Claim { claim: "no run repeats", verdict: *verdict, found: "f".to_owned() })

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::aggregate::{Aggregate, Outcome};
 use super::conformance::Document;
+use super::drilled::Drilled;
 use super::error::ReportError;
 use super::proved::Proved;
 use crate::check::{Failure, Moment};
@@ -31,6 +32,9 @@ struct Data<'a> {
     proved: Option<&'a Proved>,
     /// The texts of golden files, by name: each is there once, however many cases compare with it.
     goldens: Option<&'a BTreeMap<String, String>>,
+    /// Absent where no recovery was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drilled: Option<&'a Drilled>,
     /// By case.
     details: BTreeMap<String, Details<'a>>,
 }
@@ -58,8 +62,9 @@ pub(super) fn render(run: &Aggregate, now: Timestamp) -> Result<String, ReportEr
     });
     let data = Data {
         report: Document::new(run, now),
-        proved: run.planted(),
+        proved: run.beside().proved.as_ref(),
         goldens: run.info().map(|info| &info.goldens),
+        drilled: run.beside().drilled.as_ref(),
         details: details.collect(),
     };
     let title = run.info().map_or("hallmark", |info| &info.implementation.name);

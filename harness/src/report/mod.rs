@@ -20,12 +20,14 @@
 
 mod aggregate;
 mod badge;
+mod beside;
 pub mod comparison;
 mod comparison_page;
 mod conformance;
 pub mod coverage;
 pub mod drill;
 mod drill_page;
+mod drilled;
 mod durations;
 mod error;
 pub mod exploration;
@@ -57,6 +59,7 @@ mod task;
 pub(crate) mod fixture;
 
 pub use aggregate::{Aggregate, CaseView, Outcome};
+pub use beside::Beside;
 pub use comparison::Comparison;
 pub use conformance::not_passed;
 pub use coverage::Coverage;
@@ -68,7 +71,6 @@ pub use format::Format;
 pub use profile::{Profile, ProfileVerdict};
 pub use proof::Proofs;
 pub use proof_record::{ProofRecord, ProofRecordError, Shift};
-pub use proved::Proved;
 pub use repetition::{Group, Repetition};
 pub use requirement::{RequirementVerdict, RequirementView};
 pub use settings::{ColorChoice, Progress, Settings, Verbosity};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What became of defects and of the requirements that they break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Proved {
+pub(super) struct Proved {
     defects: Vec<Planted>,
     /// Requirements of level MUST that the implementation decides and no defect breaks.
     musts_without_defect: Vec<String>,
@@ -111,7 +111,7 @@ impl From<Recorded> for Planted {
 impl Proved {
     /// Reads what `prove` left in a folder. Whoever has not proved anything, or with a version that wrote
     /// something else, has a page without defects.
-    pub fn read(folder: &Path) -> Option<Self> {
+    pub(super) fn read(folder: &Path) -> Option<Self> {
         let text = std::fs::read(folder.join("prove.json")).ok()?;
         serde_json::from_slice(&text).ok()
     }

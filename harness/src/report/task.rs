@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::aggregate::Aggregate;
+use super::beside::Beside;
 use super::error::ReportError;
 use super::files;
 use super::human::Human;
-use super::proved::Proved;
 use super::settings::Settings;
 use super::summary::Summary;
 use crate::event::Event;
@@ -53,7 +53,7 @@ fn report<W: Write>(
         Some(folder) => files::write_all(folder, run, Timestamp::now()),
         None => Ok(()),
     };
-    let mut run = Aggregate::default().beside(folder.and_then(Proved::read));
+    let mut run = Aggregate::default().with(folder.map(Beside::read).unwrap_or_default());
     let mut saved = save(&run);
     while let Some(event) = receiver.blocking_recv() {
         run.apply(&event);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hallmark::check::{Chance, Divergence, Moment, Place, Side, Turning};
-use hallmark::drill::{Claim, Drill, Lost, Machine, Mark, Restored, States, Verdict};
+use hallmark::drill::{Claim, Drill, Lost, Machine, Mark, Memory, Restored, States, Verdict};
 use hallmark::engine::{Life, LoadKind, Outcome, Placement, Proof, WriteOutcome};
 use hallmark::event::{ImplementationInfo, Level};
 use hallmark::exit;
@@ -123,6 +123,7 @@ fn drill() -> Drill {
         recovery_seconds: Some(12.34),
         lost: Lost { writes: 3, of: 53, seconds: 1.0 },
         restored: Restored { objects: 55, seconds: 2.0, per_second: Some(30.0) },
+        memory: Memory { hallmark: Some(50 << 20), controller: Some(20 << 20) },
         claims: vec![
             claim("no run is executed twice", Verdict::Broken, "4 runs <b> were executed twice"),
             claim("what had ended has ended", Verdict::Kept, "46 of 46"),

@@ -20,7 +20,16 @@ struct Case {
     restore: RestoreEnd,
     timeline: Timeline,
     unsettled: Vec<String>,
-    unquiet: Vec<String>,
+    /// Before all had settled, and then.
+    asked: Vec<Asked>,
+    asked_late: Vec<Asked>,
+    memory: Memory,
+}
+
+/// A write of a run that changes nothing.
+fn asks(run: &str, accepted: bool) -> Asked {
+    let text = format!("patch runs/status drill/{run}");
+    Asked { resource: "runs".to_owned(), name: run.to_owned(), accepted, text }
 }
 
 impl Case {
@@ -66,13 +75,17 @@ impl Case {
             restore: RestoreEnd { complete: true, said: "3 created".to_owned() },
             timeline,
             unsettled: Vec::new(),
-            unquiet: Vec::new(),
+            asked: ["active", "waiting", "waiting"].map(|run| asks(run, true)).to_vec(),
+            asked_late: Vec::new(),
+            memory: Memory { hallmark: Some(10 << 20), controller: Some(10 << 20) },
         }
     }
 
     fn broken(&self) -> Vec<&'static str> {
+        let asked: Vec<Asked> = self.asked.iter().chain(&self.asked_late).cloned().collect();
         let evidence = Evidence {
             run_kind: "Run",
+            run_resource: "runs",
             before: &self.before,
             after: &self.after,
             snapshot: &self.snapshot,
@@ -82,10 +95,12 @@ impl Case {
             restored: at(25),
             timeline: &self.timeline,
             unsettled: Some(&self.unsettled),
-            unquiet: Some(&self.unquiet),
+            asked: Some(&asked),
+            before_rest: Some(self.asked.len()),
             quiet: Duration::from_secs(5),
             crash: None,
             promised: promise(None, 3),
+            memory: self.memory,
         };
         let claims = evidence.judge();
         assert!(claims.iter().all(|claim| claim.verdict != Verdict::Open), "{claims:#?}");
@@ -168,13 +183,30 @@ fn a_finished_run_that_changes_after_the_release_is_found() {
 }
 
 #[test]
+fn a_write_that_changes_nothing_is_found_by_its_request() {
+    assert_eq!(Case::with(|case| case.asked.push(asks("ended", true))), ["what had ended stays as it was"]);
+    let often =
+        |accepted| Case::with(|case| case.asked.extend(vec![asks("waiting", accepted); WRITES_PER_RUN]));
+    assert_eq!(often(true), ["no run that had not ended costs more than a few writes"]);
+    // What the API server refuses costs nothing.
+    assert_eq!(often(false), Vec::<&str>::new());
+}
+
+#[test]
+fn too_much_memory_of_either_side_is_found() {
+    let text = ["memory stays within its bounds"];
+    assert_eq!(Case::with(|case| case.memory.hallmark = Some(1 << 30)), text);
+    assert_eq!(Case::with(|case| case.memory.controller = Some(1 << 30)), text);
+}
+
+#[test]
 fn what_goes_on_or_takes_too_long_is_found() {
     assert_eq!(
         Case::with(|case| case.unsettled.push("active".to_owned())),
         ["every run has come to its end"]
     );
     assert_eq!(
-        Case::with(|case| case.unquiet.push("patch runs/status drill/ended".to_owned())),
+        Case::with(|case| case.asked_late.push(asks("active", true))),
         ["nothing is written once all have settled"]
     );
     let late = Case::with(|case| {
@@ -194,6 +226,7 @@ fn a_restore_that_is_not_whole_leaves_the_rest_open() {
     case.timeline.at(Moment::T0, at(10));
     let evidence = Evidence {
         run_kind: "Run",
+        run_resource: "runs",
         before: &case.before,
         after: &Ledger::new("Run"),
         snapshot: &case.snapshot,
@@ -203,12 +236,14 @@ fn a_restore_that_is_not_whole_leaves_the_rest_open() {
         restored: at(25),
         timeline: &case.timeline,
         unsettled: None,
-        unquiet: None,
+        asked: None,
+        before_rest: None,
         quiet: Duration::ZERO,
         crash: None,
         promised: None,
+        memory: case.memory,
     };
     assert!(!evidence.is_whole());
     let open = evidence.judge().iter().filter(|claim| claim.verdict == Verdict::Open).count();
-    assert_eq!(open, 8, "{:#?}", evidence.judge());
+    assert_eq!(open, 9, "{:#?}", evidence.judge());
 }

@@ -1,5 +1,5 @@
 (() => {
-  const { report, details, proved, goldens } = page;
+  const { report, details, proved, goldens, drilled } = page;
 
   const words = {
     conformant: ["conformant", "passed"], nonConformant: ["NOT conformant", "failed"],
@@ -133,6 +133,22 @@
     return [...trouble.map(linkTo), rest].filter(Boolean);
   };
 
+  /** What a recovery drill promised, what it measured, and whether that is enough. */
+  const drill = () => {
+    if (!drilled) return;
+    byId("drill").hidden = false;
+    const { implementation: who, defect, runs, recoverySeconds, claims } = drilled;
+    const looks = { kept: "passed", broken: "failed", open: "inconclusive" };
+    const numbers = Object.keys(looks).map((verdict) => [verdict, claims.filter((it) => it.verdict === verdict).length]);
+    byId("drill-summary").append(
+      `${who.name} ${who.version}${defect ? ` with the defect ${defect}` : ""}, a cluster with ${runs} runs destroyed, `,
+      recoverySeconds === null ? "not recovered" : `recovered in ${seconds(recoverySeconds)}`,
+      ...numbers.filter(([, number]) => number).flatMap(([verdict, number]) => [" · ", make("span", { class: looks[verdict] }, `${number} ${verdict}`)]));
+    byId("objectives").prepend(tableHead(["Objective", "Measured", "Verdict"]));
+    byId("objectives").tBodies[0].append(...claims.map((it) => make("tr", {},
+      cell("Objective", {}, it.claim), cell("Measured", {}, it.found), cell("Verdict", { class: looks[it.verdict] }, it.verdict))));
+  };
+
   /** A unified diff, line by line. */
   const diff = (text) => make("pre", { tabindex: "0" }, ...text.trimEnd().split("\n").map((line) => {
     const kind = line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
@@ -188,6 +204,7 @@
   };
 
   head();
+  drill();
   const requirements = report.requirements.map((it) => [it, requirementRow(it)]);
   byId("requirements").prepend(tableHead(["Id", "Level", "Verdict", "Requirement", "Cases", ...(proved ? ["Defects"] : []), "Holes"]));
   const lacking = (hole) => report.requirements.filter((it) => holes(it).includes(hole)).length;

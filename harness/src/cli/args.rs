@@ -193,6 +193,10 @@ pub(super) struct ReplayArgs {
     /// Folder of the suite; its claims may have changed since the run
     #[arg(long, default_value = "scenarios", value_name = "FOLDER")]
     pub(super) suite: PathBuf,
+    /// A changed file of one scenario, which is judged instead of the suite's scenario of that name; what it names is
+    /// looked for beside the suite's
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     /// Folder for reports of what is judged now; none are written without it

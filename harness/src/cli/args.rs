@@ -96,7 +96,7 @@ pub(super) enum Command {
     List(ListArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
-    /// Tell what a requirement, a scenario or a case is about, and what proves it
+    /// Tell what a requirement, a scenario, a case or a step is about, and what proves it
     Explain(ExplainArgs),
     /// Write a first suite that passes, to begin with
     Init(InitArgs),
@@ -162,7 +162,7 @@ enum When {
 /// `hallmark explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Id of a requirement, name of a scenario or id of a case
+    /// Id of a requirement, name of a scenario, id of a case, or a step of scenarios, for example `eventually`
     pub(super) name: String,
     /// Folder of the suite
     #[arg(long, default_value = "scenarios", value_name = "FOLDER")]

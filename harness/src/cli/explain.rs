@@ -1,5 +1,7 @@
 //! `hallmark explain`.
 
+mod step;
+
 use super::args::ExplainArgs;
 use super::console::Console;
 use crate::check::describe;
@@ -10,6 +12,11 @@ use crate::scenario::assertion::Assertion;
 use crate::scenario::suite::Suite;
 
 pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
+    let name = &args.name;
+    if let Some(text) = step::text(name) {
+        Console::data(&text);
+        return exit::CONFORMANT;
+    }
     let suite = match Suite::load(&args.suite) {
         Ok(suite) => suite,
         Err(error) => {
@@ -17,10 +24,9 @@ pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
             return exit::USAGE;
         }
     };
-    let Some(text) = text(&args.name, suite.requirements(), suite.cases()) else {
-        let name = &args.name;
+    let Some(text) = text(name, suite.requirements(), suite.cases()) else {
         console.say(&format!(
-            "`{name}` is no requirement, scenario or case of this suite; `hallmark list` shows them"
+            "`{name}` is no requirement, scenario or case of this suite, which `hallmark list` shows, and no step"
         ));
         return exit::USAGE;
     };

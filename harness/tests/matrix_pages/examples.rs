@@ -47,6 +47,7 @@ pub(crate) fn write(folder: &Path) {
         write(Placement::Same, Placement::Same),
     ];
     let exploration = Exploration {
+        defect: None,
         lives: vec![
             Life { case: "a-life".to_owned(), trouble: None, writes },
             Life { case: "another-life".to_owned(), trouble: Some("it failed".into()), writes: Vec::new() },

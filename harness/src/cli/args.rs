@@ -326,9 +326,9 @@ pub(super) struct CoverageArgs {
 
 const COVERAGE_HELP: &str = "\
 Exit codes:
-  0  every requirement of level MUST has a case, and a defect if the implementation decides it, and all that
-     was recorded is still proved
-  1  one of them lacks something, or what is proved is not what was recorded
+  0  every requirement has a case or a reason why it has none (`unproved` in the catalogue), every MUST that the
+     implementation decides has a defect, and all that was recorded is still proved
+  1  one of them lacks something or has both, or what is proved is not what was recorded
   2  wrong usage, or an invalid suite
   3  the defects cannot be listed";
 

@@ -45,7 +45,7 @@ fn text(name: &str, requirements: &[RequirementInfo], cases: &[PlannedCase]) -> 
 }
 
 fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> String {
-    let RequirementInfo { id, statement, level, feature, source } = requirement;
+    let RequirementInfo { id, statement, level, feature, source, unproved } = requirement;
     let mut lines = vec![
         format!("{id} ({}, {feature}; source {source})", level.word()),
         format!("  {statement}"),
@@ -54,7 +54,10 @@ fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> Strin
     let proofs: Vec<&PlannedCase> = cases.iter().filter(|case| case.requirements.contains(id)).collect();
     let is_standing = cases.iter().any(|case| case.standing().contains(id));
     match (proofs.is_empty(), is_standing) {
-        (true, false) => lines.push("no case proves it".to_owned()),
+        (true, false) => lines.push(match unproved {
+            Some(why) => format!("no scenario proves it: {why}"),
+            None => "no case proves it".to_owned(),
+        }),
         (false, _) => lines.push("proved by".to_owned()),
         (true, true) => {}
     }

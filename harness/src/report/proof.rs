@@ -161,6 +161,41 @@ mod tests {
     }
 
     #[test]
+    fn one_requirement_is_told_in_a_line_and_each_of_several_in_its_own() {
+        assert_eq!(lines(&killed()), "noticed       d (A-1) after 1.5 s: by case: never");
+        assert_eq!(
+            lines(&partly()),
+            "IN PART       d (A-1 A-2) after 1.5 s\n              A-1     by case: never\n              \
+             A-2     not noticed: 2 cases passed\n              planted: forgets"
+        );
+        let proofs = Proofs {
+            defects: vec![partly()],
+            reporters: Vec::new(),
+            musts_without_defect: Vec::new(),
+            complete: true,
+        };
+        assert!(proofs.verdict().ends_with("\nno case noticed that d breaks A-2"), "{}", proofs.verdict());
+    }
+
+    #[test]
+    fn reporters_that_hide_a_failure_are_as_bad_as_a_survivor() {
+        let hidden =
+            Shown { run: "failed", exit: 0, result: "conformant".to_owned(), junit: 0, right: false };
+        let proofs = Proofs {
+            defects: vec![killed()],
+            reporters: vec![hidden],
+            musts_without_defect: Vec::new(),
+            complete: true,
+        };
+        assert_eq!(proofs.exit(), exit::NON_CONFORMANT);
+        assert!(
+            proofs.verdict().contains("a run that is failed is reported WRONGLY"),
+            "{}",
+            proofs.verdict()
+        );
+    }
+
+    #[test]
     fn only_musts_of_the_named_families_need_a_defect() {
         let requirement = |id: &str, level| RequirementInfo {
             id: id.to_owned(),

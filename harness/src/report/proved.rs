@@ -13,13 +13,24 @@ pub struct Proved {
     musts_without_defect: Vec<String>,
 }
 
-/// A defect, and whether a case noticed it.
+/// A defect, and which of the requirements that it breaks were noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Planted {
     name: String,
-    requirements: Vec<String>,
-    /// `killed`, `survived` or `inconclusive`.
+    /// `killed`, `partly`, `survived` or `inconclusive`.
     outcome: String,
+    noticed: Vec<OfRequirement>,
+    #[serde(default)]
+    missed: Vec<OfRequirement>,
+}
+
+/// A requirement that a defect breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct OfRequirement {
+    requirement: String,
+    /// Why it is not known whether a case would notice it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
 }
 
 impl Proved {
@@ -36,7 +47,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::{Outcome, Proof};
+    use crate::engine::{BrokenClaim, Missed, Noticed, Proof};
     use crate::report::{Proofs, save};
     use crate::subject::Defect;
 
@@ -44,27 +55,25 @@ mod tests {
     fn what_prove_saves_is_read() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Proved::read(folder.path()), None);
-        let defect = |name: &str| Defect {
-            name: name.to_owned(),
-            requirements: vec!["A-1".to_owned()],
+        let defect = Defect {
+            name: "half".to_owned(),
+            requirements: vec!["A-1".to_owned(), "A-2".to_owned()],
             summary: String::new(),
         };
-        let proof = |name, outcome| Proof { defect: defect(name), outcome, elapsed: Duration::ZERO };
+        let broken = BrokenClaim { by: "case".to_owned(), claim: "claim".to_owned() };
+        let noticed = Noticed { requirement: "A-1".to_owned(), broken };
+        let missed = Missed { requirement: "A-2".to_owned(), passed: 3, otherwise: None, trouble: None };
         let proofs = Proofs {
-            defects: vec![
-                proof(
-                    "seen",
-                    Outcome::Killed { by: "case".to_owned(), claim: "claim".to_owned(), broken: Vec::new() },
-                ),
-                proof("unseen", Outcome::Survived { cases: 3 }),
-            ],
+            defects: vec![Proof::new(defect, vec![noticed], vec![missed], Duration::ZERO)],
+            reporters: Vec::new(),
             musts_without_defect: vec!["A-9".to_owned()],
             complete: true,
         };
         save(folder.path(), "prove", &proofs, "").unwrap();
         let read = Proved::read(folder.path()).unwrap();
-        let told: Vec<_> = read.defects.iter().map(|it| (it.name.as_str(), it.outcome.as_str())).collect();
-        assert_eq!(told, [("seen", "killed"), ("unseen", "survived")]);
+        let half = &read.defects[0];
+        assert_eq!((half.name.as_str(), half.outcome.as_str()), ("half", "partly"));
+        assert_eq!((&*half.noticed[0].requirement, &*half.missed[0].requirement), ("A-1", "A-2"));
         assert_eq!(read.musts_without_defect, ["A-9"]);
     }
 }

@@ -69,13 +69,20 @@
     proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
   ].filter(Boolean);
 
+  /** What became of a defect, as far as it breaks this requirement. */
+  const fate = (defect, { id }) => {
+    const isOf = (it) => it.requirement === id;
+    if (defect.noticed.some(isOf)) return ["passed", "noticed"];
+    const missed = defect.missed.find(isOf);
+    return missed && (missed.trouble ? ["inconclusive", "inconclusive"] : ["failed", "NOT noticed"]);
+  };
+
   const defects = (requirement) => {
-    const looks = { killed: ["passed", "noticed"], survived: ["failed", "NOT noticed"], inconclusive: ["inconclusive", "inconclusive"] };
-    const all = proved.defects.filter((it) => it.requirements.includes(requirement.id));
-    const lines = all.map((it) => make("div", { class: (looks[it.outcome] || looks.inconclusive)[0] }, `${it.name}: ${(looks[it.outcome] || looks.inconclusive)[1]}`));
-    const trouble = lines.filter((_, place) => all[place].outcome !== "killed");
-    const rest = lines.filter((line) => !trouble.includes(line));
-    return [...trouble, rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest) : null];
+    const all = proved.defects.map((it) => [it.name, fate(it, requirement)]).filter(([, fated]) => fated);
+    const line = ([name, [looks, words]]) => make("div", { class: looks }, `${name}: ${words}`);
+    const trouble = all.filter(([, [looks]]) => looks !== "passed");
+    const rest = all.filter((it) => !trouble.includes(it));
+    return [...trouble.map(line), rest.length ? make("details", {}, make("summary", {}, `${rest.length} noticed`), ...rest.map(line)) : null];
   };
 
   const requirementRow = (requirement) => {

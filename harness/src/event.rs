@@ -206,6 +206,9 @@ pub struct RequirementInfo {
     pub feature: String,
     /// Where the rule comes from.
     pub source: String,
+    /// Why no scenario of the suite proves it, if none is meant to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproved: Option<String>,
 }
 
 /// How binding a requirement is (RFC 2119).

@@ -96,7 +96,7 @@ pub(super) enum Command {
     List(ListArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
-    /// Tell what a requirement, a scenario or a case is about, and what proves it
+    /// Tell what a requirement, a scenario, a case or a step is about, and what proves it
     Explain(ExplainArgs),
     /// Write a first suite that passes, to begin with
     Init(InitArgs),
@@ -162,7 +162,7 @@ enum When {
 /// `hallmark explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Id of a requirement, name of a scenario or id of a case
+    /// Id of a requirement, name of a scenario, id of a case, or a step of scenarios, for example `eventually`
     pub(super) name: String,
     /// Folder of the suite
     #[arg(long, default_value = "scenarios", value_name = "FOLDER")]
@@ -193,6 +193,10 @@ pub(super) struct ReplayArgs {
     /// Folder of the suite; its claims may have changed since the run
     #[arg(long, default_value = "scenarios", value_name = "FOLDER")]
     pub(super) suite: PathBuf,
+    /// A changed file of one scenario, which is judged instead of the suite's scenario of that name; what it names is
+    /// looked for beside the suite's
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     /// Folder for reports of what is judged now; none are written without it
@@ -322,9 +326,9 @@ pub(super) struct CoverageArgs {
 
 const COVERAGE_HELP: &str = "\
 Exit codes:
-  0  every requirement of level MUST has a case, and a defect if the implementation decides it, and all that
-     was recorded is still proved
-  1  one of them lacks something, or what is proved is not what was recorded
+  0  every requirement has a case or a reason why it has none (`unproved` in the catalogue), every MUST that the
+     implementation decides has a defect, and all that was recorded is still proved
+  1  one of them lacks something or has both, or what is proved is not what was recorded
   2  wrong usage, or an invalid suite
   3  the defects cannot be listed";
 

@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 use self::args::CompareArgs;
 use super::args::Output;
 use super::console::Console;
-use super::run;
+use super::{defect, run};
 use crate::check::Rules;
 use crate::cluster::ClusterSpec;
 use crate::cluster::process::Supervisor;
 use crate::engine;
-use crate::event::{CaseInfo, EventSink};
+use crate::event::CaseInfo;
 use crate::exit;
 use crate::record::{RECORD_FILE, Recording};
 use crate::report::comparison::Party;
 use crate::report::{self, Comparison, Settings};
 use crate::scenario::Filter;
 use crate::scenario::suite::Suite;
-use crate::subject::{Implementation, defects};
+use crate::subject::Implementation;
 
 /// So many cases are named one by one also where they do not differ.
 const FEW: usize = 10;
@@ -153,38 +153,12 @@ async fn prepare(
             };
             let source = implementation.file().display().to_string();
             let implementation = match &defect {
-                Some(name) => with_defect(&implementation, name, output, console).await?,
+                Some(name) => defect::planted(&implementation, name, output, console).await?,
                 None => implementation,
             };
             Ok(Prepared::Planned(Box::new(Planned { suite, implementation, source, defect, report_dir })))
         }
     }
-}
-
-/// The implementation with one of its defects.
-async fn with_defect(
-    implementation: &Implementation,
-    name: &str,
-    output: &Output,
-    console: Console,
-) -> Result<Implementation, u8> {
-    let (Some(settings), Some(defective)) = (implementation.defects.clone(), implementation.defective())
-    else {
-        console.say(&format!("{} has no `defects`", implementation.file().display()));
-        return Err(exit::USAGE);
-    };
-    let (sink, receiver) = EventSink::channel();
-    let progress = report::spawn_progress(receiver, output.settings());
-    let known = defects::list(implementation, &settings, &sink).await;
-    drop(sink);
-    let _panicked = progress.await;
-    let known = known.map_err(|error| failed(&error, console))?;
-    if known.iter().all(|defect| defect.name != name) {
-        let names: Vec<&str> = known.iter().map(|defect| defect.name.as_str()).collect();
-        console.say(&format!("no defect `{name}`; known are: {}", names.join(", ")));
-        return Err(exit::USAGE);
-    }
-    Ok(defective.with_defect(name))
 }
 
 async fn run(

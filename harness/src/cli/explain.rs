@@ -1,5 +1,7 @@
 //! `hallmark explain`.
 
+mod step;
+
 use super::args::ExplainArgs;
 use super::console::Console;
 use crate::check::describe;
@@ -10,6 +12,11 @@ use crate::scenario::assertion::Assertion;
 use crate::scenario::suite::Suite;
 
 pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
+    let name = &args.name;
+    if let Some(text) = step::text(name) {
+        Console::data(&text);
+        return exit::CONFORMANT;
+    }
     let suite = match Suite::load(&args.suite) {
         Ok(suite) => suite,
         Err(error) => {
@@ -17,10 +24,9 @@ pub(super) fn explain(args: &ExplainArgs, console: Console) -> u8 {
             return exit::USAGE;
         }
     };
-    let Some(text) = text(&args.name, suite.requirements(), suite.cases()) else {
-        let name = &args.name;
+    let Some(text) = text(name, suite.requirements(), suite.cases()) else {
         console.say(&format!(
-            "`{name}` is no requirement, scenario or case of this suite; `hallmark list` shows them"
+            "`{name}` is no requirement, scenario or case of this suite, which `hallmark list` shows, and no step"
         ));
         return exit::USAGE;
     };
@@ -39,7 +45,7 @@ fn text(name: &str, requirements: &[RequirementInfo], cases: &[PlannedCase]) -> 
 }
 
 fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> String {
-    let RequirementInfo { id, statement, level, feature, source } = requirement;
+    let RequirementInfo { id, statement, level, feature, source, unproved } = requirement;
     let mut lines = vec![
         format!("{id} ({}, {feature}; source {source})", level.word()),
         format!("  {statement}"),
@@ -48,7 +54,10 @@ fn of_requirement(requirement: &RequirementInfo, cases: &[PlannedCase]) -> Strin
     let proofs: Vec<&PlannedCase> = cases.iter().filter(|case| case.requirements.contains(id)).collect();
     let is_standing = cases.iter().any(|case| case.standing().contains(id));
     match (proofs.is_empty(), is_standing) {
-        (true, false) => lines.push("no case proves it".to_owned()),
+        (true, false) => lines.push(match unproved {
+            Some(why) => format!("no scenario proves it: {why}"),
+            None => "no case proves it".to_owned(),
+        }),
         (false, _) => lines.push("proved by".to_owned()),
         (true, true) => {}
     }

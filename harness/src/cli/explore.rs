@@ -8,7 +8,7 @@ use self::args::ExploreArgs;
 use super::args::Output;
 use super::console::Console;
 use super::session::Session;
-use super::{run, signal};
+use super::{defect, run, signal};
 use crate::engine::{self, ExploreRequest};
 use crate::exit;
 use crate::report::{self, Exploration, exploration};
@@ -35,6 +35,13 @@ pub(super) async fn explore(args: ExploreArgs, output: &Output, console: Console
         }
     }
     let wanted = filter.select(suite.cases()).len();
+    let implementation = match &args.defect {
+        Some(name) => match defect::planted(&implementation, name, output, console).await {
+            Ok(defective) => defective,
+            Err(code) => return code,
+        },
+        None => implementation,
+    };
     let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
         Ok(session) => session,
         Err(code) => return code,
@@ -56,7 +63,7 @@ pub(super) async fn explore(args: ExploreArgs, output: &Output, console: Console
         done.push(life);
     }
     let complete = done.len() == wanted && !interrupted;
-    let exploration = Exploration { lives: done, complete };
+    let exploration = Exploration { defect: args.defect, lives: done, complete };
     console.say(&exploration.verdict());
     let saved =
         exploration.page().and_then(|page| report::save(&args.report_dir, "explore", &exploration, &page));

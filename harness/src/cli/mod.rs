@@ -8,6 +8,7 @@ mod cluster;
 mod compare;
 mod console;
 mod coverage;
+mod defect;
 mod dev;
 mod diff;
 mod drill;

@@ -24,6 +24,13 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         console.error(&engine::EngineError::NoImplementation);
         return exit::USAGE;
     };
+    let reporters = match report::self_test() {
+        Ok(shown) => shown,
+        Err(error) => {
+            console.error(&error);
+            return exit::INCONCLUSIVE;
+        }
+    };
     let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
         Ok(session) => session,
         Err(code) => return code,
@@ -71,7 +78,7 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
     let (proved, mut done) = tokio::join!(engine::prove(request, sender, sink, cancel.clone()), async {
         let mut done = Vec::new();
         while let Some(next) = proofs.recv().await {
-            console.say(&proof::line(&next));
+            console.say(&proof::lines(&next));
             done.push(next);
         }
         done
@@ -84,7 +91,7 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
     }
     done.sort_by_key(|proof| order.iter().position(|name| *name == proof.defect.name));
     let complete = done.len() == number;
-    let proofs = Proofs { defects: done, musts_without_defect: holes, complete };
+    let proofs = Proofs { defects: done, reporters, musts_without_defect: holes, complete };
     console.say(&format!("\n{}", proofs.verdict()));
     let saved = proofs.page().and_then(|page| report::save(&args.report_dir, "prove", &proofs, &page));
     if let Err(error) = saved {

@@ -7,10 +7,11 @@ use crate::event::EventSink;
 use crate::exit;
 use crate::record::Recording;
 use crate::report::{self, Progress, Settings};
-use crate::scenario::suite::Suite;
+use crate::scenario::suite::{LoadOptions, Suite};
 
 pub(super) async fn replay(args: ReplayArgs, output: &Output, console: Console) -> u8 {
-    let suite = match Suite::load(&args.suite) {
+    let options = LoadOptions { instead: args.scenario.as_deref(), ..LoadOptions::default() };
+    let suite = match Suite::load_with(&args.suite, options) {
         Ok(suite) => suite,
         Err(error) => {
             console.problems(&error);

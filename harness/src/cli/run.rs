@@ -19,13 +19,15 @@ use crate::subject::Implementation;
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 pub(super) async fn run(args: RunArgs, output: &Output, console: Console) -> u8 {
-    let mut suite = match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless }) {
-        Ok(suite) => suite,
-        Err(error) => {
-            console.problems(&error);
-            return exit::USAGE;
-        }
-    };
+    let mut suite =
+        match Suite::load_with(&args.suite.path, LoadOptions { bless: args.bless, ..LoadOptions::default() })
+        {
+            Ok(suite) => suite,
+            Err(error) => {
+                console.problems(&error);
+                return exit::USAGE;
+            }
+        };
     let implementation = match implementation(args.implementation.as_deref(), &suite, console) {
         Ok(implementation) => implementation,
         Err(code) => return code,

@@ -66,7 +66,7 @@ pub(crate) use own::{OwnCluster, Ruin};
 pub use plan::{Abilities, Plan, Release};
 pub(crate) use play::is_finished;
 pub use played::PlayedJobs;
-pub use prove::{Culprit, Outcome, Proof, ProveRequest, prove};
+pub use prove::{BrokenClaim, Culprit, Missed, Noticed, Outcome, Proof, ProveRequest, prove};
 pub use recall::recall;
 pub use replay::replay;
 pub use run::{Request, run};

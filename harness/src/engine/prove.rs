@@ -1,13 +1,19 @@
-//! Proof that the suite notices defects: each is planted, and the cases of its requirements run until one
-//! of them fails.
+//! Proof that the suite notices defects: each is planted, and the cases of its requirements run until each of
+//! these is noticed to be broken.
 
+mod proof;
+mod verdicts;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::proof::{BrokenClaim, Missed, Noticed, Outcome, Proof};
+use self::verdicts::Verdicts;
 use super::EngineError;
 use super::case::RunContext;
 use super::plan::Plan;
@@ -16,9 +22,8 @@ use super::run::{abilities_at_most, new_run_id};
 use super::runner::Runner;
 use super::stage::Stage;
 use crate::backup;
-use crate::check::Failure;
 use crate::cluster::ClusterSpec;
-use crate::event::{CaseId, Event, EventSink, Verdict};
+use crate::event::{CaseId, Event, EventSink};
 use crate::scenario::suite::Suite;
 use crate::scenario::{Filter, PlannedCase};
 use crate::subject::{Defect, Implementation, SubjectContext};
@@ -50,58 +55,6 @@ pub enum Culprit {
     Implementation,
     /// The backup engine of this program, which must be able to have one.
     Engine,
-}
-
-/// A defect, and whether the suite noticed it.
-#[derive(Debug, Clone, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Proof {
-    /// The defect.
-    #[serde(flatten)]
-    pub defect: Defect,
-    /// What became of it.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// From its first start to the outcome, in seconds.
-    #[serde(serialize_with = "seconds")]
-    pub elapsed: Duration,
-}
-
-/// What became of a defect.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-#[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Outcome {
-    /// A case failed.
-    Killed {
-        /// The first one.
-        by: String,
-        /// The claim that did not hold.
-        claim: String,
-        /// The standing invariants that the case broke.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        broken: Vec<String>,
-    },
-    /// Cases failed, and none of them broke the standing invariants that the defect breaks.
-    Otherwise {
-        /// The first one.
-        by: String,
-        /// The claim that did not hold.
-        claim: String,
-    },
-    /// Every case passed.
-    Survived {
-        /// How many cases that were.
-        cases: usize,
-    },
-    /// No case failed, and not all of them could be judged.
-    Inconclusive {
-        /// Why.
-        reason: String,
-    },
-}
-
-fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 /// Tries all defects on one cluster; each goes to `proofs` when it is decided. An error means that nothing
@@ -151,24 +104,63 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Runs the cases of the defect's requirements against it, until the first one fails.
+    /// Runs the cases of the defect's requirements against it, until each of these is noticed to be broken.
     async fn of(&self, number: usize, defect: &Defect, cancel: CancellationToken) -> Proof {
         let begin = Instant::now();
         let suite = &self.request.suite;
-        let filter = Filter { requirements: tried_on(defect, suite.cases()), ..Filter::default() };
+        let is_standing = |id: &str| is_standing(id, suite.cases());
+        let filter = Filter { requirements: tried_on(defect, is_standing), ..Filter::default() };
         // Names of namespaces end with it.
         let own_id = format!("{}-{number}", self.run_id);
         let implementation = Some(&self.request.implementation);
         let mut plan = Plan::new(suite, &filter, &own_id, self.prepared.abilities(), implementation);
-        // A run starts with what takes longest; here one failure ends it, so what is quick goes first.
+        // A run starts with what takes longest; here a failure saves the rest, so what is quick goes first.
         plan.cases.reverse();
         let (sink, mut events) = EventSink::channel();
+        let cases: Vec<&PlannedCase> = plan.cases.iter().map(|placed| &placed.case).collect();
+        let needless: BTreeMap<CaseId, CancellationToken> =
+            cases.iter().map(|case| (case.id.clone(), CancellationToken::new())).collect();
+        let mut verdicts = Verdicts::of(&defect.requirements, &cases, is_standing);
+        let runner = Runner {
+            needless: needless.clone(),
+            ..Runner::unrecorded(self.context(defect, sink, cancel.clone()), self.stage, self.request.jobs)
+        };
+        {
+            let mut running = std::pin::pin!(runner.all(&plan));
+            loop {
+                tokio::select! {
+                    () = &mut running => break,
+                    Some(event) = events.recv() => {
+                        let Event::CaseFinished(result) = event else { continue };
+                        verdicts.add(&result);
+                        for (_, token) in needless.iter().filter(|(case, _)| !verdicts.need(case)) {
+                            token.cancel();
+                        }
+                        if needless.values().all(CancellationToken::is_cancelled) {
+                            // Nobody waits for controllers that are still starting, either.
+                            cancel.cancel();
+                        }
+                    }
+                }
+            }
+        }
+        while let Ok(event) = events.try_recv() {
+            if let Event::CaseFinished(result) = event {
+                verdicts.add(&result);
+            }
+        }
+        let (noticed, missed) = verdicts.into_parts();
+        Proof::new(defect.clone(), noticed, missed, begin.elapsed())
+    }
+
+    /// What the cases of a defect have in common: whoever is to have it has it.
+    fn context(&self, defect: &Defect, sink: EventSink, cancel: CancellationToken) -> RunContext {
         let sound = &self.request.implementation;
         let (implementation, engine_defect) = match self.request.culprit {
             Culprit::Implementation => (sound.with_defect(&defect.name), None),
             Culprit::Engine => (sound.clone(), backup::defects::Defect::named(&defect.name)),
         };
-        let context = RunContext {
+        RunContext {
             run_id: self.run_id.to_owned(),
             client: self.prepared.client.clone(),
             subjects: self.prepared.context.clone().map(|context| SubjectContext {
@@ -179,152 +171,27 @@ impl Attempt<'_> {
             kinds: self.stage.kinds.clone(),
             pulse: Arc::clone(&self.stage.pulse),
             renderings: Arc::clone(&self.prepared.renderings),
-            fence: suite.fence().cloned(),
+            fence: self.request.suite.fence().cloned(),
             events: sink,
-            cancel: cancel.clone(),
-            slack: self.request.implementation.slack,
+            cancel,
+            slack: sound.slack,
             bless: false,
             engine_defect,
             own_clusters: self.prepared.own_clusters.clone(),
             first_revision: 0,
-        };
-        let runner = Runner::unrecorded(context, self.stage, self.request.jobs);
-        let mut verdicts = Verdicts::of(defect, suite.cases());
-        {
-            let mut running = std::pin::pin!(runner.all(&plan));
-            loop {
-                tokio::select! {
-                    () = &mut running => break,
-                    Some(event) = events.recv() => {
-                        verdicts.add(event);
-                        if verdicts.killed.is_some() {
-                            cancel.cancel();
-                        }
-                    }
-                }
-            }
         }
-        while let Ok(event) = events.try_recv() {
-            verdicts.add(event);
-        }
-        Proof { defect: defect.clone(), outcome: verdicts.outcome(), elapsed: begin.elapsed() }
     }
 }
 
 /// The requirements whose cases the defect is tried on. Every case is judged on the standing invariants, so where
 /// a defect breaks another requirement, too, the cases of that one are those in which it shows.
-fn tried_on(defect: &Defect, cases: &[PlannedCase]) -> Vec<String> {
-    let is_standing = |id: &String| cases.iter().any(|case| case.standing().contains(id));
+fn tried_on(defect: &Defect, is_standing: impl Fn(&str) -> bool) -> Vec<String> {
     let (standing, others): (Vec<String>, Vec<String>) =
-        defect.requirements.iter().cloned().partition(is_standing);
+        defect.requirements.iter().cloned().partition(|id| is_standing(id));
     if others.is_empty() { standing } else { others }
 }
 
-/// What the cases said so far.
-#[derive(Debug, Default)]
-struct Verdicts {
-    /// The standing invariants that the defect breaks: one of them has to notice it.
-    standing: Vec<String>,
-    killed: Option<(CaseId, Box<Failure>)>,
-    otherwise: Option<(CaseId, String)>,
-    passed: usize,
-    trouble: Option<String>,
-}
-
-impl Verdicts {
-    fn of(defect: &Defect, cases: &[PlannedCase]) -> Self {
-        let is_standing = |id: &&String| cases.iter().any(|case| case.standing().contains(id));
-        let standing = defect.requirements.iter().filter(is_standing).cloned().collect();
-        Self { standing, ..Self::default() }
-    }
-
-    fn add(&mut self, event: Event) {
-        let Event::CaseFinished(result) = event else { return };
-        match result.verdict {
-            // After the first failure the others are interrupted.
-            _ if self.killed.is_some() => {}
-            Verdict::Failed(failure) if self.is_meant(&failure) => self.killed = Some((result.id, failure)),
-            Verdict::Failed(failure) => {
-                self.otherwise.get_or_insert((result.id, failure.claim));
-            }
-            Verdict::Passed => self.passed += 1,
-            Verdict::Inconclusive { reason } => self.trouble = Some(format!("{}: {reason}", result.id)),
-            Verdict::Skipped { .. } => {}
-        }
-    }
-
-    /// Whether the failure is what notices the defect. Of a defect that breaks an invariant it is not enough
-    /// that some scenario fails: the invariant itself is what is proved.
-    fn is_meant(&self, failure: &Failure) -> bool {
-        self.standing.is_empty() || failure.broken.iter().any(|broken| self.standing.contains(&broken.id))
-    }
-
-    fn outcome(self) -> Outcome {
-        match (self.killed, self.otherwise, self.trouble) {
-            (Some((case, failure)), _, _) => {
-                let meant = failure.broken.iter().find(|broken| self.standing.contains(&broken.id));
-                Outcome::Killed {
-                    by: case.to_string(),
-                    claim: meant.map_or_else(|| failure.claim.clone(), |broken| broken.claim.clone()),
-                    broken: failure.broken.iter().map(|broken| broken.id.clone()).collect(),
-                }
-            }
-            (None, Some((case, claim)), _) => Outcome::Otherwise { by: case.to_string(), claim },
-            (None, None, Some(reason)) => Outcome::Inconclusive { reason },
-            (None, None, None) => Outcome::Survived { cases: self.passed },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::Broken;
-    use crate::report::fixture::failed;
-
-    fn failure(broken: &[&str]) -> Box<Failure> {
-        let Verdict::Failed(mut failure) = failed() else { unreachable!() };
-        failure.broken = broken
-            .iter()
-            .map(|id| Broken {
-                id: (*id).to_owned(),
-                claim: format!("{id}: never"),
-                object: String::new(),
-                nearest: String::new(),
-            })
-            .collect();
-        failure
-    }
-
-    fn outcome(standing: &[&str], failures: &[&[&str]]) -> Outcome {
-        let standing = standing.iter().map(|id| (*id).to_owned()).collect();
-        let mut verdicts = Verdicts { standing, ..Verdicts::default() };
-        for (number, broken) in failures.iter().enumerate() {
-            verdicts.add(Event::CaseFinished(Box::new(crate::event::CaseResult {
-                id: CaseId { scenario: format!("s{number}"), case: String::new() },
-                verdict: Verdict::Failed(failure(broken)),
-                elapsed: Duration::ZERO,
-                namespace: String::new(),
-                timeline: Vec::new(),
-                history: None,
-            })));
-        }
-        verdicts.outcome()
-    }
-
-    #[test]
-    fn a_defect_of_an_invariant_is_noticed_by_that_invariant_alone() {
-        let noticed = outcome(&["INV-01"], &[&[], &["INV-02"], &["INV-02", "INV-01"]]);
-        let Outcome::Killed { by, claim, broken } = noticed else { panic!("{noticed:?}") };
-        assert_eq!((by.as_str(), claim.as_str()), ("s2", "INV-01: never"));
-        assert_eq!(broken, ["INV-02", "INV-01"]);
-        let missed = outcome(&["INV-01"], &[&[], &["INV-02"]]);
-        assert!(matches!(&missed, Outcome::Otherwise { by, .. } if by == "s0"), "{missed:?}");
-    }
-
-    #[test]
-    fn any_other_defect_is_noticed_by_the_first_failure() {
-        let noticed = outcome(&[], &[&[], &["INV-01"]]);
-        assert!(matches!(&noticed, Outcome::Killed { by, .. } if by == "s0"), "{noticed:?}");
-    }
+/// Whether the requirement is an invariant of the suite.
+fn is_standing(id: &str, cases: &[PlannedCase]) -> bool {
+    cases.iter().any(|case| case.standing().iter().any(|standing| standing == id))
 }

@@ -1,5 +1,6 @@
 //! A whole run: prepare, judge all cases in parallel, clean up whatever happens.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -223,6 +224,7 @@ async fn on_cluster(
         repeated: request.suite.is_repeated(),
         tidy,
         enough: request.fail_fast.then(CancellationToken::new),
+        needless: BTreeMap::new(),
         records: None,
     };
     let load = Load::start(&request.load, client, run_id).await?;

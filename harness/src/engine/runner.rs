@@ -1,5 +1,6 @@
 //! Runs the cases of a plan side by side, each with its subject, its place in the record and its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,9 @@ use crate::event::{CaseId, CaseResult, Event, Verdict};
 use crate::record::{Entry, Record, RecordWriter};
 use crate::subject::Subject;
 
+/// What is said of a case that was not needed.
+const NEEDLESS: &str = "nobody waits for its verdict any more";
+
 /// Runs the cases of a plan.
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(super) struct Runner<'a> {
@@ -43,6 +47,9 @@ pub(super) struct Runner<'a> {
     pub(super) tidy: bool,
     /// Cancelled by the first failure, if that is enough; cases that run then come to their end.
     pub(super) enough: Option<CancellationToken>,
+    /// Cancelled for a case whose verdict nobody waits for any more: it does not begin, or ends where it is. Cases
+    /// that are not named are always wanted.
+    pub(super) needless: BTreeMap<CaseId, CancellationToken>,
     /// Who gets the history of each case, before the news of its end.
     pub(super) records: Option<mpsc::UnboundedSender<(CaseId, Vec<Arc<Entry>>)>>,
 }
@@ -63,6 +70,7 @@ impl<'a> Runner<'a> {
             repeated: false,
             tidy: false,
             enough: None,
+            needless: BTreeMap::new(),
             records: None,
         }
     }
@@ -125,6 +133,11 @@ impl<'a> Runner<'a> {
             _ => None,
         };
         let _slot = slots.acquire(position).await;
+        let needless = self.needless.get(&id).cloned().unwrap_or_default();
+        if needless.is_cancelled() {
+            finished(Verdict::Skipped { reason: NEEDLESS.to_owned() }, Duration::ZERO, &[]);
+            return;
+        }
         if self.context.cancel.is_cancelled() {
             let reason = self.halt.reason(false);
             finished(Verdict::Inconclusive { reason }, Duration::ZERO, &[]);
@@ -159,8 +172,8 @@ impl<'a> Runner<'a> {
             Some(Err((is_subject_fault, reason))) => {
                 CaseRun::new(&self.context, placed, record, None).never_started(is_subject_fault, reason)
             }
-            Some(Ok(subject)) => self.judge(placed, record, Some(subject), None).await,
-            None => self.judge(placed, record, None, place.as_ref()).await,
+            Some(Ok(subject)) => self.judge(placed, record, Some(subject), None, &needless).await,
+            None => self.judge(placed, record, None, place.as_ref(), &needless).await,
         };
         if let (Verdict::Failed(_), Some(enough)) = (&verdict, &self.enough) {
             enough.cancel();
@@ -203,6 +216,7 @@ impl<'a> Runner<'a> {
         record: Record,
         subject: Option<Arc<Subject>>,
         place: Option<&OwnPlace>,
+        needless: &CancellationToken,
     ) -> Verdict {
         let context = place.map_or(&self.context, OwnPlace::context);
         let mut case = CaseRun::new(context, placed, record, subject);
@@ -210,6 +224,7 @@ impl<'a> Runner<'a> {
         let judged = tokio::select! {
             judged = std::panic::AssertUnwindSafe(case.judge()).catch_unwind() => judged,
             () = self.context.cancel.cancelled() => Ok(Verdict::Inconclusive { reason: self.halt.reason(true) }),
+            () = needless.cancelled() => Ok(Verdict::Skipped { reason: NEEDLESS.to_owned() }),
         };
         let panicked =
             || Verdict::Inconclusive { reason: "the harness panicked; see the message above".to_owned() };

@@ -4,7 +4,7 @@
 //! A round is an ordinary run of the [`Runner`], but for two things: the cluster and its watches are there
 //! already, and so is the subject of a case whose values were seen before (see [`Keep`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -154,6 +154,7 @@ impl Workbench {
                 // Objects of this round must not be there in the next one.
                 tidy: true,
                 enough: None,
+                needless: BTreeMap::new(),
                 records: None,
             };
             tokio::select! {

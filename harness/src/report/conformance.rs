@@ -136,6 +136,9 @@ struct Requirement<'a> {
     source: &'a str,
     statement: &'a str,
     verdict: RequirementVerdict,
+    /// Why no scenario of the suite proves it, if none is meant to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unproved: Option<&'a str>,
     /// Of a standing invariant: how many cases were judged on it. `scenarios` has those that broke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     judged: Option<usize>,
@@ -236,6 +239,7 @@ impl<'a> Requirement<'a> {
             source: &info.source,
             statement: &info.statement,
             verdict: view.verdict,
+            unproved: info.unproved.as_deref().filter(|_| view.verdict == RequirementVerdict::NotProved),
             judged: Some(view.judged).filter(|judged| *judged > 0),
             scenarios: view.cases.into_iter().map(proof).collect(),
         }

@@ -33,6 +33,9 @@ pub struct Covered {
     pub level: Level,
     /// What it says.
     pub statement: String,
+    /// Why no scenario proves it, if none is meant to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unproved: Option<String>,
     /// Ids of the cases that prove it or that are judged on it as an invariant, sorted; skipped ones included.
     pub cases: BTreeSet<String>,
     /// Names of the defects that break it, sorted.
@@ -41,14 +44,26 @@ pub struct Covered {
     pub holes: Vec<Hole>,
 }
 
-/// Something that a requirement of level MUST lacks.
+/// What is wrong about how a requirement is covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Hole {
-    /// No case proves it.
+    /// No case proves it, and the catalogue does not say why.
     Case,
-    /// The implementation decides it, and no defect breaks it.
+    /// A case proves it, and the catalogue says why none does.
+    Excuse,
+    /// It is of level MUST, the implementation decides it, and no defect breaks it.
     Defect,
+}
+
+impl Hole {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Case => "no case",
+            Self::Excuse => "proved, though the catalogue tells why it is not",
+            Self::Defect => "no defect",
+        }
+    }
 }
 
 impl Coverage {
@@ -70,15 +85,16 @@ impl Coverage {
             let cases = proofs.remove(requirement.id.as_str()).unwrap_or_default();
             let breaks = |defect: &&Defect| defect.requirements.contains(&requirement.id);
             let of = defects.unwrap_or_default().iter().filter(breaks);
-            let is_must = requirement.level == Level::Must;
             let holes = [
-                (is_must && cases.is_empty(), Hole::Case),
+                (cases.is_empty() && requirement.unproved.is_none(), Hole::Case),
+                (!cases.is_empty() && requirement.unproved.is_some(), Hole::Excuse),
                 (without_defect.contains(&requirement.id), Hole::Defect),
             ];
             Covered {
                 id: requirement.id.clone(),
                 level: requirement.level,
                 statement: requirement.statement.clone(),
+                unproved: requirement.unproved.clone(),
                 cases,
                 defects: of.map(|defect| defect.name.clone()).collect(),
                 holes: holes.into_iter().filter_map(|(is_hole, hole)| is_hole.then_some(hole)).collect(),
@@ -99,7 +115,7 @@ impl Coverage {
         if complete && self.shifts.is_empty() { exit::CONFORMANT } else { exit::NON_CONFORMANT }
     }
 
-    /// A line for each family, and one for each hole and each difference from what was recorded.
+    /// A line for each family, and one for each requirement that is not proved for a reason, each hole and each difference from what was recorded.
     pub fn text(&self) -> String {
         let mut families: Vec<(&str, Vec<&Covered>)> = Vec::new();
         for requirement in &self.requirements {
@@ -132,21 +148,24 @@ impl Coverage {
         let holes = self.requirements.iter().filter(|requirement| !requirement.holes.is_empty());
         let holes: Vec<String> = holes
             .map(|requirement| {
-                let what: Vec<&str> = requirement
-                    .holes
-                    .iter()
-                    .map(|hole| match hole {
-                        Hole::Case => "no case",
-                        Hole::Defect => "no defect",
-                    })
-                    .collect();
+                let what: Vec<&str> = requirement.holes.iter().map(|hole| hole.words()).collect();
                 format!("  {:<8} {:<24} {}", requirement.id, what.join(", "), requirement.statement)
             })
             .collect();
+        let excused = self.requirements.iter().filter(|requirement| requirement.cases.is_empty());
+        let excused: Vec<String> = excused
+            .filter_map(|requirement| Some((requirement, requirement.unproved.as_ref()?)))
+            .map(|(Covered { id, level, .. }, why)| format!("  {id:<8} {:<6} {why}", level.word()))
+            .collect();
+        if !excused.is_empty() {
+            lines
+                .push(format!("\n{} requirements are not proved by a scenario, for a reason", excused.len()));
+            lines.extend(excused);
+        }
         if holes.is_empty() {
-            lines.push("\nevery MUST is proved".to_owned());
+            lines.push("\nevery other requirement is proved".to_owned());
         } else {
-            lines.push(format!("\n{} requirements of level MUST have a hole", holes.len()));
+            lines.push(format!("\n{} requirements have a hole", holes.len()));
             lines.extend(holes);
         }
         if !self.shifts.is_empty() {
@@ -159,7 +178,10 @@ impl Coverage {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::scenario::suite::Suite;
 
     fn requirement(id: &str, level: Level) -> RequirementInfo {
         RequirementInfo {
@@ -168,11 +190,12 @@ mod tests {
             level,
             feature: "core".to_owned(),
             source: String::new(),
+            unproved: None,
         }
     }
 
     #[test]
-    fn a_must_without_case_or_defect_is_a_hole() {
+    fn a_requirement_without_case_or_a_must_without_defect_is_a_hole() {
         let catalogue = [
             requirement("A-1", Level::Must),
             requirement("A-2", Level::Should),
@@ -185,7 +208,7 @@ mod tests {
         };
         let coverage = Coverage::of(&catalogue, &[], Some(&[defect]), &["B-1".to_owned()]);
         let holes: Vec<_> = coverage.requirements.iter().map(|covered| covered.holes.clone()).collect();
-        assert_eq!(holes, [vec![Hole::Case], vec![], vec![Hole::Case, Hole::Defect]]);
+        assert_eq!(holes, [vec![Hole::Case], vec![Hole::Case], vec![Hole::Case, Hole::Defect]]);
         assert_eq!(coverage.exit(), exit::NON_CONFORMANT);
         let text = coverage.text();
         let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -193,7 +216,7 @@ mod tests {
             rows.get(1..3),
             Some(&[vec!["A", "2", "0", "0/1", "0", "1"], vec!["B", "1", "0", "0/1", "0", "0"]][..])
         );
-        assert!(text.contains("2 requirements of level MUST have a hole"), "{text}");
+        assert!(text.contains("3 requirements have a hole"), "{text}");
         assert!(text.ends_with("B-1      no case, no defect       what B-1 says"), "{text}");
     }
 
@@ -206,7 +229,9 @@ mod tests {
             present: 0,
             scenarios: 3,
         };
-        let coverage = Coverage::of(&[requirement("A-1", Level::Should)], &[], None, &[]);
+        let excused =
+            RequirementInfo { unproved: Some("nobody can".to_owned()), ..requirement("A-1", Level::Should) };
+        let coverage = Coverage::of(&[excused], &[], None, &[]);
         let coverage = coverage.with_shifts(vec![shift]);
         assert_eq!(coverage.exit(), exit::NON_CONFORMANT);
         let text = coverage.text();
@@ -214,9 +239,29 @@ mod tests {
     }
 
     #[test]
-    fn without_holes_every_must_is_proved() {
-        let coverage = Coverage::of(&[requirement("A-1", Level::Should)], &[], None, &[]);
+    fn a_requirement_is_proved_or_the_catalogue_tells_why_not_and_never_both() {
+        let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap();
+        let proved = |id: &str| RequirementInfo {
+            unproved: Some("the drills prove it".to_owned()),
+            ..requirement(id, Level::Must)
+        };
+        let coverage = Coverage::of(&[proved("X-1")], suite.cases(), None, &[]);
         assert_eq!(coverage.exit(), exit::CONFORMANT);
-        assert!(coverage.text().ends_with("every MUST is proved"), "{}", coverage.text());
+        let text = coverage.text();
+        assert!(text.contains("1 requirements are not proved by a scenario, for a reason\n"), "{text}");
+        assert!(text.contains("  X-1      MUST   the drills prove it\n"), "{text}");
+        assert!(text.ends_with("every other requirement is proved"), "{text}");
+        let both = Coverage::of(&[proved("TTL-04")], suite.cases(), None, &[]);
+        assert_eq!(both.requirements[0].holes, [Hole::Excuse]);
+        assert_eq!(both.exit(), exit::NON_CONFORMANT);
+    }
+
+    #[rstest::rstest]
+    #[case("../scenarios")]
+    #[case("../scenarios/kubernetes-jobs")]
+    fn the_suites_prove_every_requirement_or_tell_why_not(#[case] folder: &str) {
+        let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let coverage = Coverage::of(suite.requirements(), suite.cases(), None, &[]);
+        assert_eq!(coverage.exit(), exit::CONFORMANT, "{}", coverage.text());
     }
 }

@@ -10,6 +10,9 @@ use crate::exit;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exploration {
+    /// What was wrong with the controller on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defect: Option<String>,
     /// One for each case, in the order of the suite.
     pub lives: Vec<Life>,
     /// Whether each of the wanted cases was explored.
@@ -133,7 +136,7 @@ mod tests {
     #[case::nothing_was_explored(Vec::new(), true, exit::NOTHING_RUN)]
     #[case::a_life_that_was_not_explored(vec![Life { trouble: Some("t".to_owned()), ..life(unknown(), unknown()) }], true, exit::INCONCLUSIVE)]
     fn exit_codes_tell_the_worst(#[case] lives: Vec<Life>, #[case] complete: bool, #[case] code: u8) {
-        assert_eq!(Exploration { lives, complete }.exit(), code);
+        assert_eq!(Exploration { defect: None, lives, complete }.exit(), code);
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl Exploration {
         Matrix {
             title: "Kills at every write",
             verdict: self.verdict(),
-            facts: Vec::new(),
+            facts: self.defect.iter().map(|defect| format!("planted: {defect}")).collect(),
             class: class(self.exit()),
             noun: "writes",
             tables: self.lives.iter().map(table).collect(),
@@ -70,6 +70,7 @@ mod tests {
         let write = |before, after| WriteOutcome { request: "create jobs demo".to_owned(), before, after };
         let differences = vec!["Job demo was made 2 times, not 1".to_owned()];
         let exploration = Exploration {
+            defect: None,
             lives: vec![
                 Life {
                     case: "a-life".to_owned(),

@@ -184,6 +184,7 @@ pub(crate) fn info(cases: Vec<CaseInfo>, filtered: bool) -> RunInfo {
         level,
         feature: "core".to_owned(),
         source: "S1".to_owned(),
+        unproved: None,
     };
     RunInfo {
         run_id: "r4nd0m".to_owned(),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::engine::{Outcome, Proof};
+use super::self_test::Shown;
+use crate::engine::{Missed, Noticed, Outcome, Proof};
 use crate::event::{Level, RequirementInfo};
 use crate::exit;
 use crate::subject::Defect;
@@ -18,6 +19,8 @@ const CLAIM_WIDTH: usize = 100;
 pub struct Proofs {
     /// One for each defect that was tried, in the order of the list.
     pub defects: Vec<Proof>,
+    /// What the reporters make of runs that are not green.
+    pub reporters: Vec<Shown>,
     /// Requirements of level MUST that the implementation decides and no defect breaks.
     pub musts_without_defect: Vec<String>,
     /// Whether each of the wanted defects was tried.
@@ -27,12 +30,13 @@ pub struct Proofs {
 impl Proofs {
     /// Exit code of the command.
     pub fn exit(&self) -> u8 {
-        let any = |matches: fn(&Outcome) -> bool| self.defects.iter().any(|proof| matches(&proof.outcome));
-        if any(|outcome| matches!(outcome, Outcome::Survived { .. } | Outcome::Otherwise { .. }))
+        let is_survivor = self.count(Outcome::Survived) + self.count(Outcome::Partly) > 0;
+        if is_survivor
             || !self.musts_without_defect.is_empty()
+            || self.reporters.iter().any(|shown| !shown.right)
         {
             exit::NON_CONFORMANT
-        } else if any(|outcome| matches!(outcome, Outcome::Inconclusive { .. })) || !self.complete {
+        } else if self.count(Outcome::Inconclusive) > 0 || !self.complete {
             exit::INCONCLUSIVE
         } else {
             exit::CONFORMANT
@@ -41,48 +45,79 @@ impl Proofs {
 
     /// The verdict in one line, and a line for each hole.
     pub fn verdict(&self) -> String {
-        let count = |matches: fn(&Outcome) -> bool| {
-            self.defects.iter().filter(|proof| matches(&proof.outcome)).count()
-        };
-        let killed = count(|outcome| matches!(outcome, Outcome::Killed { .. }));
-        let survived =
-            count(|outcome| matches!(outcome, Outcome::Survived { .. } | Outcome::Otherwise { .. }));
-        let unknown = count(|outcome| matches!(outcome, Outcome::Inconclusive { .. }));
-        let mut text = format!(
-            "{killed} of {} defects noticed, {survived} survived, {unknown} inconclusive",
-            self.defects.len()
-        );
+        let mut lines = vec![format!(
+            "{} of {} defects noticed, {} survived, {} survived in part, {} inconclusive",
+            self.count(Outcome::Killed),
+            self.defects.len(),
+            self.count(Outcome::Survived),
+            self.count(Outcome::Partly),
+            self.count(Outcome::Inconclusive),
+        )];
+        lines.extend(self.defects.iter().filter(|proof| proof.outcome == Outcome::Partly).map(|proof| {
+            let missed: Vec<&str> = proof.missed.iter().map(|missed| missed.requirement.as_str()).collect();
+            format!("no case noticed that {} breaks {}", proof.defect.name, missed.join(", "))
+        }));
+        lines.extend(self.reporters.iter().filter(|shown| !shown.right).map(Shown::words));
         if !self.musts_without_defect.is_empty() {
-            text.push_str("\nno defect breaks ");
-            text.push_str(&self.musts_without_defect.join(", "));
+            lines.push(format!("no defect breaks {}", self.musts_without_defect.join(", ")));
         }
         if !self.complete {
-            text.push_str("\ninterrupted: not all defects were tried");
+            lines.push("interrupted: not all defects were tried".to_owned());
         }
-        text
+        lines.join("\n")
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        self.defects.iter().filter(|proof| proof.outcome == outcome).count()
     }
 }
 
-/// A proof in one line.
-pub fn line(proof: &Proof) -> String {
-    let Proof { defect: Defect { name, requirements, summary }, outcome, elapsed } = proof;
-    let requirements = requirements.join(" ");
-    let seconds = elapsed.as_secs_f64();
-    match outcome {
-        Outcome::Killed { by, claim, .. } => {
-            format!("noticed       {name} ({requirements}) by {by} after {seconds:.1} s: {}", short(claim))
+/// A proof in one line, and a line for each requirement if there are several.
+pub fn lines(proof: &Proof) -> String {
+    let Proof { defect: Defect { name, requirements, summary }, outcome, elapsed, .. } = proof;
+    let word = match outcome {
+        Outcome::Killed => "noticed",
+        Outcome::Partly => "IN PART",
+        Outcome::Survived => "SURVIVED",
+        Outcome::Inconclusive => "INCONCLUSIVE",
+    };
+    let noticed = proof.noticed.iter().map(|noticed| (&noticed.requirement, noticed_by(noticed)));
+    let missed = proof.missed.iter().map(|missed| (&missed.requirement, why_missed(missed)));
+    let each: Vec<(&String, String)> = noticed.chain(missed).collect();
+    let head = format!("{word:<13} {name} ({}) after {:.1} s", requirements.join(" "), elapsed.as_secs_f64());
+    let mut lines = match each.as_slice() {
+        [(_, words)] => vec![format!("{head}: {words}")],
+        several => {
+            let below =
+                several.iter().map(|(requirement, words)| format!("{:14}{requirement:<7} {words}", ""));
+            std::iter::once(head).chain(below).collect()
         }
-        Outcome::Otherwise { by, claim } => format!(
-            "SURVIVED      {name} ({requirements}), its invariant is not broken; {by} failed: {}",
-            short(claim)
-        ),
-        Outcome::Survived { cases: 0 } => {
-            format!("SURVIVED      {name} ({requirements}), no case proves that here: {summary}")
+    };
+    if *outcome != Outcome::Killed && !summary.is_empty() {
+        lines.push(format!("{:14}planted: {summary}", ""));
+    }
+    lines.join("\n")
+}
+
+fn noticed_by(noticed: &Noticed) -> String {
+    format!("by {}: {}", noticed.broken.by, short(&noticed.broken.claim))
+}
+
+/// Why a requirement was not noticed to be broken.
+pub(super) fn why_missed(missed: &Missed) -> String {
+    let Missed { passed, otherwise, trouble, .. } = missed;
+    match (trouble, otherwise, passed) {
+        (Some(trouble), ..) => trouble.clone(),
+        (None, Some(other), _) => {
+            format!(
+                "not noticed; {} failed by a claim that is not about it: {}",
+                other.by,
+                short(&other.claim)
+            )
         }
-        Outcome::Survived { cases } => {
-            format!("SURVIVED      {name} ({requirements}), {cases} cases passed: {summary}")
-        }
-        Outcome::Inconclusive { reason } => format!("INCONCLUSIVE  {name} ({requirements}): {reason}"),
+        (None, None, 0) => "not noticed: no case proves it here".to_owned(),
+        (None, None, 1) => "not noticed: 1 case passed".to_owned(),
+        (None, None, passed) => format!("not noticed: {passed} cases passed"),
     }
 }
 
@@ -120,44 +155,96 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::BrokenClaim;
 
-    fn proof(outcome: Outcome) -> Proof {
-        let defect =
-            Defect { name: "d".to_owned(), requirements: vec!["A-1".to_owned()], summary: "s".to_owned() };
-        Proof { defect, outcome, elapsed: Duration::from_millis(1500) }
+    fn noticed(requirement: &str) -> Noticed {
+        let broken = BrokenClaim { by: "case".to_owned(), claim: "never".to_owned() };
+        Noticed { requirement: requirement.to_owned(), broken }
     }
 
-    fn killed() -> Outcome {
-        Outcome::Killed { by: "case".to_owned(), claim: "never".to_owned(), broken: Vec::new() }
+    fn missed(requirement: &str, trouble: Option<&str>) -> Missed {
+        let trouble = trouble.map(ToOwned::to_owned);
+        Missed { requirement: requirement.to_owned(), passed: 2, otherwise: None, trouble }
     }
 
-    fn otherwise() -> Outcome {
-        Outcome::Otherwise { by: "case".to_owned(), claim: "never".to_owned() }
+    fn proof(noticed: Vec<Noticed>, missed: Vec<Missed>) -> Proof {
+        let requirements = noticed.iter().map(|it| &it.requirement);
+        let requirements = requirements.chain(missed.iter().map(|it| &it.requirement)).cloned().collect();
+        let defect = Defect { name: "d".to_owned(), requirements, summary: "forgets".to_owned() };
+        Proof::new(defect, noticed, missed, Duration::from_millis(1500))
     }
 
-    fn unknown() -> Outcome {
-        Outcome::Inconclusive { reason: "r".to_owned() }
+    fn killed() -> Proof {
+        proof(vec![noticed("A-1")], Vec::new())
+    }
+
+    fn partly() -> Proof {
+        proof(vec![noticed("A-1")], vec![missed("A-2", None)])
+    }
+
+    fn survived() -> Proof {
+        proof(Vec::new(), vec![missed("A-1", None)])
+    }
+
+    fn unknown() -> Proof {
+        proof(Vec::new(), vec![missed("A-1", Some("no cluster"))])
     }
 
     #[rstest::rstest]
     #[case::all_noticed(vec![killed(), killed()], true, &[], exit::CONFORMANT)]
-    #[case::a_survivor_wins_over_trouble(vec![unknown(), Outcome::Survived { cases: 2 }], false, &[], exit::NON_CONFORMANT)]
-    #[case::a_failure_that_is_not_the_invariant_proves_nothing(vec![killed(), otherwise()], true, &[], exit::NON_CONFORMANT)]
+    #[case::a_survivor_wins_over_trouble(vec![unknown(), survived()], false, &[], exit::NON_CONFORMANT)]
+    #[case::a_requirement_that_nobody_noticed_is_a_survivor(vec![killed(), partly()], true, &[], exit::NON_CONFORMANT)]
     #[case::a_hole_is_as_bad(vec![killed()], true, &["A-2"], exit::NON_CONFORMANT)]
     #[case::trouble(vec![killed(), unknown()], true, &[], exit::INCONCLUSIVE)]
     #[case::interrupted(vec![killed()], false, &[], exit::INCONCLUSIVE)]
     fn exit_codes_tell_the_worst(
-        #[case] outcomes: Vec<Outcome>,
+        #[case] defects: Vec<Proof>,
         #[case] complete: bool,
         #[case] holes: &[&str],
         #[case] code: u8,
     ) {
         let proofs = Proofs {
-            defects: outcomes.into_iter().map(proof).collect(),
+            defects,
+            reporters: Vec::new(),
             musts_without_defect: holes.iter().map(|id| (*id).to_owned()).collect(),
             complete,
         };
         assert_eq!(proofs.exit(), code, "{}", proofs.verdict());
+    }
+
+    #[test]
+    fn one_requirement_is_told_in_a_line_and_each_of_several_in_its_own() {
+        assert_eq!(lines(&killed()), "noticed       d (A-1) after 1.5 s: by case: never");
+        assert_eq!(
+            lines(&partly()),
+            "IN PART       d (A-1 A-2) after 1.5 s\n              A-1     by case: never\n              \
+             A-2     not noticed: 2 cases passed\n              planted: forgets"
+        );
+        let proofs = Proofs {
+            defects: vec![partly()],
+            reporters: Vec::new(),
+            musts_without_defect: Vec::new(),
+            complete: true,
+        };
+        assert!(proofs.verdict().ends_with("\nno case noticed that d breaks A-2"), "{}", proofs.verdict());
+    }
+
+    #[test]
+    fn reporters_that_hide_a_failure_are_as_bad_as_a_survivor() {
+        let hidden =
+            Shown { run: "failed", exit: 0, result: "conformant".to_owned(), junit: 0, right: false };
+        let proofs = Proofs {
+            defects: vec![killed()],
+            reporters: vec![hidden],
+            musts_without_defect: Vec::new(),
+            complete: true,
+        };
+        assert_eq!(proofs.exit(), exit::NON_CONFORMANT);
+        assert!(
+            proofs.verdict().contains("a run that is failed is reported WRONGLY"),
+            "{}",
+            proofs.verdict()
+        );
     }
 
     #[test]
@@ -168,6 +255,7 @@ mod tests {
             level,
             feature: "core".to_owned(),
             source: String::new(),
+            unproved: None,
         };
         let catalogue = [
             requirement("A-1", Level::Must),
@@ -177,7 +265,7 @@ mod tests {
             requirement("AB-1", Level::Must),
         ];
         let except = BTreeMap::from([("A-4".to_owned(), "the chart".to_owned())]);
-        let holes = musts_without_defect(&catalogue, &["A".to_owned()], &except, &[proof(killed()).defect]);
+        let holes = musts_without_defect(&catalogue, &["A".to_owned()], &except, &[killed().defect]);
         assert_eq!(holes, ["A-2"]);
     }
 }

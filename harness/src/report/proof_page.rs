@@ -1,11 +1,12 @@
-//! `prove.html`: every defect and what noticed it.
+//! `prove.html`: every defect, the requirements that it breaks, and what noticed each of them.
 
 use super::error::ReportError;
 use super::matrix::{Cell, Matrix, Row, Section, class};
-use super::proof::Proofs;
-use crate::engine::{Outcome, Proof};
+use super::proof::{Proofs, why_missed};
+use super::self_test::Shown;
+use crate::engine::{Noticed, Proof};
 
-const COLUMNS: &[&str] = &["Defect", "Requirements", "Outcome", "Noticed by", "Claim", "Seconds"];
+const COLUMNS: &[&str] = &["Defect", "Requirement", "Outcome", "Noticed by", "Claim", "Seconds"];
 
 impl Proofs {
     /// The page for a browser.
@@ -14,13 +15,13 @@ impl Proofs {
     }
 
     fn matrix(&self) -> Matrix {
-        let rows = self.defects.iter().map(row).collect();
+        let rows = self.defects.iter().flat_map(rows).collect();
         Matrix {
             title: "Defects",
             verdict: self.verdict(),
-            facts: Vec::new(),
+            facts: self.reporters.iter().map(Shown::words).collect(),
             class: class(self.exit()),
-            noun: "defects",
+            noun: "broken requirements",
             tables: vec![Section {
                 name: "Defects and what noticed them".to_owned(),
                 notes: Vec::new(),
@@ -31,27 +32,36 @@ impl Proofs {
     }
 }
 
-fn row(proof: &Proof) -> Row {
-    let Proof { defect, outcome, elapsed } = proof;
-    let (word, looks, by, claim) = match outcome {
-        Outcome::Killed { by, claim, .. } => ("noticed", "passed", by.clone(), claim.clone()),
-        Outcome::Otherwise { by, claim } => {
-            let claim = format!("another claim than the invariant: {claim}");
-            ("survived", "failed", by.clone(), claim)
-        }
-        Outcome::Survived { cases } => {
-            let cases =
-                if *cases == 1 { "1 case passed".to_owned() } else { format!("{cases} cases passed") };
-            ("survived", "failed", "nothing".to_owned(), cases)
-        }
-        Outcome::Inconclusive { reason } => ("inconclusive", "inconclusive", String::new(), reason.clone()),
-    };
+/// A row for each requirement that the defect breaks.
+fn rows(proof: &Proof) -> impl Iterator<Item = Row> {
+    let noticed = proof.noticed.iter().map(|Noticed { requirement, broken }| {
+        let looks = ("noticed", "passed");
+        row(proof, requirement, looks, broken.by.clone(), broken.claim.clone())
+    });
+    let missed = proof.missed.iter().map(|missed| {
+        let (looks, by) = match missed.trouble {
+            Some(_) => (("inconclusive", "inconclusive"), ""),
+            None => (("survived", "failed"), "nothing"),
+        };
+        row(proof, &missed.requirement, looks, by.to_owned(), why_missed(missed))
+    });
+    noticed.chain(missed)
+}
+
+fn row(
+    proof: &Proof,
+    requirement: &str,
+    (word, looks): (&'static str, &'static str),
+    by: String,
+    claim: String,
+) -> Row {
+    let Proof { defect, elapsed, .. } = proof;
     let summary = Some(defect.summary.clone()).filter(|summary| !summary.is_empty());
     Row {
         outcomes: vec![word],
         cells: vec![
             Cell::plain(&defect.name),
-            Cell::plain(defect.requirements.join(" ")),
+            Cell::plain(requirement),
             Cell::marked(word, looks),
             Cell::plain(by),
             Cell::plain(claim).with(summary.map(|summary| format!("planted: {summary}"))),
@@ -65,44 +75,47 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::{BrokenClaim, Missed};
     use crate::subject::Defect;
 
     fn proofs() -> Proofs {
-        let proof = |name: &str, outcome| Proof {
-            defect: Defect {
+        let proof = |name: &str, noticed, missed| {
+            let defect = Defect {
                 name: name.to_owned(),
                 requirements: vec!["A-1".to_owned(), "A-2".to_owned()],
                 summary: "</script><b>forgets".to_owned(),
-            },
-            outcome,
-            elapsed: Duration::from_millis(1540),
+            };
+            Proof::new(defect, noticed, missed, Duration::from_millis(1540))
+        };
+        let noticed = |requirement: &str| Noticed {
+            requirement: requirement.to_owned(),
+            broken: BrokenClaim { by: "case/row".to_owned(), claim: "never x".to_owned() },
+        };
+        let missed = |requirement: &str, trouble: Option<&str>| Missed {
+            requirement: requirement.to_owned(),
+            passed: 3,
+            otherwise: None,
+            trouble: trouble.map(ToOwned::to_owned),
         };
         Proofs {
             defects: vec![
-                proof(
-                    "one",
-                    Outcome::Killed {
-                        by: "case/row".to_owned(),
-                        claim: "never x".to_owned(),
-                        broken: Vec::new(),
-                    },
-                ),
-                proof("two", Outcome::Survived { cases: 3 }),
-                proof("three", Outcome::Inconclusive { reason: "no cluster".to_owned() }),
+                proof("one", vec![noticed("A-1")], vec![missed("A-2", None)]),
+                proof("two", Vec::new(), vec![missed("A-1", Some("no cluster"))]),
             ],
+            reporters: Vec::new(),
             musts_without_defect: vec!["A-9".to_owned()],
             complete: true,
         }
     }
 
     #[test]
-    fn every_defect_has_a_row_with_what_noticed_it() {
+    fn every_requirement_of_a_defect_has_a_row_with_what_noticed_it() {
         let matrix = proofs().matrix();
         let rows = &matrix.tables[0].rows;
         let texts = |row: &Row| row.cells.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>().join("|");
-        assert_eq!(texts(&rows[0]), "one|A-1 A-2|noticed|case/row|never x|1.5");
-        assert_eq!(texts(&rows[1]), "two|A-1 A-2|survived|nothing|3 cases passed|1.5");
-        assert_eq!(texts(&rows[2]), "three|A-1 A-2|inconclusive||no cluster|1.5");
+        assert_eq!(texts(&rows[0]), "one|A-1|noticed|case/row|never x|1.5");
+        assert_eq!(texts(&rows[1]), "one|A-2|survived|nothing|not noticed: 3 cases passed|1.5");
+        assert_eq!(texts(&rows[2]), "two|A-1|inconclusive||no cluster|1.5");
         assert!(rows.iter().all(|row| row.cells.len() == COLUMNS.len()));
         assert_eq!(matrix.class, "failed");
         assert!(matrix.verdict.ends_with("no defect breaks A-9"), "{}", matrix.verdict);

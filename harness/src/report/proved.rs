@@ -27,7 +27,7 @@ struct Planted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Fate {
     requirement: String,
-    outcome: Noticed,
+    outcome: Seen,
     /// The case that noticed it, or that failed by another claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
@@ -39,36 +39,36 @@ struct Fate {
     reason: Option<String>,
 }
 
+/// Whether the suite saw that a requirement is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Noticed {
+enum Seen {
     Yes,
     No,
     Unknown,
 }
 
-/// A defect in `prove.json`. It is told per requirement, or else as a whole: then what noticed the defect noticed
-/// all that it breaks.
+/// A defect in `prove.json`.
 #[derive(Deserialize)]
 struct Recorded {
     name: String,
-    requirements: Vec<String>,
     outcome: String,
-    by: Option<String>,
-    claim: Option<String>,
-    reason: Option<String>,
     #[serde(default)]
-    noticed: Vec<RecordedFate>,
+    noticed: Vec<RecordedNoticed>,
     #[serde(default)]
-    missed: Vec<RecordedFate>,
+    missed: Vec<RecordedMissed>,
 }
 
-/// A requirement of a defect in `prove.json`.
 #[derive(Deserialize)]
-struct RecordedFate {
+struct RecordedNoticed {
     requirement: String,
-    by: Option<String>,
-    claim: Option<String>,
+    #[serde(flatten)]
+    broken: RecordedClaim,
+}
+
+#[derive(Deserialize)]
+struct RecordedMissed {
+    requirement: String,
     otherwise: Option<RecordedClaim>,
     trouble: Option<String>,
 }
@@ -80,31 +80,20 @@ struct RecordedClaim {
 }
 
 impl From<Recorded> for Planted {
-    fn from(recorded: Recorded) -> Self {
-        let Recorded { name, requirements, outcome, by, claim, reason, noticed, missed } = recorded;
-        let find = |all: &[RecordedFate], id: &str| all.iter().position(|it| it.requirement == id);
-        let (mut noticed, mut missed) = (noticed, missed);
-        let fate = |requirement: String| {
-            if let Some(place) = find(&noticed, &requirement) {
-                let RecordedFate { by, claim, .. } = noticed.swap_remove(place);
-                Fate { requirement, outcome: Noticed::Yes, by, claim, reason: None }
-            } else if let Some(place) = find(&missed, &requirement) {
-                let RecordedFate { otherwise, trouble, .. } = missed.swap_remove(place);
-                let outcome = if trouble.is_some() { Noticed::Unknown } else { Noticed::No };
-                let (by, claim) = otherwise.map(|it| (it.by, it.claim)).unzip();
-                Fate { requirement, outcome, by, claim, reason: trouble }
-            } else {
-                let noticed = match outcome.as_str() {
-                    "killed" => Noticed::Yes,
-                    "survived" | "otherwise" => Noticed::No,
-                    _ => Noticed::Unknown,
-                };
-                let (by, claim, reason) = (by.clone(), claim.clone(), reason.clone());
-                Fate { requirement, outcome: noticed, by, claim, reason }
-            }
-        };
-        let fates = requirements.into_iter().map(fate).collect();
-        Self { name, outcome, fates }
+    fn from(Recorded { name, outcome, noticed, missed }: Recorded) -> Self {
+        let noticed = noticed.into_iter().map(|RecordedNoticed { requirement, broken }| Fate {
+            requirement,
+            outcome: Seen::Yes,
+            by: Some(broken.by),
+            claim: Some(broken.claim),
+            reason: None,
+        });
+        let missed = missed.into_iter().map(|RecordedMissed { requirement, otherwise, trouble }| {
+            let outcome = if trouble.is_some() { Seen::Unknown } else { Seen::No };
+            let (by, claim) = otherwise.map(|it| (it.by, it.claim)).unzip();
+            Fate { requirement, outcome, by, claim, reason: trouble }
+        });
+        Self { name, outcome, fates: noticed.chain(missed).collect() }
     }
 }
 
@@ -124,7 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Outcome, Proof};
+    use crate::engine::{BrokenClaim, Missed, Noticed, Proof};
     use crate::report::{Proofs, save};
     use crate::subject::Defect;
 
@@ -144,31 +133,28 @@ mod tests {
     fn what_prove_saves_is_read() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Proved::read(folder.path()), None);
-        let defect = |name: &str| Defect {
-            name: name.to_owned(),
-            requirements: vec!["A-1".to_owned()],
+        let defect = Defect {
+            name: "half".to_owned(),
+            requirements: vec!["A-1".to_owned(), "A-2".to_owned()],
             summary: String::new(),
         };
-        let proof = |name, outcome| Proof { defect: defect(name), outcome, elapsed: Duration::ZERO };
+        let broken = BrokenClaim { by: "case".to_owned(), claim: "claim".to_owned() };
+        let noticed = Noticed { requirement: "A-1".to_owned(), broken };
+        let missed = Missed { requirement: "A-2".to_owned(), passed: 3, otherwise: None, trouble: None };
         let proofs = Proofs {
-            defects: vec![
-                proof(
-                    "seen",
-                    Outcome::Killed { by: "case".to_owned(), claim: "claim".to_owned(), broken: Vec::new() },
-                ),
-                proof("unseen", Outcome::Survived { cases: 3 }),
-            ],
+            defects: vec![Proof::new(defect, vec![noticed], vec![missed], Duration::ZERO)],
+            reporters: Vec::new(),
             musts_without_defect: vec!["A-9".to_owned()],
             complete: true,
         };
         save(folder.path(), "prove", &proofs, "").unwrap();
         let read = Proved::read(folder.path()).unwrap();
-        assert_eq!(told(&read), ["seen A-1 Yes case claim", "unseen A-1 No"]);
+        assert_eq!(told(&read), ["half A-1 Yes case claim", "half A-2 No"]);
         assert_eq!(read.musts_without_defect, ["A-9"]);
     }
 
     #[test]
-    fn each_requirement_of_a_defect_has_its_own_case_and_claim_where_that_is_recorded() {
+    fn each_requirement_of_a_defect_has_its_own_case_and_claim() {
         let read: Proved = serde_json::from_value(json!({
             "defects": [{
                 "name": "half",
@@ -187,8 +173,8 @@ mod tests {
         }))
         .unwrap();
         let expected = [
-            "half A-1 No",
             "half A-2 Yes case/two never",
+            "half A-1 No",
             "half A-3 No case/three always",
             "half A-4 Unknown   no cluster",
         ];

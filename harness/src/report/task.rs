@@ -43,7 +43,7 @@ pub fn spawn_progress(mut receiver: mpsc::UnboundedReceiver<Event>, settings: Se
     })
 }
 
-fn report<W: Write>(
+pub(super) fn report<W: Write>(
     mut receiver: mpsc::UnboundedReceiver<Event>,
     folder: Option<&Path>,
     step_summary: Option<&Path>,

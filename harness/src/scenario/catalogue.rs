@@ -34,6 +34,10 @@ struct Row {
     feature: String,
     /// Where the rule comes from.
     source: String,
+    /// Why no scenario proves it, if none is meant to. A requirement that has neither is a hole for `hallmark
+    /// coverage`, and so is one that has both.
+    #[serde(default)]
+    unproved: Option<String>,
 }
 
 /// Reads the catalogue; ids must be unique.
@@ -60,6 +64,7 @@ pub fn read(document: &Node, problems: &mut Vec<Diagnostic>) -> Vec<RequirementI
             level: row.level,
             feature: row.feature,
             source: row.source,
+            unproved: row.unproved,
         });
     }
     requirements

@@ -68,3 +68,8 @@ pub fn catalogue_schema() -> Value {
 pub fn settings_schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SettingsDocument>().into()
 }
+
+/// The schema of one step, without the expressions that may stand for parts of it.
+pub fn step_schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<StepDocument>().into()
+}

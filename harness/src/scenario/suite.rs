@@ -79,9 +79,12 @@ pub struct LoadError {
 
 /// How a suite is read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LoadOptions {
+pub struct LoadOptions<'a> {
     /// Golden files that do not exist are no problem: they are about to be written.
     pub bless: bool,
+    /// A file with one scenario that stands for the suite's scenario of the same name. The files that it names are
+    /// looked for where those of the suite's scenario are, so it may lie anywhere.
+    pub instead: Option<&'a Path>,
 }
 
 impl Suite {
@@ -91,7 +94,7 @@ impl Suite {
     }
 
     /// Reads and checks the suite in the folder `path`.
-    pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, LoadError> {
+    pub fn load_with(path: &Path, options: LoadOptions<'_>) -> Result<Self, LoadError> {
         let mut loader = Loader {
             root: path,
             options,
@@ -196,7 +199,7 @@ impl Suite {
 
 struct Loader<'a> {
     root: &'a Path,
-    options: LoadOptions,
+    options: LoadOptions<'a>,
     files: Files,
     /// Whether the suite names no implementation.
     tests_cluster: bool,
@@ -301,18 +304,38 @@ impl Loader<'_> {
         self.find(self.root, &mut paths);
         // What is only compared with the suite is no part of it.
         paths.retain(|path| Some(path) != proofs);
+        let instead = self.options.instead.and_then(|path| self.only_scenario(path));
+        let mut is_used = false;
         let mut cases = Vec::new();
         for path in paths {
             let Some((_, documents)) = self.files.documents(&path, None, &mut self.problems) else {
                 continue;
             };
-            for document in documents {
-                if document.get("kind").and_then(Node::as_str) == Some("Scenario") {
-                    cases.extend(self.scenario(&path, &document, requirements));
-                }
+            for document in documents.iter().filter(|document| is_scenario(document)) {
+                let changed = instead.as_ref().filter(|changed| name(changed) == name(document));
+                is_used |= changed.is_some();
+                cases.extend(self.scenario(&path, changed.unwrap_or(document), requirements));
             }
         }
+        if let Some(unknown) = instead.filter(|_| !is_used) {
+            let name = name(&unknown).unwrap_or_default();
+            let message = format!("the suite has no scenario `{name}` that this one could stand for");
+            self.problems.push(Diagnostic::new(unknown.location, message));
+        }
         cases
+    }
+
+    /// The scenario that a file consists of.
+    fn only_scenario(&mut self, path: &Path) -> Option<Node> {
+        let (source, mut documents) = self.files.documents(path, None, &mut self.problems)?;
+        match documents.pop() {
+            Some(document) if documents.is_empty() && is_scenario(&document) => Some(document),
+            _ => {
+                let start = Location::start_of(&source);
+                self.problems.push(Diagnostic::new(start, "the file has to be one scenario"));
+                None
+            }
+        }
     }
 
     /// Collects the YAML files below `folder`, sorted; folders of fixtures, golden files and other suites
@@ -426,6 +449,15 @@ impl Loader<'_> {
             expect,
         })
     }
+}
+
+fn is_scenario(document: &Node) -> bool {
+    document.get("kind").and_then(Node::as_str) == Some("Scenario")
+}
+
+/// The name in the head of a document.
+fn name(document: &Node) -> Option<&str> {
+    document.get("metadata")?.get("name")?.as_str()
 }
 
 fn given_values(reader: &mut Reader<'_>, given: &Given, path: &Path) -> Node {

@@ -21,7 +21,7 @@ const LIST: Duration = Duration::from_secs(30);
 pub struct Defect {
     /// Its name, which is the value of the setting that plants it.
     pub name: String,
-    /// Ids of the requirements that it breaks; a case of one of them has to fail.
+    /// Ids of the requirements that it breaks, each of which has to be noticed.
     pub requirements: Vec<String>,
     /// What it does wrong.
     #[serde(default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hallmark::check::{Chance, Divergence, Moment, Place, Side, Turning};
 use hallmark::drill::{Claim, Drill, Lost, Machine, Mark, Memory, Restored, States, Verdict};
-use hallmark::engine::{Life, LoadKind, Outcome, Placement, Proof, WriteOutcome};
+use hallmark::engine::{BrokenClaim, Life, LoadKind, Missed, Noticed, Placement, Proof, WriteOutcome};
 use hallmark::event::{ImplementationInfo, Level};
 use hallmark::exit;
 use hallmark::gate::chart::Chart;
@@ -18,24 +18,21 @@ use hallmark::subject::Defect;
 
 /// Writes a page of each kind.
 pub(crate) fn write(folder: &Path) {
-    let proof = |name: &str, outcome| Proof {
-        defect: Defect {
-            name: name.to_owned(),
-            requirements: vec!["A-1".to_owned()],
-            summary: "forgets <b>".to_owned(),
-        },
-        outcome,
-        elapsed: Duration::from_secs(2),
+    let proof = |name: &str, noticed, missed| {
+        let requirements = vec!["A-1".to_owned()];
+        let defect = Defect { name: name.to_owned(), requirements, summary: "forgets <b>".to_owned() };
+        Proof::new(defect, noticed, missed, Duration::from_secs(2))
     };
+    let broken = BrokenClaim { by: "case/row".into(), claim: "never two Jobs".into() };
+    let noticed = Noticed { requirement: "A-1".into(), broken };
+    let missed = |trouble| Missed { requirement: "A-1".into(), passed: 3, otherwise: None, trouble };
     let proofs = Proofs {
         defects: vec![
-            proof(
-                "noticed-one",
-                Outcome::Killed { by: "case/row".into(), claim: "never two Jobs".into(), broken: Vec::new() },
-            ),
-            proof("survivor", Outcome::Survived { cases: 3 }),
-            proof("unknown", Outcome::Inconclusive { reason: "no cluster".into() }),
+            proof("noticed-one", vec![noticed], Vec::new()),
+            proof("survivor", Vec::new(), vec![missed(None)]),
+            proof("unknown", Vec::new(), vec![missed(Some("no cluster".into()))]),
         ],
+        reporters: Vec::new(),
         musts_without_defect: vec!["A-9".to_owned()],
         complete: true,
     };
@@ -47,6 +44,7 @@ pub(crate) fn write(folder: &Path) {
         write(Placement::Same, Placement::Same),
     ];
     let exploration = Exploration {
+        defect: None,
         lives: vec![
             Life { case: "a-life".to_owned(), trouble: None, writes },
             Life { case: "another-life".to_owned(), trouble: Some("it failed".into()), writes: Vec::new() },

@@ -19,19 +19,19 @@ static EXPECTATIONS: [Expectation; 11] = [
     Expectation {
         name: "every_defect_is_shown_with_what_noticed_it",
         address: "prove.html",
-        counts: &[("row-count", "3 defects")],
+        counts: &[("row-count", "3 broken requirements")],
         shown: &["1 of 3 defects noticed", "no defect breaks A-9", "case/row", "planted: forgets &lt;b&gt;"],
     },
     Expectation {
         name: "defects_are_filtered_by_their_outcome",
         address: "prove.html#outcome=survived",
-        counts: &[("row-count", "1 of 3 defects")],
+        counts: &[("row-count", "1 of 3 broken requirements")],
         shown: &["<tr hidden=\"\"><th class=\"\" scope=\"row\">noticed-one"],
     },
     Expectation {
         name: "defects_are_searched_by_claim",
         address: "prove.html#search=NEVER%20two%20jobs",
-        counts: &[("row-count", "1 of 3 defects")],
+        counts: &[("row-count", "1 of 3 broken requirements")],
         shown: &[],
     },
     Expectation {

@@ -19,6 +19,9 @@ pub(in crate::cli) struct ExploreArgs {
     /// The implementation under test; without it the one that the suite names
     #[arg(long, value_name = "FILE")]
     pub(super) implementation: Option<PathBuf>,
+    /// Give the controller this defect, see `hallmark prove`: does a kill reveal it?
+    #[arg(long, value_name = "NAME")]
+    pub(super) defect: Option<String>,
     /// Folder of `explore.json` and `explore.html`
     #[arg(long, value_name = "FOLDER", default_value = "target/hallmark")]
     pub(super) report_dir: PathBuf,
@@ -36,6 +39,6 @@ phases. Needs a controller that runs as a process (--cluster local).
 Exit codes:
   0  every life ended as the undisturbed one
   1  one ended in another way, or a claim of its scenario failed
-  2  wrong usage, or an invalid suite
+  2  wrong usage, an invalid suite, or no such defect
   3  inconclusive: trouble of the cluster or the harness, or an interruption
   4  nothing to explore";

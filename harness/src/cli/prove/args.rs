@@ -52,11 +52,12 @@ impl ProveArgs {
 }
 
 const PROVE_HELP: &str = "\
-The implementation file says under `defects` which there are and how they are planted. For clusters that are
-thrown away: on one that lives on, the namespaces stay.
+The implementation file says under `defects` which there are and how they are planted. A defect is noticed when
+each requirement that it names is: a standing invariant by being broken, any other by a case that names it and
+fails by a claim of its own. For clusters that are thrown away: on one that lives on, the namespaces stay.
 
 Exit codes:
-  0  every defect made a case fail, and every MUST of the families named there has a defect
-  1  a defect survived, or a MUST has no defect
+  0  every defect was noticed, and every MUST of the families named there has a defect
+  1  a defect survived, if only in one of its requirements, or a MUST has no defect
   2  wrong usage, an invalid suite, or no such defect
   3  inconclusive: trouble of the cluster or the harness, or an interruption";

@@ -6,6 +6,7 @@ use crate::check::Rules;
 use crate::record::{Change, ObjectVersion, Record, RecordWriter};
 use crate::report::fixture;
 use crate::scenario::assertion::BoundObject;
+use crate::scenario::suite::LoadOptions;
 
 const EVENTUALLY: &str = "eventually: {object: thing, within: 2s, cel: \"self.data.phase == 'done'\"}";
 const NEVER: &str = "never: {object: thing, cel: \"self.data.phase == 'bad'\"}";
@@ -13,6 +14,21 @@ const CREATE: &str = "create: {file: fixtures/thing.yaml, as: thing}";
 
 /// A suite of one scenario with one action, one claim after it and claims over the whole history.
 fn suite(create: &str, eventually: &str, expect: &[&str]) -> Suite {
+    let folder = folder(&scenario("s", create, eventually, expect));
+    Suite::load(folder.path()).unwrap_or_else(|error| panic!("{:#?}", error.diagnostics))
+}
+
+fn scenario(name: &str, create: &str, eventually: &str, expect: &[&str]) -> String {
+    let expect: Vec<String> = expect.iter().map(|claim| format!("    - {claim}\n")).collect();
+    format!(
+        "apiVersion: hallmark.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: {name}}}\nspec:\n  \
+         requirements: [A-01]\n  summary: Text.\n  given: {{subject: none}}\n  steps:\n    - {create}\n    - {eventually}\n  expect:\n{}",
+        expect.concat()
+    )
+}
+
+/// The folder of a suite of these scenarios.
+fn folder(scenarios: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write(
@@ -26,16 +42,8 @@ fn suite(create: &str, eventually: &str, expect: &[&str]) -> Suite {
     std::fs::create_dir(folder.path().join("fixtures")).unwrap();
     write("fixtures/thing.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: thing}}");
     write("fixtures/other.yaml", "{apiVersion: v1, kind: Secret, metadata: {name: thing}}");
-    let expect: Vec<String> = expect.iter().map(|claim| format!("    - {claim}\n")).collect();
-    write(
-        "scenario.yaml",
-        &format!(
-            "apiVersion: hallmark.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: s}}\nspec:\n  \
-             requirements: [A-01]\n  summary: Text.\n  given: {{subject: none}}\n  steps:\n    - {create}\n    - {eventually}\n  expect:\n{}",
-            expect.concat()
-        ),
-    );
-    Suite::load(folder.path()).unwrap_or_else(|error| panic!("{:#?}", error.diagnostics))
+    write("scenario.yaml", scenarios);
+    folder
 }
 
 fn version(number: u64, change: Change, phase: &str) -> Observation {
@@ -222,6 +230,43 @@ fn a_verdict_that_differs_is_told() {
     let changed = suite(CREATE, EVENTUALLY, &["never: {object: thing, cel: \"self.data.phase == 'new'\"}"]);
     let (_, notes) = replayed(&changed, &recording(Run::Passed));
     assert_eq!(notes[1], "s: passed in the run, failed now");
+}
+
+#[test]
+fn a_changed_scenario_stands_for_that_of_the_suite_and_for_no_other() {
+    let both = ["s", "t"].map(|name| scenario(name, CREATE, EVENTUALLY, &[NEVER])).join("---\n");
+    let folder = folder(&both);
+    let mut recording = recording(Run::Passed);
+    let same = recording.cases["s"].clone();
+    recording.cases.insert("t".to_owned(), same);
+    recording.run.suite_digest = Suite::load(folder.path()).unwrap().digest().to_owned();
+
+    // Elsewhere, and what it names lies beside the suite's scenario.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let changed = elsewhere.path().join("changed.yaml");
+    let broken = "never: {object: thing, cel: \"self.data.phase == 'new'\"}";
+    std::fs::write(&changed, scenario("s", CREATE, EVENTUALLY, &[broken])).unwrap();
+    let options = LoadOptions { instead: Some(&changed), ..LoadOptions::default() };
+    let suite = Suite::load_with(folder.path(), options).unwrap();
+    let (sink, mut receiver) = EventSink::channel();
+    replay(&suite, &Filter::default(), &recording, &sink);
+    let (mut verdicts, mut notes) = (Vec::new(), Vec::new());
+    while let Ok(event) = receiver.try_recv() {
+        match event {
+            Event::CaseFinished(result) => verdicts.push(format!("{} {}", result.id, word(&result.verdict))),
+            Event::Note { message } => notes.push(message),
+            _ => {}
+        }
+    }
+    assert_eq!(verdicts, ["s failed", "t passed"]);
+    assert_eq!(notes[1..], ["s: passed in the run, failed now"]);
+
+    std::fs::write(&changed, scenario("unknown", CREATE, EVENTUALLY, &[NEVER])).unwrap();
+    let error = Suite::load_with(folder.path(), options).unwrap_err();
+    assert_eq!(
+        error.diagnostics[0].message,
+        "the suite has no scenario `unknown` that this one could stand for"
+    );
 }
 
 #[test]

@@ -91,7 +91,7 @@
 
   /** What a requirement of level MUST lacks: a case that proves it or is judged on it, a defect that would show that the case looks. */
   const holes = (requirement) => [
-    requirement.level === "MUST" && !requirement.scenarios.length && !requirement.judged && "no case",
+    requirement.level === "MUST" && !requirement.scenarios.length && !requirement.judged && !requirement.unproved && "no case",
     proved && proved.mustsWithoutDefect.includes(requirement.id) && "no defect",
   ].filter(Boolean);
 
@@ -118,7 +118,8 @@
       cell("Verdict", { class: requirement.verdict }, word(requirement.verdict)),
       cell("Requirement", {}, requirement.statement, make("div", { class: "dim" }, `${requirement.feature} · ${requirement.source}`)),
       cell("Cases", { class: "proofs" }, ...proofs(requirement.scenarios),
-        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null),
+        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null,
+        requirement.unproved ? make("div", { class: "dim" }, `no scenario: ${requirement.unproved}`) : null),
       proved ? cell("Defects", { class: "defects" }, ...defects(requirement)) : null,
       cell("Holes", { class: "inconclusive" }, holes(requirement).join(", ")));
     return row;
@@ -210,7 +211,7 @@
   const lacking = (hole) => report.requirements.filter((it) => holes(it).includes(hole)).length;
   byId("coverage").textContent = [
     report.filtered ? "Only selected cases are counted." : "",
-    lacking("no case") ? `MUSTs without a case: ${lacking("no case")}.` : "Every MUST has a case.",
+    lacking("no case") ? `MUSTs without a case: ${lacking("no case")}.` : "Every MUST has a case, or a reason why no scenario proves it.",
     proved ? `${proved.defects.filter((it) => it.outcome === "killed").length} of ${proved.defects.length} planted defects were noticed by cases; MUSTs without a defect: ${lacking("no defect")}.`
       : "Whether the cases would notice a defect says hallmark prove, with the same report folder.",
   ].filter(Boolean).join(" ");

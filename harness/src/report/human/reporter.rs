@@ -41,7 +41,6 @@ impl Human<anstream::AutoStream<std::io::Stderr>> {
 
 impl<W: Write> Human<W> {
     /// The reporter on any stream, with lines instead of spinners.
-    #[cfg(test)]
     pub(in crate::report) fn new(out: W, settings: Settings) -> Self {
         Self { out, settings, width: DEFAULT_WIDTH, live: None, phases: HashSet::new() }
     }

@@ -19,7 +19,7 @@ fn with(key: &str, value: &Value) -> Value {
     data
 }
 
-/// Keys whose default is no text, list or map by which their type could be told.
+/// Whether a default is a whole number.
 fn is_number(value: &Value) -> bool {
     value.is_i64() || value.is_u64()
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
 # cluster without nodes, and a PostgreSQL server for those that name $DATABASE_URL. What needs a running pod is
-# named and not executed. Pods have to pass the restricted Pod Security level.
+# named and not executed. Pods have to pass the restricted Pod Security level. Where a document begins to restore,
+# every object is lost, and at its end everything has to be there as before.
 #
 # usage: ci/runbooks.sh HALLMARK-BINARY
 # HELM, KUBECTL   programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
@@ -19,6 +20,7 @@ documents=(charts/agents/README.md charts/agents/docs/runbooks/*.md)
 # There is no kubelet: nothing becomes ready, logs or answers.
 needs_pod=' rollout status | wait | logs | get --raw '
 kinds=agentruns,agents.agents.proompteng.ai,agentproviders,implementationspecs
+ended='{"status":{"phase":"Succeeded","startedAt":"2026-01-01T00:00:00Z","finishedAt":"2026-01-01T00:01:00Z"}}'
 
 work=$(mktemp -d)
 trap finish EXIT
@@ -27,7 +29,7 @@ trap finish EXIT
 finish() {
     HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster down || true
     [[ -z ${postgres:-} ]] || kill -QUIT "$postgres" || true
-    rm -rf "$work" agents-database.dump
+    rm -rf "$work" agents-database.dump agents.tar.zst* agents-restored.tar.zst*
 }
 
 fail() {
@@ -42,6 +44,7 @@ build() {
 
 programs() {
     mkdir "$work/bin"
+    ln -s "$hallmark" "$work/bin/hallmark"
     if [[ -n ${HELM:-} ]]; then ln -s "$(realpath "$HELM")" "$work/bin/helm"; else build helm . "$work/bin/helm"; fi
     if [[ -n ${KUBECTL:-} ]]; then ln -s "$(realpath "$KUBECTL")" "$work/bin/kubectl"; else build kubectl . "$work/bin/kubectl"; fi
     export PATH=$work/bin:$PATH
@@ -54,6 +57,14 @@ cluster() {
     ln -s "$cache/bin" "$work/cache/bin"
     KUBECONFIG=$(HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster up --cluster local)
     export KUBECONFIG
+    # The clusters of the documents are one and the same, which loses everything in between.
+    local context cluster user
+    context=$(kubectl config current-context)
+    cluster=$(kubectl config view --output jsonpath="{.contexts[?(@.name=='$context')].context.cluster}")
+    user=$(kubectl config view --output jsonpath="{.contexts[?(@.name=='$context')].context.user}")
+    for context in old new; do
+        kubectl config set-context "$context" --cluster "$cluster" --user "$user" >"$work/log"
+    done
 }
 
 # unprivileged PROGRAM ARGUMENT... runs a program that refuses to run as root.
@@ -89,17 +100,29 @@ database() {
     done
 }
 
-# commands DOCUMENT prints the lines of its console blocks.
+# commands DOCUMENT prints the lines of its console blocks, and the headings of its sections.
 commands() {
-    awk '/^```console$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$1"
+    awk '/^```console$/ {inside = 1; next} /^```$/ {inside = 0} inside || /^## /' "$1"
 }
 
-# What the documents take for given: a release, and one object of each kind they name. The namespace enforces
+# objects prints what a restore has to bring back.
+objects() {
+    kubectl --namespace "$namespace" get "$kinds" --no-headers --sort-by=.metadata.name \
+        --output custom-columns=KIND:.kind,NAME:.metadata.name,PHASE:.status.phase
+}
+
+# The release is lost, and every object with it.
+lose() {
+    objects >"$work/before" && grep -q '^AgentRun .*Succeeded$' "$work/before" && teardown && [[ -z $(objects) ]]
+}
+
+# What the documents take for given: a release, objects of each kind they name, and a run that has ended, for which no
+# controller works here. The namespace enforces
 # the restricted Pod Security level, where pods that miss it are not created.
 # Joined by &&, because bash does not stop at a failure inside of a function whose status is asked for.
 setup() {
     local example examples=()
-    for example in agentprovider agent implementationspec agentrun-job; do
+    for example in agentprovider agent implementationspec agentrun-job agentrun-workflow; do
         examples+=(-f "charts/agents/examples/$example.yaml")
     done
     kubectl apply --server-side --force-conflicts -f charts/agents/crds/ &&
@@ -108,7 +131,8 @@ setup() {
         kubectl label namespace "$namespace" --overwrite pod-security.kubernetes.io/enforce=restricted &&
         helm install agents charts/agents --namespace "$namespace" &&
         kubectl --namespace "$namespace" wait deployment/agents --for=jsonpath='{.status.replicas}'=1 --timeout=60s &&
-        kubectl --namespace "$namespace" apply "${examples[@]}"
+        kubectl --namespace "$namespace" apply "${examples[@]}" &&
+        kubectl --namespace "$namespace" patch agentrun example --subresource=status --type=merge --patch "$ended"
 }
 
 teardown() {
@@ -122,6 +146,13 @@ execute() {
     # The README begins with the installation itself.
     [[ $1 == */README.md ]] || setup >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be set up"; }
     while IFS= read -r command; do
+        case $command in
+            '## Restore')
+                lose >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: nothing to be lost, or it cannot be"; }
+                continue
+                ;;
+            '## '*) continue ;;
+        esac
         if [[ $command =~ $needs_pod ]]; then
             echo "    needs a pod: $command"
             passed_over=$((passed_over + 1))
@@ -131,6 +162,11 @@ execute() {
         executed=$((executed + 1))
     done < <(commands "$1")
     ((executed > 0)) || fail "$1: holds no command"
+    if [[ -e $work/before ]]; then
+        diff "$work/before" <(objects) || fail "$1: not everything is as it was before the loss"
+        echo "$1: restored $(wc -l <"$work/before") objects as they were"
+        rm "$work/before"
+    fi
     teardown >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be cleaned up"; }
     echo "$1: executed $executed commands, $passed_over need a pod"
 }

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Validates the chart without a cluster: generated files are current, and every values file is linted and
-# rendered to the same objects by Helm 3 and Helm 4.
+# Validates the chart: generated files are current, and every values file is linted and rendered to the same objects by
+# Helm 3 and Helm 4, without a cluster. With the harness also what the chart refuses, and how it writes numbers: the
+# scenarios of the chart, which the suite runs with one Helm, are run with Helm 3.
 #
-# usage: ci/validate.sh
+# values.schema.json is written by hand. Tests hold it against values.yaml: the same keys, the types of all defaults,
+# and the bounds of all numbers.
+#
+# usage: ci/validate.sh [HALLMARK-BINARY]
 # HELM3, HELM4   programs to use; built from ci/cluster/helm3 and ci/cluster/helm otherwise
 set -euo pipefail
+hallmark=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/.."
 
 chart=charts/agents
@@ -49,6 +54,15 @@ compare() {
     echo "$title: $(grep -c '^kind: ' "$work/4.yaml") objects, the same with Helm 3 and Helm 4"
 }
 
+# scenarios HELM runs those of the chart with it.
+scenarios() {
+    mkdir "$work/bin"
+    ln -s "$(realpath "$1")" "$work/bin/helm"
+    PATH=$work/bin:$PATH "$hallmark" run --cluster local --label area=chart --report-dir "$work/reports"
+    grep -q "$("$1" version --template '{{.Version}}' | cut -d+ -f1)" "$work/reports/report.yaml" ||
+        fail "the scenarios were not run with $1"
+}
+
 generated_files
 
 helm3=${HELM3:-$work/helm3} helm4=${HELM4:-$work/helm4}
@@ -62,3 +76,5 @@ for values in "$chart"/values*.yaml "$chart"/ci/*-values.yaml; do
     compare "$values" --values "$values"
     compare "$values in two Deployments" --values "$values" --set controllers.enabled=true
 done
+
+[[ -z $hallmark ]] || scenarios "$helm3"

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -64,7 +65,7 @@ pub enum Event {
 }
 
 /// What a run is about.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunInfo {
     /// Random name of the run, a label on everything it makes.
@@ -116,7 +117,7 @@ impl RunInfo {
 }
 
 /// Identity of the implementation under test.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImplementationInfo {
     /// Name.
@@ -170,7 +171,7 @@ pub struct HostInfo {
 }
 
 /// What an implementation says of itself, beyond who it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Claims {
     /// Features that it claims, `core` among them; `None` claims all.
@@ -193,7 +194,7 @@ impl Claims {
 }
 
 /// One row of the requirement catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequirementInfo {
     /// For example `TTL-03`.
@@ -212,9 +213,7 @@ pub struct RequirementInfo {
 }
 
 /// How binding a requirement is (RFC 2119).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
     /// Without it an implementation is not conformant.
@@ -237,7 +236,7 @@ impl Level {
 }
 
 /// A scenario and one of its cases.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct CaseId {
     /// Name of the scenario, unique in its suite.
     pub scenario: String,
@@ -278,7 +277,7 @@ pub fn repetition(name: &str) -> (&str, u32) {
 }
 
 /// A planned case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseInfo {
     /// Which.
@@ -303,7 +302,7 @@ pub struct CaseInfo {
 }
 
 /// The end of a case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseResult {
     /// Which.
@@ -316,6 +315,7 @@ pub struct CaseResult {
     pub namespace: String,
     /// What was recorded, in words; a stored record does without, since it follows from the entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
     pub timeline: Vec<Moment>,
     /// What happened to its objects, where it is one of several runs of the case.
     #[serde(skip)]
@@ -323,7 +323,7 @@ pub struct CaseResult {
 }
 
 /// How a case ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// Every claim held.
@@ -343,7 +343,7 @@ pub enum Verdict {
 }
 
 /// The end of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunEnd {
     /// From the start to the last verdict.

@@ -38,5 +38,6 @@ pub mod libtest;
 pub mod record;
 pub mod report;
 pub mod scenario;
+pub mod schema;
 pub mod subject;
 pub mod yaml;

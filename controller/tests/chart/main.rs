@@ -1,6 +1,7 @@
 //! The chart's files agree with each other: values, schema, templates and documents.
 //!
-//! Nothing is rendered here; what the chart renders is claimed by the scenarios in `scenarios/chart`.
+//! What the chart renders is claimed by the scenarios in `scenarios/chart`; here it is rendered only to be compared
+//! with the table of the README.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests, too")]
 
@@ -8,7 +9,9 @@ mod crds;
 mod documents;
 mod environment;
 mod examples;
+mod installed;
 mod names;
+mod ranges;
 mod readme;
 mod schema;
 mod values;

@@ -9,7 +9,7 @@ use crate::{read, values};
 /// Set by Helm itself when the chart is a dependency.
 const GLOBAL: &str = "global";
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     serde_json::from_str(&read("values.schema.json")).unwrap()
 }
 

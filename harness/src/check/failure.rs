@@ -1,6 +1,7 @@
 //! Why a case failed, as data for every reporter.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::yaml::Location;
 
 /// A claim that did not hold, and everything that helps to see why.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What was claimed, in one line: `eventually (5 s) Job of run: spec.ttlSecondsAfterFinished = 30`.
@@ -34,7 +35,7 @@ pub struct Failure {
 }
 
 /// A standing invariant that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Broken {
     /// The requirement that it states.
@@ -85,7 +86,7 @@ pub(super) fn fingerprint<'a>(location: &Location, paths: impl IntoIterator<Item
 }
 
 /// One path at which an object differs from what was claimed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// For example `spec.template.spec.containers[name=agent-runner].image`.
@@ -99,10 +100,11 @@ pub struct Difference {
 }
 
 /// When and by whom a value was written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Since {
     /// When the harness received the first version with this value.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// The resource version of that version.
     pub resource_version: u64,
@@ -111,7 +113,7 @@ pub struct Since {
 }
 
 /// A place in a scenario, rendered once for every reporter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceExcerpt {
     /// File as shown to people.

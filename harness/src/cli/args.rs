@@ -98,7 +98,7 @@ pub(super) enum Command {
     Schema(SchemaArgs),
     /// Tell what a requirement, a scenario, a case or a step is about, and what proves it
     Explain(ExplainArgs),
-    /// Write a first suite that passes, to begin with
+    /// Write a first suite that passes, or the template of an implementation file, to begin with
     Init(InitArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
@@ -173,8 +173,11 @@ pub(super) struct ExplainArgs {
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// Folder of the suite; nothing in it is overwritten
-    #[arg(default_value = "scenarios")]
+    #[arg(default_value = "scenarios", conflicts_with = "implementation")]
     pub(super) path: PathBuf,
+    /// Write a commented implementation file instead, with every field; it is not overwritten
+    #[arg(long, value_name = "FILE")]
+    pub(super) implementation: Option<PathBuf>,
 }
 
 /// `hallmark completions`.
@@ -364,6 +367,10 @@ pub(super) enum SchemaOf {
     Settings,
     /// Implementation files
     Implementation,
+    /// Lines of the record, `events.ndjson`
+    Record,
+    /// Lines of `cases.ndjson`
+    Cases,
 }
 
 /// `hallmark cluster`.

@@ -102,7 +102,7 @@ fn execute(cli: Cli) -> ExitCode {
         Command::List(args) => list::list(&args, console),
         Command::Schema(args) => schema::schema(args.document, console),
         Command::Explain(args) => explain::explain(&args, console),
-        Command::Init(args) => init::init(&args.path, console),
+        Command::Init(args) => init::init(&args, console),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "hallmark", &mut script);

@@ -3,6 +3,8 @@
 use super::args::SchemaOf;
 use super::console::Console;
 use crate::exit;
+use crate::record::record_schema;
+use crate::report::cases_schema;
 use crate::scenario::schema::{catalogue_schema, scenario_schema, settings_schema, suite_schema};
 use crate::subject::implementation::json_schema;
 
@@ -13,6 +15,8 @@ pub(super) fn schema(document: SchemaOf, console: Console) -> u8 {
         SchemaOf::Catalogue => catalogue_schema(),
         SchemaOf::Settings => settings_schema(),
         SchemaOf::Implementation => json_schema(),
+        SchemaOf::Record => record_schema(),
+        SchemaOf::Cases => cases_schema(),
     };
     match serde_json::to_string_pretty(&schema) {
         Ok(text) => {

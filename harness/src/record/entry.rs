@@ -4,24 +4,26 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::assertion::BoundObject;
 
 /// One thing that was observed, and when.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Place in the record of this scenario, counted from 0 without holes.
     pub sequence: u64,
     /// When the harness received it.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// What it was.
     pub observation: Observation,
 }
 
 /// What was observed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Observation {
     /// The case began.
@@ -135,7 +137,7 @@ pub enum Observation {
 }
 
 /// How a case ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum End {
     /// Every claim held.
@@ -168,7 +170,7 @@ impl End {
 }
 
 /// One request of the subject, as the audit log of the API server tells it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The API server's own name of the request.
@@ -203,7 +205,7 @@ impl Request {
 }
 
 /// How an object changed with a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
     /// It was not there before.
@@ -215,7 +217,7 @@ pub enum Change {
 }
 
 /// One version of one object, as the API server sent it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectVersion {
     /// How it came to be.

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::entry::{Entry, Observation};
 use crate::event::{CaseId, CaseResult, RunEnd, RunInfo};
+use crate::schema;
 
 /// The log of one case. Clones write into the same log.
 #[derive(Debug, Clone)]
@@ -87,30 +89,39 @@ struct Sink {
     failure: Option<std::io::Error>,
 }
 
-/// The first line of `events.ndjson`.
-#[derive(Serialize)]
-struct Header<'a> {
-    run: &'a RunInfo,
+/// A line of `events.ndjson`.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(title = "Line")]
+enum Line<'a> {
+    /// The first line.
+    Run {
+        /// What the run is about.
+        run: &'a RunInfo,
+    },
+    /// Something that was observed in a case.
+    Entry {
+        /// Id of the case: `scenario`, `scenario/row`, and `#2` behind it for its second run.
+        case: String,
+        /// What was observed, and when.
+        #[serde(flatten)]
+        entry: &'a Entry,
+    },
+    /// The end of a case, skipped ones included.
+    Result {
+        /// How the case ended, as its reporters heard it.
+        result: &'a CaseResult,
+    },
+    /// The last line; without it the run was killed.
+    End {
+        /// How the run ended.
+        end: RunEnd,
+    },
 }
 
-/// Each further line.
-#[derive(Serialize)]
-struct Line<'a> {
-    case: String,
-    #[serde(flatten)]
-    entry: &'a Entry,
-}
-
-/// The line that tells how a case ended, as its reporters heard it.
-#[derive(Serialize)]
-struct Result<'a> {
-    result: &'a CaseResult,
-}
-
-/// The last line.
-#[derive(Serialize)]
-struct End {
-    end: RunEnd,
+/// The JSON Schema of each line of `events.ndjson`.
+pub fn record_schema() -> serde_json::Value {
+    schema::of_output::<Line<'_>>()
 }
 
 impl RecordWriter {
@@ -120,7 +131,7 @@ impl RecordWriter {
             std::fs::create_dir_all(folder)?;
         }
         let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
-        serde_json::to_writer(&mut file, &Header { run })?;
+        serde_json::to_writer(&mut file, &Line::Run { run })?;
         file.write_all(b"\n")?;
         Ok(Self(Some(Arc::new(Mutex::new(Sink { file, failure: None })))))
     }
@@ -131,16 +142,16 @@ impl RecordWriter {
     }
 
     fn write(&self, case: &CaseId, entry: &Entry) {
-        self.line(&Line { case: case.to_string(), entry });
+        self.line(&Line::Entry { case: case.to_string(), entry });
     }
 
     /// Tells how a case ended, skipped ones included, so that the reports can be made again from the file.
     pub fn result(&self, result: &CaseResult) {
         let result = &CaseResult { timeline: Vec::new(), ..result.clone() };
-        self.line(&Result { result });
+        self.line(&Line::Result { result });
     }
 
-    fn line(&self, line: &impl Serialize) {
+    fn line(&self, line: &Line<'_>) {
         let Some(sink) = &self.0 else { return };
         let mut sink = lock(sink);
         if sink.failure.is_some() {
@@ -154,7 +165,7 @@ impl RecordWriter {
 
     /// Tells the end of the run and writes what is buffered; returns the first error of any write.
     pub fn finish(&self, end: RunEnd) -> std::io::Result<()> {
-        self.line(&End { end });
+        self.line(&Line::End { end });
         let Some(sink) = &self.0 else { return Ok(()) };
         let mut sink = lock(sink);
         match sink.failure.take() {
@@ -163,6 +174,9 @@ impl RecordWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod schema_tests;
 
 #[cfg(test)]
 mod tests {

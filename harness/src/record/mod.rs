@@ -10,7 +10,7 @@ mod requests;
 mod watch;
 
 pub use entry::{Change, End, Entry, ObjectVersion, Observation, Request};
-pub use log::{RECORD_FILE, Record, RecordWriter};
+pub use log::{RECORD_FILE, Record, RecordWriter, record_schema};
 pub use recording::{Recording, RecordingError};
 pub use requests::RequestHub;
 pub use watch::{OWNER_LABEL, WatchError, WatchHub, Watched, field_selector};

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::aggregate::{Aggregate, CaseView, Outcome};
@@ -15,6 +16,7 @@ use super::shortfall::Shortfall;
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
 use crate::event::{Artifact, HostInfo, ImplementationInfo, Level};
+use crate::schema;
 
 const API_VERSION: &str = "hallmark.dev/v1alpha1";
 const KIND: &str = "ConformanceReport";
@@ -33,6 +35,11 @@ pub(super) fn lines(run: &Aggregate) -> Result<String, ReportError> {
         lines.push('\n');
     }
     Ok(lines)
+}
+
+/// The JSON Schema of each line of `cases.ndjson`.
+pub fn cases_schema() -> serde_json::Value {
+    schema::of_output::<Case<'_>>()
 }
 
 /// The cases that failed or were inconclusive, by the report in a folder.
@@ -160,21 +167,32 @@ struct Skipped<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize)]
+/// A case: a line of `cases.ndjson`, an element of `cases` in `report.yaml`.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(title = "Case")]
 struct Case<'a> {
+    /// Id of the case: `scenario`, `scenario/row`, and `#2` behind it for its second run.
     name: String,
+    /// Area label of the scenario.
     area: &'a str,
+    /// File of the scenario.
     file: &'a str,
+    /// What it claims.
     summary: &'a str,
+    /// Ids of the requirements that it proves.
     requirements: &'a [String],
+    /// `passed`, `failed`, `inconclusive` or `skipped`.
     verdict: &'static str,
+    /// From its first step to its verdict, to the millisecond.
     seconds: f64,
+    /// The claim that failed, or why the case was inconclusive or skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    /// Where the claim stands that failed.
+    /// Where the claim stands that failed: file and line.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
+    /// The same when the same claim fails in the same way.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<&'a str>,
     /// Standing invariants that the case broke.
@@ -293,7 +311,7 @@ fn seconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::{cases_schema, lines, render};
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
     #[test]
@@ -301,5 +319,21 @@ mod tests {
         let run = Run::of([passed(), failed(), inconclusive(), skipped()]).aggregate();
         let now = "2026-03-01T10:00:00Z".parse().expect("a time");
         insta::assert_snapshot!(render(&run, now).expect("renders"));
+    }
+
+    /// From the schema `docs/record.md` is made.
+    #[test]
+    fn every_line_of_the_list_of_cases_is_described_with_all_of_its_keys() {
+        let mut schema = cases_schema();
+        schema["additionalProperties"] = false.into();
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let run = Run::of([passed(), failed(), inconclusive(), skipped()]).aggregate();
+        let text = lines(&run).expect("renders");
+        assert_eq!(text.lines().count(), 4);
+        for line in text.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let errors: Vec<_> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{line}: {errors:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::event::{
 };
 
 /// A run whose n-th case (from 1) is `case-n`, in area `image` or `ttl` by turns, and names `IMG-0n` and `TTL-01`.
-pub(super) struct Run {
+pub(crate) struct Run {
     verdicts: Vec<Option<Verdict>>,
     filtered: bool,
     end: Option<bool>,
@@ -21,7 +21,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+    pub(crate) fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         Self {
             verdicts: verdicts.into_iter().map(Some).collect(),
             filtered: false,
@@ -80,6 +80,19 @@ impl Run {
         events
     }
 
+    /// What a record holds of it: what the run is about, and how its cases ended.
+    pub(crate) fn told(&self) -> (RunInfo, Vec<CaseResult>) {
+        let (mut run, mut results) = (info(Vec::new(), self.filtered), Vec::new());
+        for event in self.events() {
+            match event {
+                Event::RunStarted(info) => run = *info,
+                Event::CaseFinished(result) => results.push(*result),
+                _ => {}
+            }
+        }
+        (run, results)
+    }
+
     pub(super) fn aggregate(&self) -> Aggregate {
         let mut aggregate = Aggregate::default();
         self.events().iter().for_each(|event| aggregate.apply(event));
@@ -104,15 +117,15 @@ impl Run {
     }
 }
 
-pub(super) fn passed() -> Verdict {
+pub(crate) fn passed() -> Verdict {
     Verdict::Passed
 }
 
-pub(super) fn skipped() -> Verdict {
+pub(crate) fn skipped() -> Verdict {
     Verdict::Skipped { reason: "needs a node".to_owned() }
 }
 
-pub(super) fn inconclusive() -> Verdict {
+pub(crate) fn inconclusive() -> Verdict {
     Verdict::Inconclusive { reason: "the API server did not answer for 10 s".to_owned() }
 }
 

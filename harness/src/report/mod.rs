@@ -62,7 +62,7 @@ pub(crate) mod fixture;
 pub use aggregate::{Aggregate, CaseView, Outcome};
 pub use beside::Beside;
 pub use comparison::Comparison;
-pub use conformance::not_passed;
+pub use conformance::{cases_schema, not_passed};
 pub use coverage::Coverage;
 pub use durations::durations;
 pub use error::ReportError;

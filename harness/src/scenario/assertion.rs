@@ -272,7 +272,7 @@ pub struct Bindings {
 }
 
 /// The object behind an alias.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundObject {
     /// `apiVersion`.

@@ -63,20 +63,21 @@ pub struct Metadata {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ScenarioSpec {
-    /// Ids of the requirements that the scenario proves.
+    /// Ids of the requirements of the catalogue that the scenario proves; at least one.
     pub requirements: Vec<Located<String>>,
     /// What it claims, in one sentence.
     pub summary: String,
-    /// What the cluster must have: `node` (pods really run), `audit` (requests are recorded).
+    /// What the cluster must have; the scenario is skipped on others.
     #[serde(default)]
     pub requires: Vec<Located<Capability>>,
-    /// Why the scenario is not run at present; shown in reports.
+    /// A reason for which the scenario is not run at present; it stands in the reports.
     #[serde(default)]
     pub skip: Option<String>,
-    /// Run only the scenarios that have this set, for work on one of them.
+    /// Only the scenarios that have this set are run, for work on one of them; such a run has no verdict on
+    /// conformance.
     #[serde(default)]
     pub focus: bool,
-    /// The whole case must end within this time; 60 s unless told.
+    /// Deadline of each case, 60 s unless told; passing it is *inconclusive*.
     #[serde(default)]
     pub timeout: Option<Located<String>>,
     /// What is there before the first step.
@@ -90,7 +91,7 @@ pub struct ScenarioSpec {
     #[serde(default)]
     #[schemars(with = "Vec<StepDocument>")]
     pub steps: Vec<Node>,
-    /// What has to be true of the whole history once the steps are done.
+    /// Claims on the whole history, judged after the steps and a fence.
     #[serde(default)]
     #[schemars(with = "Vec<StepDocument>")]
     pub expect: Vec<Node>,
@@ -100,9 +101,9 @@ pub struct ScenarioSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Capability {
-    /// A kubelet: pods really run.
+    /// Pods really run.
     Node,
-    /// The log of requests that the API server answers, which claims about requests need.
+    /// Requests are recorded, which claims about requests need.
     Audit,
 }
 
@@ -132,13 +133,13 @@ pub struct Given {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SubjectMode {
-    /// One that serves all scenarios with equal chart values.
+    /// One controller serves all scenarios with equal `values`.
     #[default]
     Shared,
-    /// One of its own, installed in the scenario's namespace with the rights of one namespace; needed by
-    /// steps that restart, kill or upgrade it.
+    /// One in the namespace of the case, with the rights of one namespace; needed by `restart`, `kill`,
+    /// `upgrade`, `rollback` and faults.
     Dedicated,
-    /// None: the scenario renders the chart, or is about the cluster itself.
+    /// No controller, for scenarios that render the chart or are about the cluster itself.
     None,
 }
 
@@ -146,10 +147,10 @@ pub enum SubjectMode {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClusterMode {
-    /// Every scenario's.
+    /// All cases use it.
     #[default]
     Shared,
-    /// The case's alone: one of local processes, which it may lose.
+    /// Only this case uses it: one of local processes, so that it may be lost.
     Own,
 }
 
@@ -157,11 +158,10 @@ pub enum ClusterMode {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum JobMode {
-    /// The scenario: Jobs get no pods.
+    /// Jobs get no pods; the scenario plays their end.
     #[default]
     Played,
-    /// Kubernetes' Job controller, by the pods that it makes. Without a node the scenario writes their
-    /// status.
+    /// Kubernetes' Job controller makes pods and counts them; without a node the scenario writes their status.
     Real,
 }
 
@@ -169,21 +169,21 @@ pub enum JobMode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub enum StepDocument {
-    /// Creates an object; it must not exist.
+    /// Creates an object, or `count` of them; it must not exist.
     Create(ManifestDocument),
     /// Applies an object by server-side apply.
     Apply(ApplyDocument),
     /// Patches an object with a JSON merge patch (RFC 7386).
     Patch(PatchDocument),
-    /// Deletes an object.
+    /// Deletes exactly the recorded object (precondition on its uid).
     Delete(DeleteDocument),
-    /// Plays the end of a Job, as if its pods had run.
+    /// Writes the terminal status of a Job, as if its pods had run.
     Finish(FinishDocument),
-    /// From now on plays the end of each such Job, as soon as it appears.
+    /// From now on finishes each such Job, those that are there and those that will be.
     Play(PlayDocument),
     /// Asks the controller over HTTP, until the answer is as claimed.
     Http(HttpDocument),
-    /// Lets time pass, where nothing else could be waited for.
+    /// Lets time pass, where nothing else can be waited for.
     Wait(WaitDocument),
     /// Stops the controller with SIGTERM and starts it again.
     Restart {
@@ -200,30 +200,30 @@ pub enum StepDocument {
         #[serde(default)]
         replica: Option<Replica>,
     },
-    /// From now on something happens to some of the requests to the API server.
+    /// From now on something happens to some requests of the controller, or of backups and restores, see "Faults".
     Fault(FaultDocument),
-    /// Disturbs the controller's watches that run at present.
+    /// Disturbs the controller's watches that run at this moment, see "Faults".
     Watches(WatchFaultDocument),
-    /// From now on objects are created, changed and deleted again and again.
+    /// From now on creates, changes and deletes objects made from manifests, one write after each pause.
     Churn(ChurnDocument),
-    /// From now on nothing happens to any requests any more, and no objects are churned.
+    /// Nothing happens to requests any more, until the next `fault`, and nothing is churned.
     Calm {},
-    /// Upgrades the controller's release: values are put over those it has.
+    /// Stops the controller, puts values over those it has, upgrades its release, and starts it again.
     Upgrade(UpgradeDocument),
-    /// Takes the controller's release back to its revision before the last upgrade.
+    /// Stops the controller, takes its release back to the revision before the last upgrade, and starts it again.
     Rollback {},
-    /// Takes an archive of the scenario's namespace.
+    /// Takes an archive of the case's namespace, and fails if it sends a write. See "Backup and restore".
     Backup(BackupDocument),
-    /// Damages an archive, or changes it.
+    /// Damages an archive, or changes it, see "Backup and restore".
     Damage(DamageDocument),
     /// Verifies an archive without a cluster.
     Verify(VerifyDocument),
-    /// Kills the controller, and loses every object of the namespace that an archive may hold or that belongs to
-    /// one, as if the cluster were lost. The controller stays down until `restart`.
+    /// Kills the controller, and deletes every custom object, Job and `ConfigMap` of the namespace, finalizers
+    /// notwithstanding, as if the cluster were lost. The controller stays down until `restart`.
     Lose {},
     /// Kills the controller, the API server and the datastore, deletes all data, and starts another cluster with the
-    /// definitions and an empty namespace. The controller stays away until `restart` installs it there. Only with
-    /// `given: {cluster: own}`.
+    /// definitions and an empty namespace. The controller stays away until `restart` installs it there. For the record
+    /// everything was deleted. Only with `given: {cluster: own}`.
     LoseCluster {},
     /// Keeps a copy of the datastore, for which the API server is killed and started again. The controller goes on.
     /// Only with `given: {cluster: own}`.
@@ -234,38 +234,47 @@ pub enum StepDocument {
     },
     /// Puts the datastore back to a copy, as an administrator does who restores a snapshot of etcd: the API server is
     /// killed, the data are replaced, revisions are raised above all that were given before, and the API server is
-    /// started. The controller goes on. Only with `given: {cluster: own}`.
+    /// started. The controller goes on. For the record, what comes back is a later version. Only with
+    /// `given: {cluster: own}`.
     PutDatastoreBack {
         /// Which copy.
         copy: Located<String>,
     },
-    /// Restores an archive into the scenario's namespace.
+    /// Restores an archive into the case's namespace, see "Backup and restore".
     Restore(RestoreDocument),
     /// Renders the chart without installing it.
     Render(RenderDocument),
-    /// Waits until the controller has processed an object that was created now.
+    /// Waits until the controller has processed an object that was created now, see "The fence".
     Fence {},
-    /// Some recorded version satisfies the claim, now or within the given time.
+    /// Some version in the window satisfies the claim. A deletion is no state; with `exists: false`: no such object is
+    /// there now, and that of an alias must have been seen before.
     Eventually(ClaimDocument),
-    /// Every recorded version satisfies the claim, and there is at least one.
+    /// Every version of every named object satisfies the claim, and there is at least one. A deletion violates
+    /// `exists: true` and is passed over otherwise.
     Always(ClaimDocument),
-    /// No recorded version satisfies the claim.
+    /// No version satisfies the claim. Of a deleted object the last state counts.
     Never(ClaimDocument),
-    /// Versions that satisfy these claims come in this order.
+    /// Versions that satisfy these claims exist in this order, each newer than the one before. A deletion is a state
+    /// only for `exists: false`.
     Sequence(Vec<ClaimDocument>),
-    /// Exactly `count` objects ever satisfied the claim.
+    /// Exactly `count` objects, told apart by uid, ever had a version that satisfies the claim. Of a deleted object the
+    /// last state counts.
     Exactly(ClaimDocument),
-    /// At no moment did more than `count` objects satisfy the claim together.
+    /// At no moment do more than `count` objects satisfy the claim together. A deletion ends it.
     AtMost(ClaimDocument),
-    /// Objects satisfied the claim first in the order in which they were created.
+    /// Objects satisfy the claim for the first time in the order of their creation, and at least two do. Of a deleted
+    /// object the last state counts.
     InCreationOrder(ClaimDocument),
-    /// No object has more than `atMost` versions that satisfy the claim.
+    /// No object has more than `atMost` versions that satisfy the claim, and there is an object. Deletions are not
+    /// counted.
     Versions(ClaimDocument),
-    /// For no value of `by` more than `count` objects ever satisfied the claim.
+    /// For no value of `by` more than `count` objects ever satisfied the claim. Objects without a value are not counted,
+    /// nor are deletions.
     AtMostEach(ClaimDocument),
-    /// Each change of the value at `path` leads to a later group of `order`.
+    /// Each change of the value at `path` leads to a later group of `order`. Of a deleted object the last state counts.
     Advances(ClaimDocument),
-    /// Once a version satisfies the claim, what lies at `path` stays as it is.
+    /// Once a version satisfies the claim, what lies at `path` stays as it is, but for `except`. Of a deleted object the
+    /// last state counts.
     Settled(ClaimDocument),
 }
 
@@ -291,17 +300,17 @@ pub struct HttpDocument {
     /// Text that the body does not contain.
     #[serde(default)]
     pub lacks: Option<String>,
-    /// Regular expression of which something is found in the body; `^` and `$` are ends of lines.
+    /// Regular expression that finds something in the body; `^` and `$` are ends of lines.
     #[serde(default)]
     pub finds: Option<Located<String>>,
-    /// A part of the body, which is JSON then; see `matches` of claims.
+    /// A part of the body, which is JSON then, see "Matching".
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub matches: Option<Node>,
-    /// How many of the replicas answer so, each of them unless told.
+    /// Exactly so many of the replicas answer so, each of them unless told.
     #[serde(default)]
     pub replicas: Option<Located<usize>>,
-    /// How long to ask again; 5 s unless told.
+    /// How long it is asked again; 5 s unless told.
     #[serde(default)]
     pub within: Option<Located<String>>,
 }
@@ -313,7 +322,7 @@ pub struct WaitDocument {
     /// How long.
     #[serde(rename = "for")]
     pub duration: Located<String>,
-    /// Why nothing can be waited for instead; stands in the record.
+    /// Why nothing can be waited for instead; it stands in the record.
     pub because: String,
 }
 
@@ -338,7 +347,7 @@ pub struct UpgradeDocument {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RenderDocument {
-    /// The name by which `rendered` refers to it.
+    /// The name by which `rendered` refers to it; `chart` unless told.
     #[serde(rename = "as", default)]
     pub alias: Option<Located<String>>,
     /// Chart values.

@@ -69,10 +69,10 @@ pub struct Selector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Party {
-    /// The controller.
+    /// Those of the controller.
     #[default]
     Subject,
-    /// Whoever performs the steps `backup` and `restore`.
+    /// Those of the steps `backup` and `restore`.
     Recovery,
 }
 

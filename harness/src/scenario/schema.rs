@@ -1,24 +1,19 @@
 //! JSON Schemas of the documents, for editors.
 
 use schemars::Schema;
-use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
 use serde_json::{Value, json};
 
 use super::catalogue::CatalogueDocument;
 use super::document::{ScenarioDocument, StepDocument, SuiteDocument};
 use super::settings::SettingsDocument;
+use crate::schema;
 
 /// The schema of scenario files (draft 2020-12).
 pub fn scenario_schema() -> Value {
-    let settings = SchemaSettings::draft2020_12();
-    let mut scenario: Value =
-        settings.clone().into_generator().into_root_schema_for::<ScenarioDocument>().into();
-    let mut steps: Value = settings
-        .with_transform(take_expressions)
-        .into_generator()
-        .into_root_schema_for::<StepDocument>()
-        .into();
+    let mut scenario = schema::of_input::<ScenarioDocument>();
+    let steps = schema::settings().with_transform(take_expressions).into_generator();
+    let mut steps: Value = steps.into_root_schema_for::<StepDocument>().into();
     // The parts of a step occur nowhere else in a scenario.
     let parts = steps.get_mut("$defs").and_then(Value::as_object_mut).map(std::mem::take);
     if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
@@ -56,17 +51,17 @@ fn or_expression(property: &mut Value) {
 
 /// The schema of `suite.yaml`.
 pub fn suite_schema() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SuiteDocument>().into()
+    schema::of_input::<SuiteDocument>()
 }
 
 /// The schema of requirement catalogues.
 pub fn catalogue_schema() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<CatalogueDocument>().into()
+    schema::of_input::<CatalogueDocument>()
 }
 
 /// The schema of a suite's names of settings.
 pub fn settings_schema() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SettingsDocument>().into()
+    schema::of_input::<SettingsDocument>()
 }
 
 /// The schema of one step, without the expressions that may stand for parts of it.

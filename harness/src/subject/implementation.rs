@@ -28,6 +28,7 @@ use super::program;
 use crate::diagnostic::Diagnostic;
 use crate::event::ImplementationInfo;
 use crate::scenario::settings::SettingNames;
+use crate::schema;
 use crate::yaml::{Located, Location, Source, decode, parse_documents};
 
 /// Values of a chart, or settings by the same keys.
@@ -52,6 +53,7 @@ pub enum ImplementationError {
 /// An implementation under test.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Implementation")]
 struct Document {
     /// Always `hallmark.dev/v1alpha1`.
     #[expect(dead_code, reason = "it only has to be what it must be, which decoding checks")]
@@ -59,7 +61,9 @@ struct Document {
     /// Always `Implementation`.
     #[expect(dead_code, reason = "it only has to be what it must be, which decoding checks")]
     kind: Kind,
+    /// Who it is; goes into the reports as it stands.
     metadata: Identity,
+    /// How it is installed, started and asked.
     spec: Spec,
 }
 
@@ -94,7 +98,9 @@ pub struct Identity {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Spec {
+    /// How it is installed: exactly one of `chart`, `manifests` and `command`.
     install: Install,
+    /// How settings that the harness and the scenarios make are named.
     #[serde(default)]
     settings: Settings,
     /// Features of the requirement catalogue that it claims, beside `core`; all unless told.
@@ -103,11 +109,15 @@ struct Spec {
     /// Time that it needs beyond what scenarios give it.
     #[serde(default)]
     slack: Option<Slack>,
+    /// How it runs on clusters without nodes; without this it needs a cluster with a node. Not for commands.
     #[serde(default)]
     process: Option<Process>,
+    /// Where it is asked how it does.
     health: Health,
+    /// Images for clusters with nodes, which the harness packs itself, so that no registry is needed.
     #[serde(default)]
     images: Vec<Image>,
+    /// Wrong decisions that can be planted, the prey of `hallmark prove`.
     #[serde(default)]
     defects: Option<Defects>,
 }
@@ -281,7 +291,7 @@ impl Implementation {
 
 /// The JSON Schema of implementation files, for editors.
 pub fn json_schema() -> serde_json::Value {
-    schemars::schema_for!(Document).to_value()
+    schema::of_input::<Document>()
 }
 
 /// Checks what types cannot say.

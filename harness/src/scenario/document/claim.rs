@@ -13,16 +13,16 @@ use crate::yaml::{Located, Node};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ClaimDocument {
-    /// The object known by this alias.
+    /// The object that a step created under this alias, by uid, and objects of its name that appeared after it was deleted.
     #[serde(default)]
     pub object: Option<Located<String>>,
-    /// Jobs.
+    /// Jobs; `of: ALIAS` keeps those whose controller owner references lead to that object, also through others.
     #[serde(default)]
     pub job: Option<OwnedDocument>,
-    /// `ConfigMap`s.
+    /// `ConfigMap`s, selected as Jobs are.
     #[serde(default)]
     pub config_map: Option<OwnedDocument>,
-    /// Pods.
+    /// Pods, selected as Jobs are.
     #[serde(default)]
     pub pod: Option<OwnedDocument>,
     /// Objects of any kind.
@@ -31,42 +31,42 @@ pub struct ClaimDocument {
     /// Requests of the controller to the API server.
     #[serde(default)]
     pub request: Option<RequestDocument>,
-    /// Lines of the controller's log, each a text.
+    /// Lines of the controller's log, each a text: `log: {}`.
     #[serde(default)]
     pub log: Option<LogDocument>,
-    /// Objects of a rendering.
+    /// Objects of a `render` step; they have no history, but one version.
     #[serde(default)]
     pub rendered: Option<RenderedDocument>,
-    /// `false`: no such object is there.
+    /// `false`: no such object is there. `true`: one is there.
     #[serde(default)]
     pub exists: Option<bool>,
-    /// A part of the object; lists of named entries match by name; `$absent` and other operators are
-    /// described in the scenario reference.
+    /// A part of the object, see "Matching".
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub matches: Option<Node>,
-    /// The file that holds the whole expected object, relative to the scenario's file.
+    /// The file that the whole object equals, relative to the scenario's file, see "Golden files".
     #[serde(default)]
     pub golden: Option<Located<String>>,
-    /// A CEL expression over `self`, `case`, `namespace` and `objects`.
+    /// A CEL expression over `self`, `case`, `namespace` and `objects` that is `true`.
     #[serde(default)]
     pub cel: Option<Located<String>>,
     /// For `eventually`: how long to wait; 5 s unless told.
     #[serde(default)]
     pub within: Option<Located<String>>,
-    /// For `exactly` and `atMost`: how many objects.
+    /// For `exactly`, `atMost` and `atMostEach`: how many objects.
     #[serde(default)]
     pub count: Option<Located<usize>>,
     /// For `versions`: how many versions of one object.
     #[serde(default)]
     pub at_most: Option<Located<usize>>,
-    /// For `atMostEach`: the CEL expression whose value objects are counted by.
+    /// For `atMostEach`: the CEL expression over `self` whose value objects are counted by.
     #[serde(default)]
     pub by: Option<Located<String>>,
     /// For `advances` and `settled`: the place in the object, for example `status.phase`.
     #[serde(default)]
     pub path: Option<Located<String>>,
-    /// For `advances`: the values in their order, group by group.
+    /// For `advances`: the values in their order, group by group, for example
+    /// `[[Pending], [Running], [Succeeded, Failed]]`.
     #[serde(default)]
     pub order: Option<Located<Vec<Vec<String>>>>,
     /// For `settled`: places that may change all the same.

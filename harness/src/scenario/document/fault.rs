@@ -23,17 +23,19 @@ pub struct FaultDocument {
     /// How many in a row are met; 1 unless told.
     #[serde(default)]
     pub times: Option<Located<u32>>,
-    /// The request is refused with this status code and never reaches the API server.
+    /// The request is refused with this status code (400 to 599) and the `Status` object that the API server sends with
+    /// it; it never gets there.
     #[serde(default)]
     pub answer: Option<Located<u16>>,
     /// The request reaches the API server so much later.
     #[serde(default)]
     pub delay: Option<Located<String>>,
-    /// The connection is cut before the API server sees the request, or after it has acted.
+    /// The connection is cut before the API server sees the request, or after it has done what was asked: the answer is
+    /// lost.
     #[serde(default)]
     pub cut: Option<Moment>,
-    /// The controller is killed with SIGKILL before the API server sees the request, or after it has acted,
-    /// and started again. Restores have `killed` for that.
+    /// The controller is killed with SIGKILL at that moment, and started again. From the moment on nothing else of the
+    /// dying controller reaches the API server. Restores have `killed` for that.
     #[serde(default)]
     pub kill: Option<Moment>,
     /// The scenario proves something even if no such request is made. Without this it is inconclusive then.
@@ -92,7 +94,7 @@ pub struct WatchFaultDocument {
     /// What happens to them.
     #[serde(rename = "become")]
     pub end: Located<WatchEnd>,
-    /// How long they are silent.
+    /// How long they are silent; for `silent`.
     #[serde(rename = "for", default)]
     pub duration: Option<Located<String>>,
 }

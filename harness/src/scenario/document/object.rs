@@ -21,7 +21,7 @@ pub struct ManifestDocument {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub set: Option<Node>,
-    /// The API server must refuse the object, with a message that matches this regular expression.
+    /// The API server must refuse the object, with a message that this regular expression finds something in.
     #[serde(default)]
     pub refused: Option<Located<String>>,
     /// That many objects, one after the other; `-1` to `-N` is appended to name and alias, padded with
@@ -46,7 +46,7 @@ pub struct ApplyDocument {
     /// The field manager; `hallmark-scenario` unless told.
     #[serde(default)]
     pub field_manager: Option<String>,
-    /// Take fields over from other managers.
+    /// Fields are taken over from other managers.
     #[serde(default)]
     pub force: bool,
 }
@@ -149,10 +149,10 @@ pub struct FinishDocument {
     /// Message of the terminal condition.
     #[serde(default)]
     pub message: Option<String>,
-    /// How long ago it ended; now unless told.
+    /// How long ago it ended, but not before its start; now unless told.
     #[serde(default)]
     pub ago: Option<Located<String>>,
-    /// Whether `status.failed` counts the failure; true unless told.
+    /// `false` leaves `status.failed` out; `true` unless told.
     #[serde(default)]
     pub counted: Option<bool>,
 }

@@ -87,7 +87,7 @@ pub struct VerifyDocument {
     /// There is a warning that this regular expression finds something in.
     #[serde(default)]
     pub warns: Option<Located<String>>,
-    /// A part of its manifest; see `matches` of claims.
+    /// A part of its manifest, see "Matching".
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub matches: Option<Node>,
@@ -107,8 +107,8 @@ pub struct VerifyDocument {
 pub struct RestoreDocument {
     /// Which archive.
     pub archive: Located<String>,
-    /// The tool whose restore is played; this engine's own unless told. Others look neither for a controller nor
-    /// for a hold, and leave out objects whose names are taken.
+    /// The tool whose restore is played, see [profiles](backup.md#profiles). Others than this engine's own look neither
+    /// for a controller nor for a hold, and leave out objects whose names are taken.
     #[serde(default)]
     pub profile: Profile,
     /// Leave out objects whose names are taken, instead of restoring nothing; there must be some.
@@ -124,10 +124,10 @@ pub struct RestoreDocument {
     /// `subject: none`.
     #[serde(default)]
     pub assume_no_controller: bool,
-    /// It must look at everything, write nothing, and find that everything can be restored.
+    /// Everything can be restored, and no request that changes something is sent.
     #[serde(default)]
     pub dry_run: bool,
-    /// It must find everything there already, and write nothing.
+    /// Everything is there already, and no request that changes something is sent.
     #[serde(default)]
     pub unchanged: bool,
     /// It must be refused before anything is written, with a message that this regular expression finds

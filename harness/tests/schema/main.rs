@@ -1,10 +1,16 @@
-//! The JSON Schema for editors agrees with what the harness reads.
+//! The JSON Schemas for editors agree with what the harness reads and writes, and the documents with them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod init;
+mod tables;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hallmark::scenario::schema::{scenario_schema, settings_schema};
+use hallmark::record::record_schema;
+use hallmark::report::cases_schema;
+use hallmark::scenario::schema::{catalogue_schema, scenario_schema, settings_schema, suite_schema};
 use hallmark::scenario::suite::Suite;
 use hallmark::subject::implementation::json_schema;
 use hallmark::yaml::{Source, parse_documents};
@@ -12,8 +18,50 @@ use jsonschema::Validator;
 use rstest::rstest;
 use serde_json::Value;
 
+/// All schemas, by the words that `hallmark schema` knows them by.
+fn schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("scenario", scenario_schema()),
+        ("suite", suite_schema()),
+        ("catalogue", catalogue_schema()),
+        ("settings", settings_schema()),
+        ("implementation", json_schema()),
+        ("record", record_schema()),
+        ("cases", cases_schema()),
+    ])
+}
+
+/// Visits the definitions of a schema with their names; it is one of them itself, by its title.
+fn each_definition<'a>(schema: &'a Value, mut visit: impl FnMut(&'a str, &'a Value)) {
+    visit(schema["title"].as_str().unwrap(), schema);
+    for (name, definition) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+        visit(name, definition);
+    }
+}
+
+fn validator_of(schema: &str) -> Validator {
+    jsonschema::validator_for(&schemas()[schema]).unwrap()
+}
+
 fn validator() -> Validator {
-    jsonschema::validator_for(&scenario_schema()).unwrap()
+    validator_of("scenario")
+}
+
+/// Visits each property in a schema that has no description, with its name.
+fn undescribed(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(keywords) => {
+            let properties = keywords.get("properties").and_then(Value::as_object).into_iter().flatten();
+            found.extend(
+                properties
+                    .filter(|(_, schema)| schema.get("description").is_none())
+                    .map(|(name, _)| name.clone()),
+            );
+            keywords.values().for_each(|part| undescribed(part, found));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| undescribed(part, found)),
+        _ => {}
+    }
 }
 
 /// What the schema refuses of an instance, with the places.
@@ -69,17 +117,28 @@ fn a_mistake_is_refused(#[case] place: &str, #[case] mistake: &str) {
     assert_ne!(refusals(&validator, &document), Vec::<String>::new());
 }
 
+#[rstest]
+#[case("suite", "scenarios/suite.yaml")]
+#[case("suite", "scenarios/kubernetes-jobs/suite.yaml")]
+#[case("catalogue", "scenarios/requirements.yaml")]
+#[case("catalogue", "scenarios/kubernetes-jobs/requirements.yaml")]
+#[case("settings", "scenarios/settings.yaml")]
+#[case("implementation", "controller/implementation.yaml")]
+#[case("implementation", "controller/command-implementation.yaml")]
+fn every_other_document_satisfies_its_schema(#[case] schema: &str, #[case] file: &str) {
+    let document = documents(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).remove(0);
+    assert_eq!(refusals(&validator_of(schema), &document), Vec::<String>::new());
+}
+
 #[test]
-fn every_implementation_file_and_the_names_of_settings_satisfy_their_schemas() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let implementation = jsonschema::validator_for(&json_schema()).unwrap();
-    for file in ["controller/implementation.yaml", "controller/command-implementation.yaml"] {
-        let document = documents(&root.join(file)).remove(0);
-        assert_eq!(refusals(&implementation, &document), Vec::<String>::new(), "{file}");
+fn every_property_of_every_schema_is_described() {
+    for (name, mut schema) in schemas() {
+        // The fields of a duration say enough: seconds and nanoseconds.
+        schema.pointer_mut("/$defs").and_then(Value::as_object_mut).map(|all| all.remove("Duration"));
+        let mut found = Vec::new();
+        undescribed(&schema, &mut found);
+        assert!(found.is_empty(), "{name}: {found:?}");
     }
-    let settings = jsonschema::validator_for(&settings_schema()).unwrap();
-    let document = documents(&root.join("scenarios/settings.yaml")).remove(0);
-    assert_eq!(refusals(&settings, &document), Vec::<String>::new());
 }
 
 #[rstest]

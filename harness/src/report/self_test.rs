@@ -3,6 +3,7 @@
 //!
 //! A suite that notices every defect is worth nothing if its reports are green whatever it noticed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -122,6 +123,7 @@ fn events(verdict: Option<Verdict>) -> Vec<Event> {
         summary: String::new(),
         requirements: Vec::new(),
         invariants: Vec::new(),
+        goldens: Vec::new(),
         declined: false,
     });
     let mut events = vec![Event::RunStarted(Box::new(about(planned.collect())))];
@@ -161,6 +163,9 @@ fn about(cases: Vec<CaseInfo>) -> RunInfo {
         suite: "self-test".to_owned(),
         suite_digest: String::new(),
         chart_digest: String::new(),
+        artifacts: Vec::new(),
+        goldens: BTreeMap::new(),
+        host: None,
         requirements: Vec::new(),
         cases,
         filtered: false,

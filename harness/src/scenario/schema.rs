@@ -66,5 +66,5 @@ pub fn settings_schema() -> Value {
 
 /// The schema of one step, without the expressions that may stand for parts of it.
 pub fn step_schema() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<StepDocument>().into()
+    schema::of_input::<StepDocument>()
 }

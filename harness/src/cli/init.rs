@@ -34,18 +34,16 @@ pub(super) fn init(args: &InitArgs, console: Console) -> u8 {
             return exit::INCONCLUSIVE;
         }
     }
-    console.say(&match &args.implementation {
-        Some(file) => {
-            let shown = file.display();
-            format!("wrote a template to `{shown}`; next:\n  hallmark lint --implementation {shown}")
-        }
-        None => {
-            let shown = args.path.display();
-            format!(
-                "wrote a suite with one scenario to `{shown}`; next:\n  hallmark lint {shown}\n  hallmark run {shown} --cluster local"
-            )
-        }
-    });
+    let told = if let Some(file) = &args.implementation {
+        let shown = file.display();
+        format!("wrote a template to `{shown}`; next:\n  hallmark lint --implementation {shown}")
+    } else {
+        let shown = args.path.display();
+        format!(
+            "wrote a suite with one scenario to `{shown}`; next:\n  hallmark lint {shown}\n  hallmark run {shown} --cluster local"
+        )
+    };
+    console.say(&told);
     exit::CONFORMANT
 }
 

@@ -2,6 +2,7 @@
 
 use super::aggregate::{Aggregate, Outcome};
 use super::requirement::RequirementVerdict;
+use super::shortfall::Shortfall;
 use super::summary::Conformance;
 use crate::exit;
 
@@ -25,13 +26,14 @@ pub(super) fn render(run: &Aggregate) -> String {
         (Conformance::NotDecided, exit::CONFORMANT) if run.filtered() => "✅",
         _ => "⚠️",
     };
-    let shortfalls: String = summary.shortfalls.iter().map(|one| format!("; {}", one.words())).collect();
+    let mut verdict = vec![verdict.to_owned()];
+    verdict.extend(summary.shortfalls.iter().map(Shortfall::words));
     let who = run.info().map_or_else(String::new, |info| {
         format!("{} {}: ", info.implementation.name, info.implementation.version)
     });
     let counts = summary.counts;
     let mut lines = vec![
-        format!("### {who}{sign} {verdict}{shortfalls}"),
+        format!("### {who}{sign} {}", verdict.join("; ")),
         String::new(),
         "| cases | passed | failed | inconclusive | skipped | seconds |".to_owned(),
         "| --- | --- | --- | --- | --- | --- |".to_owned(),

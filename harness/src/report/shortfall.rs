@@ -43,12 +43,12 @@ impl Aggregate {
                 continue;
             }
             let feature = (info.level == Level::Must).then(|| info.feature.clone());
-            match found.iter_mut().find(|one| one.level == info.level && one.feature == feature) {
-                Some(one) => one.requirements.push(info.id.clone()),
-                None => {
-                    let requirements = vec![info.id.clone()];
-                    found.push(Shortfall { level: info.level, feature, requirements });
-                }
+            let alike = found.iter_mut().find(|one| one.level == info.level && one.feature == feature);
+            if let Some(one) = alike {
+                one.requirements.push(info.id.clone());
+            } else {
+                let requirements = vec![info.id.clone()];
+                found.push(Shortfall { level: info.level, feature, requirements });
             }
         }
         found.sort_by_key(|one| one.level);

@@ -78,7 +78,7 @@ mod tests {
         let schema = step_schema();
         let variants = schema["oneOf"].as_array().unwrap().clone();
         let names =
-            variants.iter().flat_map(|it| it["properties"].as_object().map(|all| all.keys().cloned()));
+            variants.iter().filter_map(|it| it["properties"].as_object().map(|all| all.keys().cloned()));
         names.flatten().collect()
     }
 

@@ -70,10 +70,12 @@ fn written() -> Vec<Value> {
     let (info, results) = run.told();
     let writer = RecordWriter::create(&path, &info).expect("file");
     let record = Record::new(CaseId { scenario: "s".to_owned(), case: "c".to_owned() }, writer.clone());
-    observations().into_iter().for_each(|observation| {
+    for observation in observations() {
         record.append(observation);
-    });
-    results.iter().for_each(|result| writer.result(result));
+    }
+    for result in &results {
+        writer.result(result);
+    }
     assert!(results.iter().any(|result| matches!(result.verdict, Verdict::Skipped { .. })));
     writer.finish(RunEnd { elapsed: Duration::from_secs(1), interrupted: false }).expect("written");
     let text = std::fs::read_to_string(&path).expect("readable");

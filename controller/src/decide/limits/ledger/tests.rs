@@ -287,7 +287,7 @@ impl Model {
     }
 
     /// One of the runs that are so far.
-    fn pick(&self, index: &Index, seen: Seen) -> Option<i64> {
+    fn pick(&self, index: Index, seen: Seen) -> Option<i64> {
         let so_far: Vec<i64> =
             self.runs.iter().filter(|(_, found)| **found == seen).map(|(number, _)| *number).collect();
         (!so_far.is_empty()).then(|| *index.get(&so_far))
@@ -314,25 +314,25 @@ impl Model {
                 }
             }
             Event::Ask(index) => {
-                if let Some(number) = self.pick(index, Seen::New) {
+                if let Some(number) = self.pick(*index, Seen::New) {
                     self.starts(number);
                 }
             }
             Event::Start(index) => {
-                if let Some(number) = self.pick(index, Seen::New).filter(|number| self.starts(*number)) {
+                if let Some(number) = self.pick(*index, Seen::New).filter(|number| self.starts(*number)) {
                     self.starts.entry(number).or_insert(self.second);
                     self.runs.insert(number, Seen::Running);
                     self.observe(number);
                 }
             }
             Event::Park(index) => {
-                if let Some(number) = self.pick(index, Seen::New).filter(|number| self.starts(*number)) {
+                if let Some(number) = self.pick(*index, Seen::New).filter(|number| self.starts(*number)) {
                     self.ledger.park(&placed(number, json!({})));
                     self.starts.remove(&number);
                 }
             }
             Event::Finish(index) => {
-                if let Some(number) = self.pick(index, Seen::Running) {
+                if let Some(number) = self.pick(*index, Seen::Running) {
                     self.runs.insert(number, Seen::Finished);
                     self.observe(number);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Without Chromium on this machine the tests count as ignored, which CI does not let pass.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests, too")]
 
 mod browser;
 #[path = "report_page/example.rs"]

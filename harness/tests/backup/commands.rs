@@ -52,8 +52,8 @@ pub(crate) async fn a_dry_run_looks_at_everything_and_writes_nothing(bed: &Bed) 
     let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
     let lock = async || locks.get_opt("hallmark-restore").await.unwrap();
     let before = (bed.versions().await, lock().await);
-    let looks = ["--assume-no-controller", "--json", "--dry-run"];
-    for (command, options) in [("verify", &looks[..2]), ("restore", &looks[..])] {
+    let flags = ["--assume-no-controller", "--json", "--dry-run"];
+    for (command, options) in [("verify", &flags[..2]), ("restore", &flags[..])] {
         let output = call(bed, command, &archive, options).await;
         came_to(&output, exit::CONFORMANT, "dry run: 35 created, 0 completed, 2 unchanged");
         let report = printed(&output);

@@ -19,6 +19,9 @@ struct Damaged {
 
 type Entries = Vec<(String, Vec<u8>)>;
 
+/// What is done to the entry at a place.
+type Change = fn(&mut Entries, usize);
+
 /// [DR-V01] [DR-V02] [DR-V03] Each with the command, as people would meet it.
 pub(crate) async fn two_hundred_damaged_archives_change_nothing(bed: &Bed) {
     bed.populate().await;
@@ -79,7 +82,7 @@ fn truncated(sound: &[u8]) -> Vec<Damaged> {
 
 /// Something is done to five objects, one after the other, and the archive is packed again with a digest of its own.
 fn packed_again(sound: &[u8]) -> Vec<Damaged> {
-    let changes: [(&str, fn(&mut Entries, usize)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("is missing", |entries, at| drop(entries.remove(at))),
         ("stands there twice", |entries, at| entries.push(entries[at].clone())),
         ("has a copy", |entries, at| {

@@ -18,9 +18,15 @@ use super::statement::Statement;
 use super::task;
 use crate::check::Failure;
 use crate::cluster::{Backend, ClusterInfo};
-use crate::event::{CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, RunInfo, Verdict};
+use crate::event::{
+    CORE, CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, Level, RequirementInfo, RunInfo,
+    Verdict,
+};
 use crate::exit;
 use crate::yaml::{Location, Source};
+
+/// What every case of the made-up runs is about.
+const REQUIREMENT: &str = "SELF-1";
 
 /// A run that is not green, and what the reporters made of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,7 +127,7 @@ fn events(verdict: Option<Verdict>) -> Vec<Event> {
         area: "self-test".to_owned(),
         file: String::new(),
         summary: String::new(),
-        requirements: Vec::new(),
+        requirements: vec![REQUIREMENT.to_owned()],
         invariants: Vec::new(),
         goldens: Vec::new(),
         declined: false,
@@ -166,7 +172,14 @@ fn about(cases: Vec<CaseInfo>) -> RunInfo {
         artifacts: Vec::new(),
         goldens: BTreeMap::new(),
         host: None,
-        requirements: Vec::new(),
+        requirements: vec![RequirementInfo {
+            id: REQUIREMENT.to_owned(),
+            statement: String::new(),
+            level: Level::Must,
+            feature: CORE.to_owned(),
+            source: String::new(),
+            unproved: None,
+        }],
         cases,
         filtered: false,
         replayed: false,

@@ -7,7 +7,7 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
 use crate::diagnostic::Diagnostic;
-use crate::report::{ColorChoice, ReportError, Summary};
+use crate::report::{ColorChoice, ReportError};
 use crate::scenario::suite::LoadError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -45,12 +45,12 @@ impl Console {
     }
 
     /// What a reporter came to; that it could not report is told.
-    pub(super) fn reported(
+    pub(super) fn reported<T>(
         self,
-        outcome: Result<Result<Summary, ReportError>, tokio::task::JoinError>,
-    ) -> Option<Summary> {
+        outcome: Result<Result<T, ReportError>, tokio::task::JoinError>,
+    ) -> Option<T> {
         match outcome {
-            Ok(Ok(summary)) => return Some(summary),
+            Ok(Ok(told)) => return Some(told),
             Ok(Err(error)) => self.error(&error),
             Err(error) => self.error(&error),
         }

@@ -24,13 +24,7 @@ pub(super) async fn prove(args: ProveArgs, output: &Output, console: Console) ->
         console.error(&engine::EngineError::NoImplementation);
         return exit::USAGE;
     };
-    let reporters = match report::self_test() {
-        Ok(shown) => shown,
-        Err(error) => {
-            console.error(&error);
-            return exit::INCONCLUSIVE;
-        }
-    };
+    let Some(reporters) = console.reported(report::self_test().await) else { return exit::INCONCLUSIVE };
     let Session { supervisor, sink, reporter, cancel } = match Session::begin(output, console) {
         Ok(session) => session,
         Err(code) => return code,

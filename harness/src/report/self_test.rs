@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::error::ReportError;
 use super::files::{JUNIT_FILE, REPORT_FILE};
@@ -63,8 +64,13 @@ struct Known {
     result: &'static str,
 }
 
-/// Reports a failed, an empty and an inconclusive run into a folder of its own, which is removed again.
-pub fn self_test() -> Result<Vec<Shown>, ReportError> {
+/// Reports a failed, an empty and an inconclusive run, each into a folder of its own, which is removed again.
+/// Reporters wait for events and files, so they have a thread to themselves.
+pub fn self_test() -> JoinHandle<Result<Vec<Shown>, ReportError>> {
+    tokio::task::spawn_blocking(all_shown)
+}
+
+fn all_shown() -> Result<Vec<Shown>, ReportError> {
     let here = Source::new("self-test", String::new());
     let failure = Failure::refused(
         "the reporters show this".to_owned(),
@@ -190,9 +196,9 @@ fn about(cases: Vec<CaseInfo>) -> RunInfo {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_reporters_show_what_is_not_green() {
-        let shown = self_test().expect("reports are written");
+    #[tokio::test]
+    async fn the_reporters_show_what_is_not_green() {
+        let shown = self_test().await.expect("a thread").expect("reports are written");
         let told: Vec<_> = shown.iter().map(|it| (it.run, it.exit, it.result.as_str(), it.junit)).collect();
         let expected = [
             ("failed", 1, "nonConformant", 1),

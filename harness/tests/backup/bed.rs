@@ -67,18 +67,19 @@ impl Bed {
         let cluster = local::start(&spec, &events).await.unwrap();
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig_path()).unwrap();
         let mut config =
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+            Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await.unwrap();
         // New definitions are answered with 429 while their storage comes up.
         let admin = Client::try_from(config.clone()).unwrap();
         config.default_retry = false;
         config.auth_info = AuthInfo { token: Some(operator(&admin).await.into()), ..AuthInfo::default() };
+        let folder = tempfile::tempdir().unwrap();
         Self {
-            kubeconfig: cluster.kubeconfig_path().to_owned(),
+            kubeconfig: operator_kubeconfig(kubeconfig, &config.auth_info, folder.path()),
             audit_log: cluster.audit_log().unwrap(),
             cluster: Mutex::new(cluster),
             admin,
             config,
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             events,
         }
     }
@@ -87,6 +88,7 @@ impl Bed {
         self.cluster.into_inner().stop().await;
     }
 
+    /// The operator's kubeconfig, for commands.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
@@ -400,6 +402,16 @@ impl Bed {
 /// A disturbance that only counts.
 pub(crate) fn counting() -> Disturbance {
     Disturbance::new(|_seen| Fate::Pass)
+}
+
+/// Writes the kubeconfig of an administrator with somebody else's rights in place of his own.
+fn operator_kubeconfig(mut kubeconfig: Kubeconfig, operator: &AuthInfo, folder: &Path) -> PathBuf {
+    for user in &mut kubeconfig.auth_infos {
+        user.auth_info = Some(operator.clone());
+    }
+    let path = folder.join("kubeconfig");
+    std::fs::write(&path, serde_json::to_string(&kubeconfig).unwrap()).unwrap();
+    path
 }
 
 /// A token of a `ServiceAccount` that may do everything.

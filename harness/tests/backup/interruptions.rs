@@ -84,8 +84,10 @@ pub(crate) async fn a_killed_process_is_finished_by_the_next(bed: &Bed) {
     let hold = json!({"metadata": {"name": "agents-restore-hold"}});
     holds.create(&PostParams::default(), &serde_json::from_value(hold).unwrap()).await.unwrap();
     let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
-    let mut kills = 0;
+    let (mut kills, mut rounds) = (0, 0);
     while kills < KILLS {
+        rounds += 1;
+        assert!(rounds <= KILLS, "only {kills} kills in {KILLS} restores");
         start_over(bed).await;
         loop {
             let mut restore = Command::new(env!("CARGO_BIN_EXE_hallmark"));

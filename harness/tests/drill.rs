@@ -21,12 +21,10 @@ use tempfile::TempDir;
 
 const FAITHFUL: &str = "spec, status and metadata of every object are those of the snapshot";
 const NOTHING_ELSE_IS_LOST: &str = "lost are the writes after the snapshot, and no other";
-const ENDED_GET_NO_JOB: &str = "no run that had ended gets a Job";
 const ACTIVE_GET_NO_JOB: &str = "no run that was active is executed again";
 const WAITING_GET_ONE_JOB: &str = "every run that waited gets one Job";
 const ALL_END: &str = "every run has come to its end";
 const ENDED_STAY: &str = "what had ended stays as it was";
-const FEW_WRITES: &str = "no run that had not ended costs more than a few writes";
 const IN_TIME: &str = "the recovery takes no longer than promised";
 
 fn root() -> PathBuf {
@@ -113,11 +111,10 @@ fn a_sound_recovery_keeps_every_claim_and_is_timed() {
 }
 
 #[rstest]
-#[case::a_finished_run_is_executed_again("restored-runs-start-afresh", &[ENDED_GET_NO_JOB, ENDED_STAY])]
+#[case::a_finished_run_begins_anew("restored-runs-start-afresh", &[ENDED_STAY])]
 #[case::a_run_in_flight_is_executed_again("lost-runs-are-repeated", &[ACTIVE_GET_NO_JOB])]
 #[case::what_had_ended_is_written("terminal-run-follows-its-job", &[ENDED_STAY])]
 #[case::what_waited_never_starts("restored-runs-never-start", &[WAITING_GET_ONE_JOB, ALL_END])]
-#[case::the_status_is_written_without_need("hot-loop", &[FEW_WRITES])]
 #[case::a_write_before_the_snapshot_is_lost("engine-loses-a-run", &[FAITHFUL, NOTHING_ELSE_IS_LOST])]
 #[case::a_finalizer_is_lost("engine-drops-finalizers", &[FAITHFUL])]
 #[case::a_status_is_lost("engine-drops-status", &[FAITHFUL])]
@@ -134,15 +131,14 @@ fn a_recovery_that_takes_too_long_breaks_the_promise_alone() {
     assert_eq!(outcome.broken(), [IN_TIME], "{}", outcome.stderr);
 }
 
-/// What it does, and so what else is broken, depends on how far the restore is when it begins.
+/// What it does, and so what else is broken and whether anybody releases it, depends on how far the restore is when
+/// it begins.
 #[test]
-fn a_controller_that_knows_no_hold_is_noticed_and_not_released() {
+fn a_controller_that_knows_no_hold_is_noticed() {
     let outcome = drill(&["--runs", "20", "--defect", "hold-ignored"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let broken = outcome.broken();
     assert!(broken.contains(&FAITHFUL), "{broken:?}");
-    // Nobody would release it then.
-    assert!(!outcome.stderr.contains("hold released"), "{}", outcome.stderr);
 }
 
 #[test]

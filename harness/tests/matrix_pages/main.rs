@@ -89,7 +89,7 @@ static EXPECTATIONS: [Expectation; 11] = [
     Expectation {
         name: "what_a_recovery_broke_is_found",
         address: "drill.html#outcome=BROKEN",
-        counts: &[("row-count", "1 of 12 lines")],
+        counts: &[("row-count", "1 of 13 lines")],
         shown: &["4 runs &lt;b&gt; were executed twice", "<section hidden=\"\"><h2>Moments</h2>"],
     },
     Expectation {

@@ -135,7 +135,8 @@ fn a_recovery_that_takes_too_long_breaks_the_promise_alone() {
 /// it begins.
 #[test]
 fn a_controller_that_knows_no_hold_is_noticed() {
-    let outcome = drill(&["--runs", "20", "--defect", "hold-ignored"]);
+    // So many that the restore is still at work when the controller sees the first of them.
+    let outcome = drill(&["--runs", "150", "--defect", "hold-ignored"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let broken = outcome.broken();
     assert!(broken.contains(&FAITHFUL), "{broken:?}");

@@ -40,9 +40,9 @@ registry! {
     /// What a restore writes anew counts as content of an archive.
     RewrittenFieldsCount = "rewritten-fields-count" ["DR-X05"],
     /// Finalizers are no part of an archived object.
-    FinalizersLeftOut = "finalizers-left-out" ["DR-B02", "DR-X06"],
+    FinalizersLeftOut = "finalizers-left-out" ["DR-B02"],
     /// Annotations are no part of an archived object.
-    AnnotationsLeftOut = "annotations-left-out" ["DR-B02", "DR-X06"],
+    AnnotationsLeftOut = "annotations-left-out" ["DR-B02"],
     /// Definitions without objects are left out.
     UnusedDefinitionsLeftOut = "unused-definitions-left-out" ["DR-B03"],
     /// Every kind is listed as it is now, and the archive claims one moment all the same.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema;
 use super::shared::{EnvEntry, NameRef, ObjectStatus, SystemPromptRef};
+use super::{saturating, schema};
 
 /// An agent: a provider with configuration, defaults and an allow list.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,11 +68,11 @@ pub struct AgentSecurity {
 )]
 pub struct AgentDefaults {
     /// Attempts after the first one; without effect on Jobs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub retry_limit: Option<i32>,
     /// Seconds a run may take; without effect on Jobs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub timeout_seconds: Option<i32>,
     /// System prompt as text.

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::agent_run_status::AgentRunStatus;
 use super::implementation_spec::ImplementationSpecSpec;
-use super::schema;
 use super::shared::{NameRef, SystemPromptRef};
+use super::{saturating, schema};
 
 // What is large and often absent is boxed: thousands of runs that have ended stay in memory without it.
 /// Which agent does which work on which runtime.
@@ -74,7 +74,7 @@ pub struct AgentRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_prompt_ref: Option<Box<SystemPromptRef>>,
     /// Seconds the finished run is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub ttl_seconds_after_finished: Option<i32>,
     /// What the run may do with version control.
@@ -146,13 +146,13 @@ pub struct WorkflowStep {
     #[schemars(schema_with = "schema::parameters")]
     pub parameters: Option<BTreeMap<String, Value>>,
     /// Attempts after the first one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     pub retries: Option<i32>,
     /// Seconds between attempts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     pub retry_backoff_seconds: Option<i32>,
     /// Seconds an attempt may take; 0 is unlimited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub timeout_seconds: Option<i32>,
     /// Replaces the run's workload.

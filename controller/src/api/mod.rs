@@ -17,6 +17,7 @@ mod implementation_source;
 mod implementation_spec;
 mod job_view;
 mod memory;
+mod saturating;
 mod schema;
 mod shared;
 mod status_view;

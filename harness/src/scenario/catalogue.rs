@@ -21,6 +21,7 @@ pub struct CatalogueDocument {
     requirements: Vec<Row>,
 }
 
+/// One requirement of the catalogue.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Row {

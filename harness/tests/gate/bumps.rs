@@ -56,7 +56,8 @@ fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate")
 }
 
-/// The chart as it was packed.
+/// The chart before the present version, packed when that one was begun and never again: what the present one
+/// is compared with and upgraded from.
 pub(crate) async fn packed() -> Opened {
     let path = here().join("agents-0.1.0.tgz");
     Opened::open(&path.display().to_string(), "", Need::Chart).await.expect("the packed chart")

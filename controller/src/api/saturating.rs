@@ -17,7 +17,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use crate::api::AgentRun;
+    use crate::api::{Agent, AgentRun};
 
     #[rstest]
     #[case::largest(json!(2_147_483_647), Some(i32::MAX))]
@@ -41,5 +41,16 @@ mod tests {
         let step = run.spec.workflow.unwrap().steps.unwrap().remove(0);
         assert_eq!(run.spec.ttl_seconds_after_finished, read);
         assert_eq!([step.retries, step.retry_backoff_seconds, step.timeout_seconds], [read; 3]);
+
+        let agent: Agent = serde_json::from_value(json!({
+            "metadata": {"name": "a"},
+            "spec": {
+                "providerRef": {"name": "p"},
+                "defaults": {"retryLimit": written, "timeoutSeconds": written},
+            },
+        }))
+        .unwrap();
+        let defaults = agent.spec.defaults.unwrap();
+        assert_eq!([defaults.retry_limit, defaults.timeout_seconds], [read; 2]);
     }
 }

@@ -19,13 +19,15 @@
 //!
 //! Beside that flow stand [`backup`], archives of an API group's objects and restores that can be trusted, and
 //! [`evidence`], what a run left in one file that somebody else can check. Both share [`archive`]. And
-//! [`drill`] destroys a cluster to measure how it is recovered.
+//! [`drill`] destroys a cluster to measure how it is recovered. [`database`] is for controllers that keep something
+//! outside the cluster.
 
 pub mod archive;
 pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod database;
 pub mod diagnostic;
 pub mod drill;
 pub mod engine;

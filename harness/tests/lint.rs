@@ -122,6 +122,11 @@ fn scenarios_that_make_no_sense_are_found() {
     let (code, stderr) = lint(&suites(), "nonsense");
     assert_eq!(code, Some(2));
     let expected = [
+        "a-database-for-everybody.yaml:3:18 a scenario with a database of its own has a subject of its own",
+        "a-database-for-everybody.yaml:7:21 `database..url` is no path",
+        "a-database-that-is-not-given.yaml:9:7 this step needs a database",
+        "a-database-that-is-not-given.yaml:10:7 no step before this one dumps the database as `older`",
+        "a-database-that-is-not-given.yaml:10:7 this step needs a database",
         "alias-before-its-definition.yaml:9:7 no step before this one creates `mine`",
         "alias-before-its-definition.yaml:11:7 no step before this one makes the archive `saved`",
         "claims-nothing.yaml:3:18 the scenario claims nothing and cannot fail",

@@ -68,11 +68,6 @@ impl Defect {
         Self::ALL.iter().copied().find(|defect| defect.name() == name.trim())
     }
 
-    /// Whether only a database shows it, so that the cluster tests have to notice it instead of a scenario.
-    pub fn needs_database(self) -> bool {
-        matches!(self, Self::DuplicatesStart | Self::LostRunsKeepTheirKey | Self::KeysNotRebuilt)
-    }
-
     /// Name, requirements and summary.
     pub fn describe(self) -> Value {
         let (requirements, summary) = (self.requirements(), self.summary().trim());
@@ -102,14 +97,12 @@ mod tests {
     use super::*;
 
     /// Requirements that must be met by somebody else than the controller's decisions.
-    const NOT_DECIDED_HERE: [(&str, &str); 8] = [
+    const NOT_DECIDED_HERE: [(&str, &str); 6] = [
         ("IMG-08", "chart"),
         ("IMG-09", "chart"),
         ("IMG-10", "chart"),
         ("TTL-20", "chart"),
         ("TTL-21", "Kubernetes removes the Job"),
-        ("DR-C16", "the idempotency store"),
-        ("DR-C17", "the idempotency store"),
         ("DR-C22", "the backup engine archives no Lease"),
     ];
     /// How the ids of the requirements begin that controllers decide.

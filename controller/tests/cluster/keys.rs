@@ -1,5 +1,5 @@
-//! Idempotency keys with a real database: what a restore, a lost or older database, an outage and a lost
-//! leader do to them.
+//! Idempotency keys with a real database: what an outage and a lost leader do to them. What a restore does to
+//! them is told by scenarios.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,40 +9,28 @@ use agents_controller::api::AgentRun;
 use anyhow::{Context as _, Result, ensure};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use hallmark::database::Server;
 use hallmark::subject::{Subject, SubjectProcess};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::objects::{create_run, create_run_with_key, is_terminal};
 use crate::support::player::{Ending, Player};
-use crate::support::postgres::Postgres;
+use crate::support::postgres;
 use crate::support::testbed::{Install, unlimited};
 use crate::{Bed, Shared, wait};
 
 /// How long anything may take on a busy machine, back-off after trouble included.
 const FINISHED: Duration = Duration::from_mins(2);
-const HOLD: &str = "agents-restore-hold";
-
-/// What became of the database while the cluster was restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Database {
-    /// It is there as it was.
-    Kept,
-    /// An empty one is in its place.
-    Lost,
-    /// A dump from before the runs is in its place.
-    Older,
-}
 
 /// A controller with a database, whose Jobs succeed at once.
 struct Stage {
     client: Client,
     namespace: &'static str,
-    server: Postgres,
+    server: Server,
     subject: Subject,
     _player: Player,
 }
@@ -51,7 +39,7 @@ impl Stage {
     async fn open(bed: &Bed, namespace: &'static str, values: Value) -> Result<Self> {
         let client = bed.testbed.client().clone();
         bed.testbed.workspace(namespace).await?;
-        let server = Postgres::start().await?;
+        let server = postgres::start().await?;
         server.create(namespace).await?;
         let mut all = unlimited();
         json_patch::merge(&mut all, &json!({"database": {"url": server.url(namespace)}}));
@@ -104,56 +92,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Puts the cluster under a restore hold and waits until the controller says that it holds still.
-    async fn hold(&self) -> Result<()> {
-        let hold: ConfigMap = serde_json::from_value(json!({"metadata": {"name": HOLD}}))?;
-        self.holds().create(&PostParams::default(), &hold).await?;
-        self.until_answer("/metrics", "it holds still", |_, body| body.contains("agents_restore_hold 1"))
-            .await
-    }
-
-    async fn release(&self) -> Result<()> {
-        self.holds().delete(HOLD, &DeleteParams::default()).await?;
-        Ok(())
-    }
-
-    fn holds(&self) -> Api<ConfigMap> {
-        Api::namespaced(self.client.clone(), self.namespace)
-    }
-
-    /// Makes a run vanish as a cluster forgets what is newer than its backup.
-    async fn forget(&self, name: &str) -> Result<()> {
-        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        self.runs().patch(name, &PatchParams::default(), &free).await?;
-        let jobs: Api<Job> = Api::namespaced(self.client.clone(), self.namespace);
-        jobs.delete(&format!("{name}-job"), &DeleteParams::background()).await?;
-        self.runs().delete(name, &DeleteParams::default()).await?;
-        let look = async || {
-            let gone = self.runs().get_opt(name).await?.is_none();
-            Ok(if gone { Ok(()) } else { Err("it is there") })
-        };
-        wait::until(FINISHED, &format!("{name} is gone"), look).await.map(drop)
-    }
-
-    /// Brings a run back from what it was: another object with the same spec and status.
-    async fn restore(&self, backup: &AgentRun) -> Result<()> {
-        let object = serde_json::to_value(backup)?;
-        let kept = |key: &str| object.pointer(&format!("/metadata/{key}")).cloned().unwrap_or_default();
-        let bare = json!({
-            "metadata": {
-                "name": kept("name"), "annotations": kept("annotations"), "finalizers": kept("finalizers"),
-            },
-            "spec": object.get("spec"),
-        });
-        let bare: AgentRun = serde_json::from_value(bare)?;
-        let created = self.runs().create(&PostParams::default(), &bare).await?;
-        ensure!(created.metadata.uid != backup.metadata.uid, "a restored run has a uid of its own");
-        let name = created.metadata.name.unwrap_or_default();
-        let status = Patch::Merge(json!({"status": object.get("status")}));
-        self.runs().patch_status(&name, &PatchParams::default(), &status).await?;
-        Ok(())
-    }
-
     async fn processes(&self) -> Vec<SubjectProcess> {
         self.subject.processes().await
     }
@@ -175,7 +113,7 @@ impl Stage {
 
     async fn until_stored(&self, query: &'static str, rows: i64) -> Result<()> {
         let look = async || {
-            let found = self.server.number(self.namespace, query).await?;
+            let found = postgres::number(&self.server, self.namespace, query).await?;
             Ok(if found == rows { Ok(()) } else { Err(found) })
         };
         wait::until(FINISHED, &format!("{rows} rows: {query}"), look).await.map(drop)
@@ -185,78 +123,6 @@ impl Stage {
         ensure!(self.subject.crashed().is_none(), "the controller ended by itself");
         Ok(self.subject.stop().await?)
     }
-}
-
-/// [DR-C16] [DR-C18] A restored run keeps its key, whatever has become of the database.
-pub(crate) async fn a_restored_run_keeps_its_key(
-    shared: Arc<Shared>,
-    namespace: &'static str,
-    database: Database,
-    values: Value,
-) -> Result<()> {
-    let bed = shared.bed().await?;
-    let stage = Stage::open(&bed, namespace, values).await?;
-    stage
-        .until_answer("/backupz/idempotency-store", "the database is ready", |status, _| status == 200)
-        .await?;
-    let folder = tempfile::tempdir()?;
-    let older = folder.path().join("older.dump");
-    stage.server.dump(namespace, &older).await?;
-    stage.create("first", "order-7").await?;
-    let first = stage.until_done("first").await?;
-    stage.create("again", "order-7").await?;
-    stage.until_refused("again", "IdempotencyKeyCompleted").await?;
-    stage.until_stored("SELECT count(*) FROM run_history", 2).await?;
-
-    stage.hold().await?;
-    stage.forget("first").await?;
-    match database {
-        Database::Kept => {}
-        Database::Lost => stage.server.create(namespace).await?,
-        Database::Older => stage.server.restore(namespace, &older).await?,
-    }
-    stage.restore(&first).await?;
-    stage.create("submitted-again", "order-7").await?;
-    stage.release().await?;
-    stage.until_refused("submitted-again", "IdempotencyKeyCompleted").await?;
-    // The restored run is the same row of the history, and all that ended comes back into a lost one.
-    stage.until_stored("SELECT count(*) FROM run_history", 3).await?;
-    stage.until_stored("SELECT count(*) FROM idempotency_keys WHERE run_name = 'first'", 1).await?;
-    stage.has_no_job("first").await?;
-    stage.close().await
-}
-
-/// [DR-C17] The database is newer than the cluster: it knows a run that was lost.
-pub(crate) async fn the_key_of_a_lost_run_is_free_once(
-    shared: Arc<Shared>,
-    namespace: &'static str,
-    values: Value,
-) -> Result<()> {
-    let bed = shared.bed().await?;
-    let stage = Stage::open(&bed, namespace, values).await?;
-    stage.create("lost", "order-7").await?;
-    stage.until_done("lost").await?;
-    let folder = tempfile::tempdir()?;
-    let newer = folder.path().join("newer.dump");
-    stage.server.dump(namespace, &newer).await?;
-    stage.hold().await?;
-    stage.forget("lost").await?;
-    stage.server.restore(namespace, &newer).await?;
-    let known = "SELECT count(*) FROM idempotency_keys WHERE run_name = 'lost'";
-    ensure!(stage.server.number(namespace, known).await? == 1, "the database is not newer");
-    stage.release().await?;
-    // Both at once: one of them gets it.
-    stage.create("submitted-again", "order-7").await?;
-    stage.create("and-again", "order-7").await?;
-    executed_once(&stage, &["submitted-again", "and-again"]).await?;
-    // A run that is deleted while the controller works gives its key back, too.
-    stage.create("deleted", "order-8").await?;
-    stage.until_done("deleted").await?;
-    stage.runs().delete("deleted", &DeleteParams::default()).await?;
-    stage.until_stored("SELECT count(*) FROM idempotency_keys WHERE run_name = 'deleted'", 0).await?;
-    stage.create("in-its-place", "order-8").await?;
-    stage.until_done("in-its-place").await?;
-    stage.close().await
 }
 
 /// Waits until all of these runs have ended, one of them executed and the others refused.
@@ -276,13 +142,9 @@ async fn executed_once(stage: &Stage, names: &[&str]) -> Result<()> {
 }
 
 /// [DR-H05] Without its database the controller works on, and only runs with a key wait.
-pub(crate) async fn an_outage_costs_nothing(
-    shared: Arc<Shared>,
-    namespace: &'static str,
-    values: Value,
-) -> Result<()> {
+pub(crate) async fn an_outage_costs_nothing(shared: Arc<Shared>, namespace: &'static str) -> Result<()> {
     let bed = shared.bed().await?;
-    let mut stage = Stage::open(&bed, namespace, values).await?;
+    let mut stage = Stage::open(&bed, namespace, json!({})).await?;
     stage.create("before", "order-1").await?;
     stage.until_done("before").await?;
     stage
@@ -322,7 +184,6 @@ pub(crate) async fn an_outage_costs_nothing(
 pub(crate) async fn a_lost_leader_doubles_nothing(
     shared: Arc<Shared>,
     namespace: &'static str,
-    values: Value,
 ) -> Result<()> {
     const KEYS: usize = 8;
     const EACH: usize = 4;
@@ -330,9 +191,7 @@ pub(crate) async fn a_lost_leader_doubles_nothing(
     let replicas = json!({"replicaCount": 2, "controller": {"leaderElection": {
         "leaseDurationSeconds": 8, "renewDeadlineSeconds": 6, "retryPeriodSeconds": 2,
     }}});
-    let mut all = values;
-    json_patch::merge(&mut all, &replicas);
-    let stage = Stage::open(&bed, namespace, all).await?;
+    let stage = Stage::open(&bed, namespace, replicas).await?;
     let names: Vec<Vec<String>> =
         (0..KEYS).map(|key| (0..EACH).map(|each| format!("run-{key}-{each}")).collect()).collect();
     let client = stage.client.clone();
@@ -373,20 +232,4 @@ async fn kill_the_leader(stage: &Stage) -> Result<()> {
         }
     }
     anyhow::bail!("nobody leads")
-}
-
-/// Plants a defect.
-#[cfg(feature = "defects")]
-pub(crate) fn planted(defect: &str) -> Value {
-    json!({"env": {"vars": {"AGENTS_CONTROLLER_DEFECT": defect}}})
-}
-
-/// Whether a proof fails because of what it is about.
-#[cfg(feature = "defects")]
-pub(crate) async fn is_noticed(proof: impl Future<Output = Result<()>>) -> Result<()> {
-    match proof.await {
-        Ok(()) => anyhow::bail!("the defect has survived"),
-        Err(error) if error.to_string().contains("instead of") => Ok(()),
-        Err(error) => Err(error).context("no claim was broken"),
-    }
 }

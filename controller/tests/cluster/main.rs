@@ -35,14 +35,12 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
 use hallmark::cluster::KubeControllers;
+use hallmark::database::{self, DatabaseError};
 use hallmark::record::WatchHub;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-use keys::Database;
-use support::postgres;
 use support::testbed::{LOGS, Testbed};
 
 /// A claim and its proof.
@@ -60,7 +58,7 @@ enum Needs {
 }
 
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 15] = [
+const TESTS: [Test; 11] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
         needs: Needs::Nothing,
@@ -99,32 +97,12 @@ const TESTS: [Test; 15] = [
     Test {
         name: "lc_19_a_leader_lost_among_duplicates_executes_no_key_twice",
         needs: Needs::Postgres,
-        proof: |shared| Box::pin(keys::a_lost_leader_doubles_nothing(shared, "keys-leader", json!({}))),
+        proof: |shared| Box::pin(keys::a_lost_leader_doubles_nothing(shared, "keys-leader")),
     },
     Test {
         name: "dr_h05_an_outage_of_the_database_holds_up_only_runs_with_a_key",
         needs: Needs::Postgres,
-        proof: |shared| Box::pin(keys::an_outage_costs_nothing(shared, "keys-outage", json!({}))),
-    },
-    Test {
-        name: "dr_c16_the_key_of_a_restored_run_is_refused",
-        needs: Needs::Postgres,
-        proof: |shared| restored(shared, "keys-kept", Database::Kept),
-    },
-    Test {
-        name: "dr_c17_the_key_of_a_run_that_only_the_database_knows_is_accepted_once",
-        needs: Needs::Postgres,
-        proof: |shared| Box::pin(keys::the_key_of_a_lost_run_is_free_once(shared, "keys-newer", json!({}))),
-    },
-    Test {
-        name: "dr_c18_a_lost_database_is_rebuilt_from_the_runs_before_any_key_is_taken",
-        needs: Needs::Postgres,
-        proof: |shared| restored(shared, "keys-lost", Database::Lost),
-    },
-    Test {
-        name: "dr_c18_an_older_database_is_rebuilt_from_the_runs_before_any_key_is_taken",
-        needs: Needs::Postgres,
-        proof: |shared| restored(shared, "keys-older", Database::Older),
+        proof: |shared| Box::pin(keys::an_outage_costs_nothing(shared, "keys-outage")),
     },
     Test {
         name: "the_statements_hold_their_promises_on_a_real_database",
@@ -137,48 +115,6 @@ const TESTS: [Test; 15] = [
         proof: |_| Box::pin(later::what_a_later_version_wrote_is_kept()),
     },
 ];
-
-/// Defects that need a database to show, which no scenario has.
-#[cfg(feature = "defects")]
-const DEFECTS: [Test; 3] = [
-    Test {
-        name: "duplicates_start_is_noticed",
-        needs: Needs::Postgres,
-        proof: |shared| {
-            let planted = keys::planted("duplicates-start");
-            let proof =
-                keys::a_restored_run_keeps_its_key(shared, "keys-duplicates", Database::Kept, planted);
-            Box::pin(keys::is_noticed(proof))
-        },
-    },
-    Test {
-        name: "lost_runs_keep_their_key_is_noticed",
-        needs: Needs::Postgres,
-        proof: |shared| {
-            let planted = keys::planted("lost-runs-keep-their-key");
-            Box::pin(keys::is_noticed(keys::the_key_of_a_lost_run_is_free_once(shared, "keys-stay", planted)))
-        },
-    },
-    Test {
-        name: "keys_not_rebuilt_is_noticed",
-        needs: Needs::Postgres,
-        proof: |shared| {
-            let planted = keys::planted("keys-not-rebuilt");
-            let proof = keys::a_restored_run_keeps_its_key(shared, "keys-forgotten", Database::Lost, planted);
-            Box::pin(keys::is_noticed(proof))
-        },
-    },
-];
-#[cfg(not(feature = "defects"))]
-const DEFECTS: [Test; 0] = [];
-
-fn restored(
-    shared: Arc<Shared>,
-    namespace: &'static str,
-    database: Database,
-) -> LocalBoxFuture<'static, Result<()>> {
-    Box::pin(keys::a_restored_run_keeps_its_key(shared, namespace, database, json!({})))
-}
 
 /// No test may take longer, apart from a quiet time that somebody asked for.
 const LONGEST: Duration = Duration::from_mins(8);
@@ -200,8 +136,8 @@ fn main() -> ExitCode {
     let trial = |Test { name, needs, proof }| {
         let (runtime, shared) = (Arc::clone(&runtime), Arc::clone(&shared));
         Trial::ignorable_test(name, move || {
-            if needs == Needs::Postgres && postgres::programs().is_none() {
-                return Ok(Completion::ignored_with(postgres::MISSING));
+            if needs == Needs::Postgres && database::programs().is_none() {
+                return Ok(Completion::ignored_with(DatabaseError::NoPrograms.to_string()));
             }
             let proof = wait::within(LONGEST + quiet::duration(), "the whole test", proof(shared));
             // Without a backtrace, which says nothing about a cluster.
@@ -212,7 +148,7 @@ fn main() -> ExitCode {
                 .map_err(|error| Failed::from(failed(error)))
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, TESTS.into_iter().chain(DEFECTS).map(trial).collect());
+    let conclusion = libtest_mimic::run(&arguments, TESTS.into_iter().map(trial).collect());
     runtime.block_on(shared.stop());
     conclusion.exit_code()
 }

@@ -7,16 +7,17 @@ use agents_controller::decide::idempotency::{Finished, Key, Owner, Present};
 use agents_controller::store::Postgres as Store;
 use anyhow::{Result, anyhow, ensure};
 use futures::future::try_join_all;
+use hallmark::database::Server;
 use jiff::Timestamp;
 
-use crate::support::postgres::Postgres;
+use crate::support::postgres;
 
 const DATABASE: &str = "statements";
 /// A database that refuses connections is noticed within this time.
 const NOTICED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn statements_hold_their_promises() -> Result<()> {
-    let mut server = Postgres::start().await?;
+    let mut server = postgres::start().await?;
     server.create(DATABASE).await?;
     let store = open(&server)?;
     // Several replicas begin at the same time, again and again.
@@ -38,13 +39,13 @@ pub(crate) async fn statements_hold_their_promises() -> Result<()> {
     only_the_named_authority_is_believed(&mut server).await
 }
 
-fn open(server: &Postgres) -> Result<Store> {
+fn open(server: &Server) -> Result<Store> {
     let database = Database::at(&server.url(DATABASE), false).map_err(|rule| anyhow!(rule))?;
     Ok(Store::new(&database))
 }
 
 /// A URL that says nothing of encryption has the server checked when an authority is named.
-async fn only_the_named_authority_is_believed(server: &mut Postgres) -> Result<()> {
+async fn only_the_named_authority_is_believed(server: &mut Server) -> Result<()> {
     let certificate = || rcgen::generate_simple_self_signed(["localhost".to_owned()]);
     let (own, other) = (certificate()?, certificate()?);
     let port = server.listen(&own.cert.pem(), &own.signing_key.serialize_pem()).await?;
@@ -53,7 +54,7 @@ async fn only_the_named_authority_is_believed(server: &mut Postgres) -> Result<(
     {
         let file = folder.path().join(name);
         std::fs::write(&file, authority)?;
-        let url = format!("postgres://agents@localhost:{port}/{DATABASE}?sslrootcert={}", file.display());
+        let url = format!("postgres://postgres@localhost:{port}/{DATABASE}?sslrootcert={}", file.display());
         let database = Database::at(&url, true).map_err(|rule| anyhow!(rule))?;
         let answer = Store::new(&database).now().await;
         ensure!(answer.is_ok() == is_believed, "with the authority {name}: {answer:?}");
@@ -104,13 +105,13 @@ async fn a_key_changes_hands_once(store: &Store) -> Result<()> {
     Ok(())
 }
 
-async fn a_rebuild_follows_the_runs(store: &Store, server: &Postgres) -> Result<()> {
+async fn a_rebuild_follows_the_runs(store: &Store, server: &Server) -> Result<()> {
     let [lost, wrong, kept, gone, young] = ["lost", "wrong", "kept", "gone", "young"].map(key);
     store.claim(&wrong, &owner("other")).await?;
     store.claim(&kept, &owner("starting")).await?;
     store.claim(&gone, &owner("gone")).await?;
     let age = "UPDATE idempotency_keys SET claimed_at = now() - interval '2 days'";
-    sqlx::query(age).execute(&server.connect(DATABASE).await?).await?;
+    sqlx::query(age).execute(&postgres::connect(server, DATABASE).await?).await?;
     store.claim(&young, &owner("gone")).await?;
     let since = store.now().await?;
     let newer = key("newer");
@@ -136,7 +137,7 @@ async fn a_rebuild_follows_the_runs(store: &Store, server: &Postgres) -> Result<
     Ok(())
 }
 
-async fn the_history_has_each_run_once(store: &Store, server: &Postgres) -> Result<()> {
+async fn the_history_has_each_run_once(store: &Store, server: &Server) -> Result<()> {
     let row = |uid: &str, key: Option<&str>| Finished {
         uid: uid.to_owned(),
         namespace: "ns".to_owned(),
@@ -152,15 +153,15 @@ async fn the_history_has_each_run_once(store: &Store, server: &Postgres) -> Resu
     store.record(&rows).await?;
     store.record(&rows).await?;
     let count = "SELECT count(*) FROM run_history WHERE started_at = to_timestamp(0)";
-    ensure!(server.number(DATABASE, count).await? == 2, "the history does not have each run once");
+    ensure!(postgres::number(server, DATABASE, count).await? == 2, "the history does not have each run once");
     let whole = "SELECT count(*) FROM run_history WHERE key_sha256 = 'k' AND finished_at = to_timestamp(0)";
-    ensure!(server.number(DATABASE, whole).await? == 1, "the history has lost a key or a time");
+    ensure!(postgres::number(server, DATABASE, whole).await? == 1, "the history has lost a key or a time");
     Ok(())
 }
 
-async fn tables_of_a_newer_program_are_refused(store: &Store, server: &Postgres) -> Result<()> {
+async fn tables_of_a_newer_program_are_refused(store: &Store, server: &Server) -> Result<()> {
     let newer = "INSERT INTO _sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)";
-    let connection = server.connect(DATABASE).await?;
+    let connection = postgres::connect(server, DATABASE).await?;
     sqlx::query(newer).execute(&connection).await?;
     let refused = store.migrate().await;
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 99").execute(&connection).await?;

@@ -29,7 +29,7 @@ fn against(suite: &Suite, file: &Path, console: Console) -> u8 {
         Ok(implementation) => implementation,
         Err(code) => return code,
     };
-    let abilities = Abilities { node: true, audit: true, own: true };
+    let abilities = Abilities { node: true, audit: true, own: true, database: true };
     let plan = Plan::new(suite, &Filter::default(), "", abilities, implementation.as_ref());
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for placed in plan.cases.iter().filter(|placed| placed.declined) {

@@ -25,6 +25,7 @@ use super::renderings::Renderings;
 use crate::backup::defects::Defect;
 use crate::check::{Failure, bindings, broken, trail};
 use crate::cluster::ClusterSpec;
+use crate::database::Server;
 use crate::event::{EventSink, Verdict};
 use crate::record::{End, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
@@ -99,6 +100,8 @@ pub(super) struct CaseRun<'a> {
     pub(super) place: Option<&'a OwnPlace>,
     /// What is added to revisions besides that of the run, since the datastore was put back.
     pub(super) ahead: u64,
+    /// The server of the database that only this case uses, if it has one.
+    pub(super) database: Option<Server>,
 }
 
 impl<'a> CaseRun<'a> {
@@ -135,6 +138,7 @@ impl<'a> CaseRun<'a> {
             made: Vec::new(),
             place: None,
             ahead: 0,
+            database: None,
         }
     }
 
@@ -176,6 +180,9 @@ impl<'a> CaseRun<'a> {
         let case = &self.placed.case;
         if case.needs_namespace() {
             self.create_namespace().await?;
+        }
+        if case.database.is_some() {
+            self.start_database().await?;
         }
         if case.subject == SubjectMode::Dedicated {
             self.install().await?;
@@ -246,7 +253,7 @@ impl<'a> CaseRun<'a> {
         let release = ReleaseSpec {
             namespace: self.namespace.clone(),
             watched: Vec::new(),
-            values: self.placed.case.values.clone(),
+            values: self.values(),
             shared: false,
         };
         let log: LogSink = Arc::new(move |observation: Observation| {

@@ -19,6 +19,8 @@ pub struct Abilities {
     pub audit: bool,
     /// Another one like it can be started for a case alone.
     pub own: bool,
+    /// A database can be started that the subject reaches.
+    pub database: bool,
 }
 
 /// What a run is going to do.
@@ -132,6 +134,9 @@ fn lacking(case: &PlannedCase, abilities: Abilities) -> Option<String> {
     if case.has_own_cluster() && !abilities.own {
         return Some("needs a cluster that it may destroy (--cluster local)".to_owned());
     }
+    if case.database.is_some() && !abilities.database {
+        return Some("needs the programs of PostgreSQL on this machine, and --cluster local".to_owned());
+    }
     (case.requires_audit() && !abilities.audit)
         .then(|| "needs a cluster whose requests are recorded (--cluster local)".to_owned())
 }
@@ -165,9 +170,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_needs_a_database_is_skipped_where_there_is_none() {
+        let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap();
+        let skipped = |database| {
+            let abilities = Abilities { node: true, audit: true, own: true, database };
+            let plan = Plan::new(&suite, &Filter::default(), "0", abilities, None);
+            let needs = |placed: &&PlacedCase| placed.case.database.is_some() && placed.skip.is_some();
+            plan.cases.iter().filter(needs).count()
+        };
+        let needing = suite.cases().iter().filter(|case| case.database.is_some()).count();
+        assert_eq!((skipped(true), skipped(false)), (0, needing));
+        assert!(needing > 0);
+    }
+
+    #[test]
     fn whoever_waits_for_a_shared_subject_starts_after_those_that_wait_for_nobody() {
         let suite = Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap();
-        let abilities = Abilities { node: false, audit: true, own: true };
+        let abilities = Abilities { node: false, audit: true, own: true, database: true };
         let plan = Plan::new(&suite, &Filter::default(), "0", abilities, None);
         let cases: Vec<&PlannedCase> = plan.cases.iter().map(|placed| &placed.case).collect();
         let last = |wanted: fn(&PlannedCase) -> bool| cases.iter().rposition(|case| wanted(case)).unwrap();

@@ -11,6 +11,7 @@ use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
 use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
+use crate::database;
 use crate::event::{Artifact, EventSink};
 use crate::subject::{self, Helm, Implementation, PortPool, Programs, SubjectContext, SubjectError};
 
@@ -39,6 +40,7 @@ impl Prepared {
             node: self.cluster.info().node,
             audit: self.cluster.audit_log().is_some(),
             own: self.own_clusters.is_some(),
+            database: !self.cluster.info().node && database::programs().is_some(),
         }
     }
 }

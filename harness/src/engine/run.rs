@@ -19,6 +19,7 @@ use super::scope;
 use super::stage::Stage;
 use crate::cluster::process::Supervisor;
 use crate::cluster::{Backend, BackendChoice, ClusterInfo, ClusterSpec};
+use crate::database;
 use crate::event::{CaseResult, Event, EventSink, HostInfo, ImplementationInfo, RunEnd, RunInfo, Verdict};
 use crate::record::{RECORD_FILE, RecordWriter};
 use crate::scenario::Filter;
@@ -112,7 +113,8 @@ async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(),
 pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
     let backend = cluster.backend;
     let local = !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig);
-    Abilities { node: backend != BackendChoice::Local, audit: local, own: local }
+    let database = local && database::programs().is_some();
+    Abilities { node: backend != BackendChoice::Local, audit: local, own: local, database }
 }
 
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.

@@ -41,6 +41,8 @@ pub struct PlannedCase {
     pub cluster: ClusterMode,
     /// Who ends the Jobs.
     pub jobs: JobMode,
+    /// The chart value that gets the URL of a database that only this case has.
+    pub database: Option<String>,
     /// Chart values of the controller.
     pub values: serde_json::Value,
     /// The same, with the places where they were written.

@@ -124,6 +124,10 @@ pub struct Given {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub values: Option<Node>,
+    /// The chart value that gets the URL of an empty PostgreSQL database, which only this case has and which its
+    /// controller can reach, for example `database.url`. Skipped on a machine without the programs of PostgreSQL.
+    #[serde(default)]
+    pub database: Option<Located<String>>,
     /// Manifests that are created in this order, each known by its `metadata.name` as alias.
     #[serde(default)]
     pub objects: Vec<Located<String>>,
@@ -240,6 +244,20 @@ pub enum StepDocument {
         /// Which copy.
         copy: Located<String>,
     },
+    /// Keeps a dump of the database. Only with `given: {database: …}`.
+    DumpDatabase {
+        /// The name of the dump for later steps.
+        #[serde(rename = "as")]
+        alias: String,
+    },
+    /// Puts a dump in place of the database, under a controller that goes on. Only with `given: {database: …}`.
+    PutDatabaseBack {
+        /// Which dump.
+        dump: Located<String>,
+    },
+    /// Puts an empty database, without any table, in place of the database, under a controller that goes on. Only with
+    /// `given: {database: …}`.
+    LoseDatabase {},
     /// Restores an archive into the case's namespace, see "Backup and restore".
     Restore(RestoreDocument),
     /// Renders the chart without installing it.

@@ -129,6 +129,15 @@ pub(super) fn case(
             .with_help("write `given: {cluster: own, subject: dedicated}`"),
         );
     }
+    if case.database.is_some() && case.subject != SubjectMode::Dedicated {
+        problems.push(
+            Diagnostic::new(
+                document.metadata.name.location.clone(),
+                "a scenario with a database of its own has a subject of its own",
+            )
+            .with_help("write `subject: dedicated` beside `database`"),
+        );
+    }
     if case.loses_cluster() && case.has_faults() {
         problems.push(
             Diagnostic::new(
@@ -145,6 +154,7 @@ pub(super) fn case(
     let mut rendered: BTreeSet<&str> = BTreeSet::new();
     let mut archives: BTreeSet<&str> = BTreeSet::new();
     let mut copies: BTreeSet<&str> = BTreeSet::new();
+    let mut dumps: BTreeSet<&str> = BTreeSet::new();
     for step in case.steps.iter().chain(&case.expect) {
         step_fits(step, case, tests_cluster, problems);
         for target in step.action.targets().into_iter().filter(|_| complete) {
@@ -184,6 +194,12 @@ pub(super) fn case(
             problems.push(problem.with_help("a copy is the `as` of a copyDatastore step"));
         }
         copies.extend(step.action.makes_copy());
+        if let Some(dump) = step.action.uses_dump().filter(|dump| complete && !dumps.contains(dump)) {
+            let message = format!("no step before this one dumps the database as `{dump}`");
+            let problem = Diagnostic::new(step.location.clone(), message);
+            problems.push(problem.with_help("a dump is the `as` of a dumpDatabase step"));
+        }
+        dumps.extend(step.action.makes_dump());
         known.extend(step.action.manifests().into_iter().map(|manifest| manifest.alias.as_str()));
         if let Action::Render(render) = &step.action {
             rendered.insert(&render.alias);
@@ -217,6 +233,13 @@ fn step_fits(step: &Step, case: &PlannedCase, tests_cluster: bool, problems: &mu
         problems.push(
             Diagnostic::new(step.location.clone(), "this step needs a cluster that no other scenario uses")
                 .with_help("write `given: {cluster: own, subject: dedicated}`"),
+        );
+    }
+    if step.action.needs_database() && case.database.is_none() {
+        problems.push(
+            Diagnostic::new(step.location.clone(), "this step needs a database").with_help(
+                "write `given: {subject: dedicated, database: …}` with the value that gets its URL",
+            ),
         );
     }
     let needs = match &step.action {

@@ -160,6 +160,9 @@ impl Reader<'_> {
             StepDocument::LoseCluster {} => (Action::LoseCluster, "lose the cluster".to_owned()),
             StepDocument::CopyDatastore { alias } => recovery::copy_datastore(alias),
             StepDocument::PutDatastoreBack { copy } => recovery::put_datastore_back(copy.value),
+            StepDocument::DumpDatabase { alias } => recovery::dump_database(alias),
+            StepDocument::PutDatabaseBack { dump } => recovery::put_database_back(dump.value),
+            StepDocument::LoseDatabase {} => (Action::LoseDatabase, "lose the database".to_owned()),
             StepDocument::Restore(restore) => self.restore(restore, at)?,
             StepDocument::Render(render) => {
                 let render = self.render(render);

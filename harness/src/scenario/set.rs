@@ -1,7 +1,7 @@
 //! Putting values into a manifest by path.
 
 use crate::diagnostic::Diagnostic;
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Located, Location, Node, Value};
 
 /// Puts every `path: value` of `assignments` into `object`; `{$absent: true}` removes the path.
 ///
@@ -16,15 +16,32 @@ pub(super) fn set_all(object: &mut Node, assignments: &Node, problems: &mut Vec<
         return;
     };
     for entry in entries {
-        let Some(keys) = split_path(&entry.key) else {
-            problems.push(
-                Diagnostic::new(entry.key_location.clone(), format!("`{}` is no path", entry.key))
-                    .with_help("write `spec.parameters.name` or `metadata.labels[\"example.com/x\"]`"),
-            );
-            continue;
-        };
-        set(object, &keys, entry);
+        match split_path(&entry.key) {
+            Some(keys) => set(object, &keys, entry),
+            None => problems.push(no_path(&entry.key, &entry.key_location)),
+        }
     }
+}
+
+/// Puts a text into `object` at a path.
+pub(super) fn set_text(
+    object: &mut Node,
+    path: &Located<String>,
+    text: &str,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let Some(keys) = split_path(path) else {
+        problems.push(no_path(path, &path.location));
+        return;
+    };
+    let location = path.location.clone();
+    let value = Node { value: Value::String(text.to_owned()), location: location.clone() };
+    set(object, &keys, &Entry { key: path.value.clone(), key_location: location, value });
+}
+
+fn no_path(text: &str, at: &Location) -> Diagnostic {
+    Diagnostic::new(at.clone(), format!("`{text}` is no path"))
+        .with_help("write `spec.parameters.name` or `metadata.labels[\"example.com/x\"]`")
 }
 
 fn set(node: &mut Node, keys: &[String], assignment: &Entry) {

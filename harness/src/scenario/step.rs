@@ -137,6 +137,18 @@ pub enum Action {
         /// The name of the copy.
         copy: String,
     },
+    /// Dumps the case's own database.
+    DumpDatabase {
+        /// The name of the dump.
+        alias: String,
+    },
+    /// Puts a dump in place of the case's own database.
+    PutDatabaseBack {
+        /// The name of the dump.
+        dump: String,
+    },
+    /// Puts an empty database in place of the case's own.
+    LoseDatabase,
     /// Restores an archive into the case's namespace, or proves that this is refused.
     Restore(Box<Restore>),
     /// Renders the chart.
@@ -174,6 +186,11 @@ impl Action {
         }
     }
 
+    /// Whether the step needs a database that no other scenario uses.
+    pub fn needs_database(&self) -> bool {
+        matches!(self, Self::DumpDatabase { .. } | Self::PutDatabaseBack { .. } | Self::LoseDatabase)
+    }
+
     /// Whether the step needs the harness between the subject and the API server.
     pub fn needs_fault_proxy(&self) -> bool {
         matches!(
@@ -207,6 +224,22 @@ impl Action {
     pub fn uses_copy(&self) -> Option<&str> {
         match self {
             Self::PutDatastoreBack { copy } => Some(copy),
+            _ => None,
+        }
+    }
+
+    /// The dump of the database that the step makes.
+    pub fn makes_dump(&self) -> Option<&str> {
+        match self {
+            Self::DumpDatabase { alias } => Some(alias),
+            _ => None,
+        }
+    }
+
+    /// The dump of the database that the step uses.
+    pub fn uses_dump(&self) -> Option<&str> {
+        match self {
+            Self::PutDatabaseBack { dump } => Some(dump),
             _ => None,
         }
     }

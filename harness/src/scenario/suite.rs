@@ -15,13 +15,16 @@ use super::files::Files;
 use super::reader::Reader;
 use super::settings::{self, SettingNames};
 use super::step::{Manifest, Step};
-use super::{catalogue, duration, lint};
+use super::{catalogue, duration, lint, set};
 use crate::diagnostic::Diagnostic;
 use crate::event::{CaseId, RequirementInfo};
 use crate::yaml::{Location, Node, Source, decode};
 
 /// The deadline of a case unless told.
 const CASE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What stands for the URL of a case's own database until its server runs.
+const DATABASE: &str = "postgres://";
 
 /// The file that makes a folder a suite.
 pub const SUITE_FILE: &str = "suite.yaml";
@@ -441,6 +444,7 @@ impl Loader<'_> {
             subject: spec.given.subject,
             cluster: spec.given.cluster,
             jobs: spec.given.jobs,
+            database: spec.given.database.as_ref().map(|path| path.value.clone()),
             values: values.to_json(),
             given: values,
             case: row,
@@ -460,10 +464,15 @@ fn name(document: &Node) -> Option<&str> {
     document.get("metadata")?.get("name")?.as_str()
 }
 
+/// The values, with that of the database if there is one: an implementation has to have a name for it, too.
 fn given_values(reader: &mut Reader<'_>, given: &Given, path: &Path) -> Node {
     let nothing = || Node {
         value: crate::yaml::Value::Map(Vec::new()),
         location: Location::start_of(&Source::new(path, String::new())),
     };
-    given.values.as_ref().map_or_else(nothing, |values| reader.expand(values))
+    let mut values = given.values.as_ref().map_or_else(nothing, |values| reader.expand(values));
+    if let Some(path) = &given.database {
+        set::set_text(&mut values, path, DATABASE, reader.problems);
+    }
+    values
 }

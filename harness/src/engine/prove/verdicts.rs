@@ -27,6 +27,8 @@ struct Sought {
     otherwise: Option<BrokenClaim>,
     passed: usize,
     trouble: Option<String>,
+    /// Why a case was not run.
+    skipped: Option<String>,
 }
 
 impl Verdicts {
@@ -50,6 +52,7 @@ impl Verdicts {
                 otherwise: None,
                 passed: 0,
                 trouble: None,
+                skipped: None,
             }
         });
         Self(sought.collect())
@@ -72,7 +75,10 @@ impl Verdicts {
     /// What was noticed, and what was not.
     pub(super) fn into_parts(self) -> (Vec<Noticed>, Vec<Missed>) {
         let (mut all_noticed, mut missed) = (Vec::new(), Vec::new());
-        for Sought { requirement, noticed, otherwise, passed, trouble, .. } in self.0 {
+        for Sought { requirement, noticed, otherwise, passed, trouble, skipped, .. } in self.0 {
+            // Where nothing was judged, what was skipped could have noticed it.
+            let nothing_judged = passed == 0 && otherwise.is_none();
+            let trouble = trouble.or(skipped.filter(|_| nothing_judged));
             match noticed {
                 Some(broken) => all_noticed.push(Noticed { requirement, broken }),
                 None => missed.push(Missed { requirement, passed, otherwise, trouble }),
@@ -94,7 +100,7 @@ impl Sought {
             },
             Verdict::Passed => self.passed += 1,
             Verdict::Inconclusive { reason } => self.trouble = Some(format!("{case}: {reason}")),
-            Verdict::Skipped { .. } => {}
+            Verdict::Skipped { reason } => self.skipped = Some(format!("{case}: {reason}")),
         }
     }
 
@@ -141,6 +147,7 @@ mod tests {
                 otherwise: None,
                 passed: 0,
                 trouble: None,
+                skipped: None,
             }
         };
         Verdicts(requirements.iter().map(sought).collect())
@@ -235,6 +242,16 @@ mod tests {
         assert_eq!(open.missed[0].trouble.as_deref(), Some("b: no cluster"));
         let sure = proof(sought(&["A-1", "B-1"]), vec![("a", Verdict::Passed), ("b", trouble())]);
         assert_eq!(sure.outcome, Outcome::Survived, "the cases of A-1 were judged");
+    }
+
+    #[test]
+    fn what_was_skipped_leaves_open_what_nothing_else_was_judged_for() {
+        let skipped = || Verdict::Skipped { reason: "needs a database".to_owned() };
+        let open = proof(sought(&["A-1"]), vec![("a", skipped()), ("both", skipped())]);
+        assert_eq!(open.outcome, Outcome::Inconclusive);
+        assert_eq!(open.missed[0].trouble.as_deref(), Some("both: needs a database"));
+        let judged = proof(sought(&["A-1"]), vec![("a", skipped()), ("both", Verdict::Passed)]);
+        assert_eq!(judged.outcome, Outcome::Survived);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the engine's own conversions.
 
 mod damage;
+mod database;
 mod killed;
 mod outage;
 mod recorded;

@@ -152,3 +152,13 @@ pub(super) fn put_datastore_back(copy: String) -> (Action, String) {
     let summary = format!("put the datastore back to {copy}");
     (Action::PutDatastoreBack { copy }, summary)
 }
+
+pub(super) fn dump_database(alias: String) -> (Action, String) {
+    let summary = format!("dump the database as {alias}");
+    (Action::DumpDatabase { alias }, summary)
+}
+
+pub(super) fn put_database_back(dump: String) -> (Action, String) {
+    let summary = format!("put the database back to {dump}");
+    (Action::PutDatabaseBack { dump }, summary)
+}

@@ -12,6 +12,7 @@ use crate::subject::Implementation;
 
 /// What a cluster can do that others cannot.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 pub struct Abilities {
     /// Pods really run.
     pub node: bool,

@@ -9,7 +9,7 @@ use super::reader::aliases;
 use super::step::{Action, RestoreEnd, Step};
 use crate::diagnostic::Diagnostic;
 use crate::event::RequirementInfo;
-use crate::yaml::{Located, Node};
+use crate::yaml::{Located, Location, Node};
 
 /// Checks `apiVersion` and `kind`.
 pub(super) fn header(
@@ -120,33 +120,7 @@ pub(super) fn case(
                 .with_help("name the ids in `spec.requirements`"),
         );
     }
-    if case.has_own_cluster() && case.subject != SubjectMode::Dedicated {
-        problems.push(
-            Diagnostic::new(
-                document.metadata.name.location.clone(),
-                "a scenario with a cluster of its own has a subject of its own",
-            )
-            .with_help("write `given: {cluster: own, subject: dedicated}`"),
-        );
-    }
-    if case.database.is_some() && case.subject != SubjectMode::Dedicated {
-        problems.push(
-            Diagnostic::new(
-                document.metadata.name.location.clone(),
-                "a scenario with a database of its own has a subject of its own",
-            )
-            .with_help("write `subject: dedicated` beside `database`"),
-        );
-    }
-    if case.loses_cluster() && case.has_faults() {
-        problems.push(
-            Diagnostic::new(
-                document.metadata.name.location.clone(),
-                "a scenario that loses its cluster has no faults",
-            )
-            .with_help("faults meet requests to the first cluster, `loseCluster` goes on with another one"),
-        );
-    }
+    given_fits(case, &document.metadata.name.location, problems);
     let complete = case.objects.len() == spec.given.objects.len()
         && case.steps.len() == spec.steps.len()
         && case.expect.len() == spec.expect.len();
@@ -218,6 +192,29 @@ pub(super) fn case(
                 "the scenario claims nothing and cannot fail",
             )
             .with_help("add an assertion to `steps` or `expect`"),
+        );
+    }
+}
+
+/// What is given goes together; `name` is where the scenario is named.
+fn given_fits(case: &PlannedCase, name: &Location, problems: &mut Vec<Diagnostic>) {
+    if case.has_own_cluster() && case.subject != SubjectMode::Dedicated {
+        problems.push(
+            Diagnostic::new(name.clone(), "a scenario with a cluster of its own has a subject of its own")
+                .with_help("write `given: {cluster: own, subject: dedicated}`"),
+        );
+    }
+    if case.database.is_some() && case.subject != SubjectMode::Dedicated {
+        problems.push(
+            Diagnostic::new(name.clone(), "a scenario with a database of its own has a subject of its own")
+                .with_help("write `subject: dedicated` beside `database`"),
+        );
+    }
+    if case.loses_cluster() && case.has_faults() {
+        problems.push(
+            Diagnostic::new(name.clone(), "a scenario that loses its cluster has no faults").with_help(
+                "faults meet requests to the first cluster, `loseCluster` goes on with another one",
+            ),
         );
     }
 }

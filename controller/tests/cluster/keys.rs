@@ -1,5 +1,5 @@
-//! Idempotency keys with a real database: what an outage and a lost leader do to them. What a restore does to
-//! them is told by scenarios.
+//! Idempotency keys with a real database: what an outage and a lost leader do to them, and the rows that a restore
+//! leaves. What becomes of the runs then is told by scenarios.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use futures::stream::FuturesUnordered;
 use hallmark::database::Server;
 use hallmark::subject::{Subject, SubjectProcess};
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ use crate::support::postgres;
 use crate::support::testbed::{Install, unlimited};
 use crate::{Bed, Shared, wait};
 
+const HOLD: &str = "agents-restore-hold";
 /// How long anything may take on a busy machine, back-off after trouble included.
 const FINISHED: Duration = Duration::from_mins(2);
 
@@ -92,6 +94,56 @@ impl Stage {
         Ok(())
     }
 
+    /// Puts the cluster under a restore hold and waits until the controller says that it holds still.
+    async fn hold(&self) -> Result<()> {
+        let hold: ConfigMap = serde_json::from_value(json!({"metadata": {"name": HOLD}}))?;
+        self.holds().create(&PostParams::default(), &hold).await?;
+        self.until_answer("/metrics", "it holds still", |_, body| body.contains("agents_restore_hold 1"))
+            .await
+    }
+
+    async fn release(&self) -> Result<()> {
+        self.holds().delete(HOLD, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    fn holds(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), self.namespace)
+    }
+
+    /// Makes a run vanish as a cluster forgets what is newer than its backup.
+    async fn forget(&self, name: &str) -> Result<()> {
+        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        self.runs().patch(name, &PatchParams::default(), &free).await?;
+        let jobs: Api<Job> = Api::namespaced(self.client.clone(), self.namespace);
+        jobs.delete(&format!("{name}-job"), &DeleteParams::background()).await?;
+        self.runs().delete(name, &DeleteParams::default()).await?;
+        let look = async || {
+            let gone = self.runs().get_opt(name).await?.is_none();
+            Ok(if gone { Ok(()) } else { Err("it is there") })
+        };
+        wait::until(FINISHED, &format!("{name} is gone"), look).await.map(drop)
+    }
+
+    /// Brings a run back from what it was: another object with the same spec and status.
+    async fn restore(&self, backup: &AgentRun) -> Result<()> {
+        let object = serde_json::to_value(backup)?;
+        let kept = |key: &str| object.pointer(&format!("/metadata/{key}")).cloned().unwrap_or_default();
+        let bare = json!({
+            "metadata": {
+                "name": kept("name"), "annotations": kept("annotations"), "finalizers": kept("finalizers"),
+            },
+            "spec": object.get("spec"),
+        });
+        let bare: AgentRun = serde_json::from_value(bare)?;
+        let created = self.runs().create(&PostParams::default(), &bare).await?;
+        ensure!(created.metadata.uid != backup.metadata.uid, "a restored run has a uid of its own");
+        let name = created.metadata.name.unwrap_or_default();
+        let status = Patch::Merge(json!({"status": object.get("status")}));
+        self.runs().patch_status(&name, &PatchParams::default(), &status).await?;
+        Ok(())
+    }
+
     async fn processes(&self) -> Vec<SubjectProcess> {
         self.subject.processes().await
     }
@@ -123,6 +175,35 @@ impl Stage {
         ensure!(self.subject.crashed().is_none(), "the controller ended by itself");
         Ok(self.subject.stop().await?)
     }
+}
+
+/// [DR-C18] A restored run is the row of the history that it was before, and a database that was lost meanwhile
+/// (`is_lost`) learns again what had ended.
+pub(crate) async fn a_restored_run_is_in_the_history_once(
+    shared: Arc<Shared>,
+    namespace: &'static str,
+    is_lost: bool,
+) -> Result<()> {
+    let bed = shared.bed().await?;
+    let stage = Stage::open(&bed, namespace, json!({})).await?;
+    stage.create("first", "order-7").await?;
+    let first = stage.until_done("first").await?;
+    stage.create("again", "order-7").await?;
+    stage.until_refused("again", "IdempotencyKeyCompleted").await?;
+    stage.until_stored("SELECT count(*) FROM run_history", 2).await?;
+
+    stage.hold().await?;
+    stage.forget("first").await?;
+    if is_lost {
+        stage.server.create(namespace).await?;
+    }
+    stage.restore(&first).await?;
+    stage.create("submitted-again", "order-7").await?;
+    stage.release().await?;
+    stage.until_refused("submitted-again", "IdempotencyKeyCompleted").await?;
+    stage.until_stored("SELECT count(*) FROM run_history", 3).await?;
+    stage.until_stored("SELECT count(*) FROM idempotency_keys WHERE run_name = 'first'", 1).await?;
+    stage.close().await
 }
 
 /// Waits until all of these runs have ended, one of them executed and the others refused.

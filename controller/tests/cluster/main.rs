@@ -58,7 +58,7 @@ enum Needs {
 }
 
 /// The longest first: they run at the same time as far as the machine has cores.
-const TESTS: [Test; 11] = [
+const TESTS: [Test; 13] = [
     Test {
         name: "lc_16_a_thousand_finished_runs_cause_no_write_and_few_reads",
         needs: Needs::Nothing,
@@ -103,6 +103,16 @@ const TESTS: [Test; 11] = [
         name: "dr_h05_an_outage_of_the_database_holds_up_only_runs_with_a_key",
         needs: Needs::Postgres,
         proof: |shared| Box::pin(keys::an_outage_costs_nothing(shared, "keys-outage")),
+    },
+    Test {
+        name: "dr_c18_a_restored_run_is_the_same_row_of_the_history",
+        needs: Needs::Postgres,
+        proof: |shared| Box::pin(keys::a_restored_run_is_in_the_history_once(shared, "history-kept", false)),
+    },
+    Test {
+        name: "dr_c18_a_lost_database_learns_the_history_again",
+        needs: Needs::Postgres,
+        proof: |shared| Box::pin(keys::a_restored_run_is_in_the_history_once(shared, "history-lost", true)),
     },
     Test {
         name: "the_statements_hold_their_promises_on_a_real_database",

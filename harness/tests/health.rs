@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, Cluster, ClusterSpec, provision, start};
 use hallmark::event::EventSink;
-use hallmark::subject::{
-    self, Answer, Helm, Implementation, PortPool, ReleaseSpec, Subject, SubjectContext, crds,
-};
+use hallmark::subject::{self, Answer, Helm, Implementation, ReleaseSpec, Subject, SubjectContext, crds};
 use hallmark::yaml::{Source, to_yaml};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -49,7 +47,6 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
         helm: Some(helm(events).await),
         implementation: Arc::new(implementation),
         supervisor,
-        ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),
         route: None,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, ClusterSpec, start};
 use hallmark::event::EventSink;
-use hallmark::subject::{self, Implementation, PortPool, ReleaseSpec, Subject, SubjectContext, crds};
+use hallmark::subject::{self, Implementation, ReleaseSpec, Subject, SubjectContext, crds};
 use hallmark::yaml::{Source, parse_documents, to_yaml};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
@@ -239,7 +239,6 @@ async fn each_release_of_manifests_has_its_own_rights_and_takes_only_them_away()
         helm: None,
         implementation: Arc::new(implementation),
         supervisor,
-        ports: PortPool::default(),
         events: events.clone(),
         route: None,
         info: cluster.info().clone(),

@@ -13,9 +13,7 @@ use hallmark::engine::PlayedJobs;
 use hallmark::event::EventSink;
 use hallmark::record::Observation;
 use hallmark::report;
-use hallmark::subject::{
-    Helm, Implementation, LogSink, PortPool, ReleaseSpec, Subject, SubjectContext, crds,
-};
+use hallmark::subject::{Helm, Implementation, LogSink, ReleaseSpec, Subject, SubjectContext, crds};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -95,7 +93,6 @@ impl Testbed {
             helm: Some(Helm::new(&helm)?),
             implementation: Arc::new(implementation()?),
             supervisor,
-            ports: PortPool::default(),
             events,
             info: cluster.info().clone(),
             route: None,

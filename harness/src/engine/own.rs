@@ -17,7 +17,7 @@ use super::prepare::{self, Prepared};
 use super::run::new_run_id;
 use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::event::EventSink;
-use crate::subject::{Implementation, PortPool, SubjectContext};
+use crate::subject::{Implementation, SubjectContext};
 
 /// A cluster of one's own, and what it takes to install the implementation there.
 pub(crate) struct OwnCluster {
@@ -104,7 +104,6 @@ impl Ruin {
             client: cluster.client().await?,
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             info: cluster.info().clone(),
-            ports: PortPool::default(),
             ..self.subjects
         };
         Ok(OwnCluster { cluster, subjects, spec: self.spec, run_id: self.run_id })

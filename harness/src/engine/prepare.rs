@@ -13,7 +13,7 @@ use super::renderings::Renderings;
 use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::database;
 use crate::event::{Artifact, EventSink};
-use crate::subject::{self, Helm, Implementation, PortPool, Programs, SubjectContext, SubjectError};
+use crate::subject::{self, Helm, Implementation, Programs, SubjectContext, SubjectError};
 
 /// The cluster and what acts on it.
 pub(super) struct Prepared {
@@ -142,7 +142,6 @@ pub(super) async fn prepare(
         helm,
         implementation,
         supervisor,
-        ports: PortPool::default(),
         events: events.clone(),
         info: cluster.info().clone(),
         route: None,

@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::error::SubjectError;
 use super::helm::Helm;
 use super::implementation::Implementation;
-use super::ports::PortPool;
 use crate::cluster::ClusterInfo;
 use crate::cluster::process::Supervisor;
 use crate::event::EventSink;
@@ -28,8 +27,6 @@ pub struct SubjectContext {
     pub implementation: Arc<Implementation>,
     /// Owner of child processes.
     pub supervisor: Supervisor,
-    /// Ports for processes that share this host; one pool for the whole run.
-    pub ports: PortPool,
     /// Where notes for people go.
     pub events: EventSink,
     /// The cluster.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::helm::HelmError;
 use super::pod_template::TemplateError;
-use super::ports::NoFreePort;
+use super::ports::PortError;
 use crate::cluster::ClusterError;
 use crate::cluster::process::SpawnError;
 
@@ -108,9 +108,9 @@ pub enum SubjectError {
         /// Why.
         source: SpawnError,
     },
-    /// All ports are taken.
+    /// There is no port for it.
     #[error(transparent)]
-    Port(#[from] NoFreePort),
+    Port(#[from] PortError),
     /// A file of the harness could not be written or read.
     #[error("{action} `{}`", .path.display())]
     File {

@@ -309,7 +309,7 @@ async fn spawn(
     };
     let mut ports = BTreeMap::new();
     for mapping in port_mapping::declared(container, &settings.ports) {
-        let port = context.ports.take()?;
+        let port = Port::take()?;
         port_mapping::apply(mapping, port.number(), &mut template);
         ports.insert(mapping.container_port, port);
     }

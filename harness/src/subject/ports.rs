@@ -1,97 +1,145 @@
-//! Ports for processes that share the host, given out in one place.
+//! Ports for processes that share the host.
 
-use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The ports that are given out.
 ///
 /// They lie below the range from which Linux takes the local ports of outgoing connections (32768 and
 /// up): the hundreds of connections of a run would otherwise now and then sit on a port between the
 /// moment it is given out and the moment the subject binds it.
-const RANGE: RangeInclusive<u16> = 20_000..=32_000;
+const RANGE: Range<u16> = 20_000..32_000;
 
-/// Hands out ports of 127.0.0.1; clones share one pool.
-#[derive(Debug, Clone, Default)]
-pub struct PortPool(Arc<Mutex<Taken>>);
+/// How many ports this process has looked at, so that one that was given back rests for a while.
+static LOOKED_AT: AtomicU16 = AtomicU16::new(0);
 
-#[derive(Debug, Default)]
-struct Taken {
-    ports: BTreeSet<u16>,
-    next: u16,
-}
-
-/// A port that nobody else gets while this lives.
+/// A port of 127.0.0.1 that no run of the harness by the same user gets while this lives.
 #[derive(Debug)]
-pub struct Port {
+pub(super) struct Port {
     number: u16,
-    pool: PortPool,
+    /// Locked; the system unlocks it when the process ends, however it ends.
+    _lock: File,
 }
 
-/// No port of the range is free.
+/// A port could not be given out.
 #[derive(Debug, thiserror::Error)]
-#[error("no free port between {} and {} on 127.0.0.1", RANGE.start(), RANGE.end())]
-pub struct NoFreePort;
-
-impl PortPool {
-    /// A port on which nothing listens and that was not given out.
-    pub fn take(&self) -> Result<Port, NoFreePort> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = RANGE.end() - RANGE.start() + 1;
-        // Runs of the harness at the same time on one host start at different places, so they seldom
-        // race for a port; the process id is good enough for that.
-        let start = u16::try_from(std::process::id().wrapping_mul(37) % u32::from(size)).unwrap_or(0);
-        for step in 0..size {
-            let offset = u32::from(start) + u32::from(taken.next) + u32::from(step);
-            let number = RANGE.start() + u16::try_from(offset % u32::from(size)).unwrap_or(0);
-            // Both addresses are tried because programs bind either one of them.
-            let free = !taken.ports.contains(&number)
-                && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
-                && TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok();
-            if free {
-                taken.ports.insert(number);
-                taken.next = (taken.next + step + 1) % size;
-                return Ok(Port { number, pool: self.clone() });
-            }
-        }
-        Err(NoFreePort)
-    }
+#[non_exhaustive]
+pub enum PortError {
+    /// All are taken.
+    #[error("no free port from {} to {} on 127.0.0.1", RANGE.start, RANGE.end - 1)]
+    NoneFree,
+    /// The files could not be used that say which are taken.
+    #[error("{action} `{}`, which says which ports are taken", .path.display())]
+    File {
+        /// What was done to it.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl Port {
+    /// A port on which nothing listens and that was not given out, here or in another run of the harness.
+    ///
+    /// That nothing listens is not enough: the process that gets the port binds it a moment later. Each
+    /// port has a file, and who has the file's lock has the port.
+    pub(super) fn take() -> Result<Self, PortError> {
+        let user = rustix::process::geteuid().as_raw();
+        Self::take_noting_it_in(&std::env::temp_dir().join(format!("hallmark-ports-{user}")))
+    }
+
+    fn take_noting_it_in(folder: &Path) -> Result<Self, PortError> {
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| PortError::File { action, path, source }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("create", folder))?;
+        for _ in RANGE {
+            let number = RANGE.start + LOOKED_AT.fetch_add(1, Ordering::Relaxed) % (RANGE.end - RANGE.start);
+            let path = folder.join(number.to_string());
+            let lock = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(failed("open", &path))?;
+            if lock.try_lock().is_ok() && is_free(number) {
+                return Ok(Self { number, _lock: lock });
+            }
+        }
+        Err(PortError::NoneFree)
+    }
+
     /// The number.
-    pub fn number(&self) -> u16 {
+    pub(super) fn number(&self) -> u16 {
         self.number
     }
 }
 
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.pool.0.lock().unwrap_or_else(PoisonError::into_inner).ports.remove(&self.number);
-    }
+/// Whether nothing listens there; both addresses are tried because programs bind either one of them.
+fn is_free(number: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
+        && TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn ports_in_use_or_given_out_are_not_given_again() {
-        let pool = PortPool::default();
-        let first = pool.take().unwrap();
-        let second = pool.clone().take().unwrap();
-        assert_ne!(first.number(), second.number());
-
-        let blocked = second.number() + 1;
-        let _listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, blocked));
-        assert_ne!(pool.take().unwrap().number(), blocked);
+    /// Where the search was when the last port was found: the next call looks behind it.
+    fn looked_at_next(port: &Port) -> u16 {
+        port.number() + 1
     }
 
     #[test]
-    fn a_dropped_port_may_be_given_again() {
-        let pool = PortPool::default();
-        let number = pool.take().unwrap().number();
-        assert!(!pool.0.lock().unwrap().ports.contains(&number));
+    fn a_port_that_was_given_out_is_not_given_again_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = Port::take_noting_it_in(folder.path()).unwrap();
+        let lock = |number: u16| File::open(folder.path().join(number.to_string())).unwrap();
+        assert!(lock(taken.number()).try_lock().is_err());
+        let number = taken.number();
+        drop(taken);
+        assert!(lock(number).try_lock().is_ok());
+    }
+
+    #[test]
+    fn ports_in_use_or_of_another_run_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Port::take_noting_it_in(folder.path()).unwrap();
+        let next = looked_at_next(&first);
+        let _bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, next));
+        let of_another_run = File::create(folder.path().join((next + 1).to_string())).unwrap();
+        of_another_run.try_lock().unwrap();
+        let second = Port::take_noting_it_in(folder.path()).unwrap();
+        assert!(![first.number(), next, next + 1].contains(&second.number()), "{second:?}");
+    }
+
+    #[test]
+    fn everybody_who_asks_at_once_gets_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let take_ten = || {
+            LOOKED_AT.store(0, Ordering::Relaxed);
+            (0..10).map(|_| Port::take_noting_it_in(folder.path()).unwrap()).collect::<Vec<_>>()
+        };
+        let ports: Vec<Port> = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..8).map(|_| scope.spawn(take_ten)).collect();
+            takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect()
+        });
+        let numbers: std::collections::BTreeSet<_> = ports.iter().map(Port::number).collect();
+        assert_eq!(numbers.len(), 80);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Port::take_noting_it_in(file.path()).unwrap_err().to_string();
+        assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 }

@@ -49,7 +49,9 @@ pub fn disturbed(upgrades: &Statement) -> Vec<Finding> {
     let failed = upgrades.cases.iter().filter(|case| case.verdict == FAILED);
     failed
         .map(|case| {
-            let what = case.reason.clone().unwrap_or_else(|| "the case failed".to_owned());
+            let claim = case.reason.as_deref().unwrap_or("the case failed");
+            let what =
+                case.nearest.as_ref().map_or_else(|| claim.to_owned(), |seen| format!("{claim}; {seen}"));
             let place = case.place.as_deref().unwrap_or(&case.name);
             Finding::new(rules::UPGRADE_DISTURBS, place, &case.name, what)
         })
@@ -108,11 +110,11 @@ mod tests {
     fn a_case_tells_what_was_disturbed_and_trouble_stays_open() {
         let upgrades = statement(
             "",
-            "{name: a, verdict: failed, reason: never two Jobs, place: 'a.yaml:7'}, {name: b, verdict: passed}, {name: c, verdict: inconclusive}",
+            "{name: a, verdict: failed, reason: never two Jobs, nearest: two at version 7, place: 'a.yaml:7'}, {name: b, verdict: passed}, {name: c, verdict: inconclusive}",
         );
         let finding = &disturbed(&upgrades)[0];
         assert_eq!((finding.rule.id, finding.place.as_str()), ("UPGRADE-DISTURBS", "a.yaml:7"));
-        assert_eq!(finding.what, "never two Jobs");
+        assert_eq!(finding.what, "never two Jobs; two at version 7");
         assert_eq!(disturbed(&upgrades).len(), 1);
         assert_eq!(open(&upgrades), ["c: inconclusive"]);
     }

@@ -189,6 +189,9 @@ struct Case<'a> {
     /// The claim that failed, or why the case was inconclusive or skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// What was seen instead of what the claim says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<&'a str>,
     /// Where the claim stands that failed: file and line.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
@@ -280,14 +283,12 @@ impl<'a> Case<'a> {
             Outcome::Skipped(reason) | Outcome::Inconclusive(reason) => (Some(reason), None),
             Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure.fingerprint.as_str())),
         };
-        let place = match case.outcome {
-            Outcome::Failed(failure) => Some(format!("{}:{}", failure.excerpt.file, failure.excerpt.line)),
+        let failure = match case.outcome {
+            Outcome::Failed(failure) => Some(failure),
             _ => None,
         };
-        let broken = match case.outcome {
-            Outcome::Failed(failure) => failure.broken.iter().map(|broken| broken.id.as_str()).collect(),
-            _ => Vec::new(),
-        };
+        let place = failure.map(|failure| format!("{}:{}", failure.excerpt.file, failure.excerpt.line));
+        let broken = failure.map(|failure| failure.broken.iter().map(|broken| broken.id.as_str()).collect());
         Self {
             name: case.info.id.to_string(),
             area: &case.info.area,
@@ -297,9 +298,10 @@ impl<'a> Case<'a> {
             verdict: case.outcome.word(),
             seconds: seconds(case.elapsed),
             reason,
+            nearest: failure.map(|failure| failure.nearest.as_str()).filter(|nearest| !nearest.is_empty()),
             place,
             fingerprint,
-            broken,
+            broken: broken.unwrap_or_default(),
         }
     }
 }

@@ -71,6 +71,9 @@ pub struct CaseStatement {
     /// The claim that failed, or why nothing is known.
     #[serde(default)]
     pub reason: Option<String>,
+    /// What was seen instead of what the claim says that failed.
+    #[serde(default)]
+    pub nearest: Option<String>,
     /// Where the claim stands that failed, `file:line`.
     #[serde(default)]
     pub place: Option<String>,

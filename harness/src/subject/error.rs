@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::helm::HelmError;
 use super::pod_template::TemplateError;
-use super::ports::PortError;
+use super::ports::NoFreePort;
 use crate::cluster::ClusterError;
 use crate::cluster::process::SpawnError;
 
@@ -108,9 +108,9 @@ pub enum SubjectError {
         /// Why.
         source: SpawnError,
     },
-    /// There is no port for it.
+    /// All ports are taken.
     #[error(transparent)]
-    Port(#[from] PortError),
+    Port(#[from] NoFreePort),
     /// A file of the harness could not be written or read.
     #[error("{action} `{}`", .path.display())]
     File {

@@ -55,5 +55,5 @@ pub use exits::UnexpectedExit;
 pub use helm::{Helm, HelmError, HelmRelease};
 pub use implementation::Implementation;
 pub use local::SubjectProcess;
-pub use ports::PortError;
+pub use ports::NoFreePort;
 pub use running::Subject;

@@ -1,11 +1,10 @@
 //! Ports for processes that share the host.
 
-use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The ports that are given out.
@@ -18,69 +17,47 @@ const RANGE: Range<u16> = 20_000..32_000;
 /// How many ports this process has looked at, so that one that was given back rests for a while.
 static LOOKED_AT: AtomicU16 = AtomicU16::new(0);
 
-/// A port of 127.0.0.1 that no run of the harness by the same user gets while this lives.
+/// A port of 127.0.0.1 that no other run of the harness on this host gets while this lives.
 #[derive(Debug)]
 pub(super) struct Port {
     number: u16,
-    /// Locked; the system unlocks it when the process ends, however it ends.
-    _lock: File,
+    /// Bound to the name that goes with the port; the system frees it when the process ends, however it ends.
+    _claim: UnixListener,
 }
 
-/// A port could not be given out.
+/// All ports are taken.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PortError {
-    /// All are taken.
-    #[error("no free port from {} to {} on 127.0.0.1", RANGE.start, RANGE.end - 1)]
-    NoneFree,
-    /// The files could not be used that say which are taken.
-    #[error("{action} `{}`, which says which ports are taken", .path.display())]
-    File {
-        /// What was done to it.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+#[error("no free port from {} to {} on 127.0.0.1", RANGE.start, RANGE.end - 1)]
+pub struct NoFreePort;
 
 impl Port {
-    /// A port on which nothing listens and that was not given out, here or in another run of the harness.
+    /// A port on which nothing listens and that was not given out, here or by another run of the harness.
     ///
-    /// That nothing listens is not enough: the process that gets the port binds it a moment later. Each
-    /// port has a file, and who has the file's lock has the port.
-    pub(super) fn take() -> Result<Self, PortError> {
-        let user = rustix::process::geteuid().as_raw();
-        Self::take_noting_it_in(&std::env::temp_dir().join(format!("hallmark-ports-{user}")))
-    }
-
-    fn take_noting_it_in(folder: &Path) -> Result<Self, PortError> {
-        let failed = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| PortError::File { action, path, source }
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("create", folder))?;
+    /// That nothing listens is not enough: the process that gets the port binds it a moment later. An abstract
+    /// Unix socket says who has it, because its name is as wide as the port: it is seen by every user and from
+    /// every folder of one network namespace, and of no other.
+    pub(super) fn take() -> Result<Self, NoFreePort> {
         for _ in RANGE {
             let number = RANGE.start + LOOKED_AT.fetch_add(1, Ordering::Relaxed) % (RANGE.end - RANGE.start);
-            let path = folder.join(number.to_string());
-            let lock = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)
-                .map_err(failed("open", &path))?;
-            if lock.try_lock().is_ok() && is_free(number) {
-                return Ok(Self { number, _lock: lock });
+            if let Ok(claim) = claim(number)
+                && is_free(number)
+            {
+                return Ok(Self { number, _claim: claim });
             }
         }
-        Err(PortError::NoneFree)
+        Err(NoFreePort)
     }
 
     /// The number.
     pub(super) fn number(&self) -> u16 {
         self.number
     }
+}
+
+/// Fails while somebody else holds the claim.
+fn claim(number: u16) -> io::Result<UnixListener> {
+    let name = SocketAddr::from_abstract_name(format!("hallmark-port-{number}"))?;
+    UnixListener::bind_addr(&name)
 }
 
 /// Whether nothing listens there; both addresses are tried because programs bind either one of them.
@@ -91,55 +68,41 @@ fn is_free(number: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
 
-    /// Where the search was when the last port was found: the next call looks behind it.
-    fn looked_at_next(port: &Port) -> u16 {
-        port.number() + 1
-    }
+    use super::*;
 
     #[test]
     fn a_port_that_was_given_out_is_not_given_again_until_it_is_dropped() {
-        let folder = tempfile::tempdir().unwrap();
-        let taken = Port::take_noting_it_in(folder.path()).unwrap();
-        let lock = |number: u16| File::open(folder.path().join(number.to_string())).unwrap();
-        assert!(lock(taken.number()).try_lock().is_err());
+        let taken = Port::take().unwrap();
         let number = taken.number();
+        assert!(claim(number).is_err());
         drop(taken);
-        assert!(lock(number).try_lock().is_ok());
+        assert!(claim(number).is_ok());
     }
 
     #[test]
     fn ports_in_use_or_of_another_run_are_passed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Port::take_noting_it_in(folder.path()).unwrap();
-        let next = looked_at_next(&first);
+        let first = Port::take().unwrap();
+        let next = first.number() + 1;
         let _bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, next));
-        let of_another_run = File::create(folder.path().join((next + 1).to_string())).unwrap();
-        of_another_run.try_lock().unwrap();
-        let second = Port::take_noting_it_in(folder.path()).unwrap();
+        let _of_another_run = claim(next + 1);
+        LOOKED_AT.store(first.number() - RANGE.start, Ordering::Relaxed);
+        let second = Port::take().unwrap();
         assert!(![first.number(), next, next + 1].contains(&second.number()), "{second:?}");
     }
 
     #[test]
     fn everybody_who_asks_at_once_gets_another_one() {
-        let folder = tempfile::tempdir().unwrap();
         let take_ten = || {
             LOOKED_AT.store(0, Ordering::Relaxed);
-            (0..10).map(|_| Port::take_noting_it_in(folder.path()).unwrap()).collect::<Vec<_>>()
+            (0..10).map(|_| Port::take().unwrap()).collect::<Vec<_>>()
         };
         let ports: Vec<Port> = std::thread::scope(|scope| {
             let takers: Vec<_> = (0..8).map(|_| scope.spawn(take_ten)).collect();
             takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect()
         });
-        let numbers: std::collections::BTreeSet<_> = ports.iter().map(Port::number).collect();
+        let numbers: BTreeSet<_> = ports.iter().map(Port::number).collect();
         assert_eq!(numbers.len(), 80);
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_used_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Port::take_noting_it_in(file.path()).unwrap_err().to_string();
-        assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 }

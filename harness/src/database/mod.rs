@@ -17,7 +17,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 pub use self::error::DatabaseError;
-use crate::cluster::process::{Output, Supervised, SupervisedCommand, Supervisor};
+use crate::cluster::process::{Output, Signal, Supervised, SupervisedCommand, Supervisor};
 
 /// Where Debian has the programs, in a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -28,8 +28,10 @@ const USER: &str = "postgres";
 /// The longest start on a busy machine, its recovery after a kill included.
 const STARTS: Duration = Duration::from_mins(1);
 /// What is called of them; they lie in one folder, since versions do not mix.
-const PROGRAMS: [&str; 7] =
-    ["initdb", "postgres", "pg_isready", "createdb", "dropdb", "pg_dump", "pg_restore"];
+const PROGRAMS: [&str; 8] =
+    ["initdb", "postgres", "pg_isready", "psql", "createdb", "dropdb", "pg_dump", "pg_restore"];
+/// The longest orderly end on a busy machine.
+const ENDS: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Characters of a log that an error shows.
 const LOG_END: usize = 2_000;
@@ -100,7 +102,14 @@ impl Server {
         let (program, mut arguments) = self.unprivileged("postgres");
         arguments.extend([OsString::from("-D"), self.data().into_os_string()]);
         arguments.extend([OsString::from("-k"), self.folder.path().into()]);
-        let common = ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=40"];
+        // Shared memory lies in the server's folder and goes with it, whoever kills it.
+        let common = [
+            "listen_addresses=",
+            "fsync=off",
+            "shared_buffers=16MB",
+            "max_connections=40",
+            "dynamic_shared_memory_type=mmap",
+        ];
         for setting in common.into_iter().chain(self.settings.iter().map(String::as_str)) {
             arguments.extend([OsString::from("-c"), setting.into()]);
         }
@@ -114,9 +123,11 @@ impl Server {
         let begin = Instant::now();
         loop {
             match self.run("pg_isready", &["--dbname", &self.url("postgres")]).await {
-                Err(DatabaseError::Failed { .. }) if begin.elapsed() < STARTS => sleep(LOOK_AGAIN).await,
+                Err(DatabaseError::Failed { .. }) if begin.elapsed() < STARTS && self.is_running() => {
+                    sleep(LOOK_AGAIN).await;
+                }
                 Err(DatabaseError::Failed { .. }) => {
-                    return Err(DatabaseError::NotReady { waited: STARTS, log: self.end_of_log() });
+                    return Err(DatabaseError::NotReady { waited: begin.elapsed(), log: self.end_of_log() });
                 }
                 answer => return answer,
             }
@@ -149,6 +160,21 @@ impl Server {
         Ok(port)
     }
 
+    fn is_running(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.exit().is_none())
+    }
+
+    /// Ends it in order: killed, it would leave a segment of shared memory on this machine, since nobody ever
+    /// starts it again on its folder.
+    pub async fn stop(mut self) {
+        if let Some(process) = self.process.take() {
+            // The signal of a fast shutdown, which waits for no client.
+            process.signal(Signal::Interrupt);
+            let _late = tokio::time::timeout(ENDS, process.ended()).await;
+            process.stop_now().await;
+        }
+    }
+
     /// Kills it with SIGKILL.
     pub async fn kill(&mut self) {
         if let Some(process) = self.process.take() {
@@ -176,10 +202,17 @@ impl Server {
     }
 
     /// Puts what [`Self::dump`] has written in the place of a database.
+    ///
+    /// It is complete before anybody can connect to it under its name.
     pub async fn restore(&self, database: &str, file: &Path) -> Result<(), DatabaseError> {
-        self.create(database).await?;
-        let (url, file) = (self.url(database), file.to_string_lossy());
-        self.run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &url, &file]).await
+        let next = format!("{database}_next");
+        self.create(&next).await?;
+        let (url, file) = (self.url(&next), file.to_string_lossy());
+        self.run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &url, &file]).await?;
+        let maintenance = self.url("postgres");
+        self.run("dropdb", &["--force", "--maintenance-db", &maintenance, database]).await?;
+        let rename = format!("ALTER DATABASE \"{next}\" RENAME TO \"{database}\"");
+        self.run("psql", &["--quiet", "--no-psqlrc", "--command", &rename, &maintenance]).await
     }
 
     async fn run(&self, program: &'static str, arguments: &[&str]) -> Result<(), DatabaseError> {
@@ -187,7 +220,7 @@ impl Server {
     }
 
     async fn call(&self, program: &'static str, command: &mut Command) -> Result<(), DatabaseError> {
-        let done = command.current_dir(self.folder.path()).output().await;
+        let done = command.current_dir(self.folder.path()).kill_on_drop(true).output().await;
         let done = done.map_err(|source| DatabaseError::Run { program, source })?;
         if done.status.success() {
             return Ok(());

@@ -27,7 +27,7 @@ use crate::check::{Failure, bindings, broken, trail};
 use crate::cluster::ClusterSpec;
 use crate::database::Server;
 use crate::event::{EventSink, Verdict};
-use crate::record::{End, Observation, Record};
+use crate::record::{End, Entry, Observation, Record};
 use crate::scenario::assertion::{Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
 use crate::scenario::step::Step;
@@ -342,14 +342,23 @@ impl<'a> CaseRun<'a> {
         {
             tracing::debug!(namespace = %self.namespace, error = %chain(&error), "subject not stopped");
         }
+        if let Some(database) = self.database.take() {
+            database.stop().await;
+        }
         self.players.churning.shutdown().await;
         self.unmake().await;
     }
 
-    /// The subject ended although nobody asked for it.
+    /// The subject ended although nobody asked for it, be it that it was started again since.
     fn crash(&self) -> Option<Box<Failure>> {
-        let exit = self.subject.as_ref()?.crashed()?;
-        Some(self.failure("the subject keeps running", "the subject", &exit.what, &self.beginning()))
+        let shared = self.subject.as_ref().and_then(|subject| subject.crashed()).map(|exit| exit.what);
+        let what = shared.or_else(|| first_crash(&self.record.snapshot()))?;
+        Some(self.failure("the subject keeps running", "the subject", &what, &self.beginning()))
+    }
+
+    /// What the record calls a revision of the cluster that the case has by now.
+    pub(super) fn revision(&self, own: u64) -> u64 {
+        own + self.run.first_revision + self.ahead
     }
 
     /// Where the case is written.
@@ -394,6 +403,14 @@ impl<'a> CaseRun<'a> {
     }
 }
 
+/// What the record tells of the first end of the subject that nobody asked for.
+fn first_crash(history: &[Arc<Entry>]) -> Option<String> {
+    history.iter().find_map(|entry| match &entry.observation {
+        Observation::Subject { what, unexpected: true } => Some(what.clone()),
+        _ => None,
+    })
+}
+
 /// An error with its causes, on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -403,4 +420,24 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_counts_also_if_the_subject_was_started_again() {
+        let entry = |(sequence, (what, unexpected)): (usize, (&str, bool))| {
+            let observation = Observation::Subject { what: what.to_owned(), unexpected };
+            Arc::new(Entry { sequence: sequence as u64, at: jiff::Timestamp::UNIX_EPOCH, observation })
+        };
+        let history = |told: &[(&'static str, bool)]| -> Vec<_> {
+            told.iter().copied().enumerate().map(entry).collect()
+        };
+        let stopped = [("ready", false), ("ended with code 0", false), ("ready", false)];
+        assert_eq!(first_crash(&history(&stopped)), None);
+        let crashed = [("ready", false), ("ended with code 1", true), ("ready", false)];
+        assert_eq!(first_crash(&history(&crashed)).as_deref(), Some("ended with code 1"));
+    }
 }

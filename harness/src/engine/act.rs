@@ -136,6 +136,7 @@ impl CaseRun<'_> {
     fn wrote(&self, object: &DynamicObject) {
         let metadata = &object.metadata;
         let version = metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+        let version = version.map(|own| self.revision(own));
         if let (Some(uid), Some(resource_version)) = (metadata.uid.clone(), version) {
             self.record.append(Observation::Written { uid, resource_version, restored: false });
         }
@@ -162,11 +163,11 @@ impl CaseRun<'_> {
         Ok(self.place_of(object)?.api(self.client(), &self.namespace))
     }
 
-    fn bind(&mut self, manifest: &Manifest, object: &DynamicObject) -> Result<(), Stop> {
-        let latest: Value = serde_json::to_value(object)
+    fn bind(&mut self, manifest: &Manifest, created: &DynamicObject) -> Result<(), Stop> {
+        let latest: Value = serde_json::to_value(created)
             .map_err(|error| Stop::Inconclusive(format!("the answer of the API server: {error}")))?;
-        let metadata = &object.metadata;
-        let types = object.types.clone().unwrap_or_default();
+        let metadata = &created.metadata;
+        let types = created.types.clone().unwrap_or_default();
         let object = BoundObject {
             api_version: types.api_version,
             kind: types.kind,
@@ -177,6 +178,10 @@ impl CaseRun<'_> {
         };
         let alias = manifest.alias.clone();
         self.record.append(Observation::Bound { alias: alias.clone(), object: object.clone() });
+        if self.revision(0) != 0 {
+            // The object shows the cluster's own revision, which the record knows by another number.
+            self.wrote(created);
+        }
         self.bindings.objects.insert(alias, object);
         Ok(())
     }

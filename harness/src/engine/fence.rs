@@ -38,18 +38,19 @@ impl CaseRun<'_> {
                 condition: Condition { matches: Some(fence.matches.clone()), ..Condition::default() },
                 location: at.clone(),
             };
+            let within = PROCESSED + self.run.slack;
             let assertion = Assertion {
-                operator: Operator::Eventually { claim, within: PROCESSED },
+                operator: Operator::Eventually { claim, within },
                 location: at.clone(),
                 standing: None,
             };
             self.sentinel(&fence).await?;
             let bindings = self.fence_bindings();
             let begin = self.record.snapshot().len().saturating_sub(1) as u64;
-            let judged = self.wait_for(PROCESSED, |history| judge(&assertion, history, 0, &bindings)).await?;
+            let judged = self.wait_for(within, |history| judge(&assertion, history, 0, &bindings)).await?;
             if !matches!(judged, Judgement::Holds) {
                 let history = self.record.snapshot();
-                let mut failure = explain(&assertion, &history, begin, &bindings, Some(PROCESSED));
+                let mut failure = explain(&assertion, &history, begin, &bindings, Some(within));
                 failure.claim = format!("the subject goes on processing objects (fence): {}", failure.claim);
                 return Err(Stop::Failed(Box::new(failure)));
             }
@@ -138,7 +139,7 @@ impl CaseRun<'_> {
                 .map(|item| {
                     let version = item.metadata.resource_version.and_then(|text| text.parse().ok());
                     let version: u64 = version.unwrap_or_default();
-                    (item.metadata.uid.unwrap_or_default(), version + self.run.first_revision + self.ahead)
+                    (item.metadata.uid.unwrap_or_default(), self.revision(version))
                 })
                 .collect();
             let caught_up = self

@@ -30,7 +30,8 @@ impl CaseRun<'_> {
                 })?)
             }
         };
-        let patience = self.run.pulse.patience(http.within);
+        let within = http.within + self.run.slack;
+        let patience = self.run.pulse.patience(within);
         let mut pause = tokio::time::interval(ASK_EVERY);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -50,7 +51,7 @@ impl CaseRun<'_> {
                         "GET {} answers {} within {} s",
                         http.path,
                         http.status,
-                        http.within.as_secs_f32()
+                        within.as_secs_f32()
                     );
                     return Err(self.refused(&claim, "the subject", &objection, at));
                 }

@@ -84,9 +84,10 @@ impl CaseRun<'_> {
     /// The one object that a step acts on, as the record shows it; waits until it is there.
     pub(super) async fn reference(&self, target: &Target, at: &Location) -> Result<Reference, Stop> {
         let bindings = self.fresh_bindings();
+        let within = OBJECT + self.run.slack;
         let mut found = Vec::new();
         let judged = self
-            .wait_for(OBJECT, |history| {
+            .wait_for(within, |history| {
                 found = crate::check::present(target, history, &bindings);
                 if found.len() == 1 { Judgement::Holds } else { Judgement::NotYet }
             })
@@ -102,7 +103,7 @@ impl CaseRun<'_> {
                 Err(self.refused(
                     &format!("{} is exactly one object", crate::scenario::describe_target(target)),
                     "",
-                    &format!("{count} such objects are there after {} s", OBJECT.as_secs()),
+                    &format!("{count} such objects are there after {} s", within.as_secs()),
                     at,
                 ))
             }

@@ -179,10 +179,10 @@ impl PlannedCase {
         self.actions().map(declared).sum()
     }
 
-    /// How many of its claims wait for something.
+    /// How often it may wait for the implementation: once for each step and claim, and for the fence before the
+    /// claims on the whole history.
     pub fn waits(&self) -> u32 {
-        let waits = |action: &&Action| matches!(action, Action::Assert(assertion) if matches!(assertion.operator, Operator::Eventually { .. }));
-        u32::try_from(self.actions().filter(waits).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.actions().count() + 1).unwrap_or(u32::MAX)
     }
 
     /// Whether the case acts on a cluster at all, or only renders the chart.

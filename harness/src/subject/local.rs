@@ -169,8 +169,10 @@ impl Processes {
         self.instances.iter().map(|instance| instance.pod.clone()).collect()
     }
 
+    /// What has ended by itself before is a crash, also if its news come later than this.
     fn want_the_end(&self) {
-        self.instances.iter().for_each(|instance| instance.wanted.set());
+        let running = self.instances.iter().filter(|instance| instance.supervised.exit().is_none());
+        running.for_each(|instance| instance.wanted.set());
     }
 
     /// Where container port `port` is reached, in each container that declares it.

@@ -10,8 +10,13 @@ use crate::backup::Checked;
 use crate::record::{Change, Entry, Observation};
 
 /// The first difference between an archive and the record at the archive's revision, over these kinds, all of
-/// which it must hold; `None` if there is none.
-pub(super) fn difference(checked: &Checked, kinds: &[ApiResource], history: &[Arc<Entry>]) -> Option<String> {
+/// which it must hold; `None` if there is none. The record counts revisions from `ahead` on.
+pub(super) fn difference(
+    checked: &Checked,
+    kinds: &[ApiResource],
+    history: &[Arc<Entry>],
+    ahead: u64,
+) -> Option<String> {
     kinds.iter().find_map(|kind| {
         let resource = format!("{}.{}", kind.plural, kind.group);
         let mut records = checked.manifest.kinds.iter();
@@ -27,7 +32,7 @@ pub(super) fn difference(checked: &Checked, kinds: &[ApiResource], history: &[Ar
         // One revision for all kinds, if the archive claims that, else that of the kind's own list.
         let claimed = checked.manifest.listing.revision.as_ref().or(record.resource_versions.first());
         let moment = claimed.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-        let recorded = recorded(kind, moment, history);
+        let recorded = recorded(kind, moment + ahead, history);
         let names = archived.keys().chain(recorded.keys());
         let differs = |name: &&&str| archived.get(**name) != recorded.get(**name);
         names.into_iter().find(differs).map(|name| {
@@ -132,7 +137,7 @@ mod tests {
     }
 
     fn of(history: &[Arc<Entry>]) -> Option<String> {
-        difference(&checked(), &kinds(), history)
+        difference(&checked(), &kinds(), history, 0)
     }
 
     #[test]
@@ -141,11 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn the_archive_of_a_later_cluster_is_compared_by_the_revisions_of_the_record() {
+        let later = history(|version| version.resource_version += 5_000);
+        assert!(difference(&checked(), &kinds(), &later, 0).is_some());
+        assert_eq!(difference(&checked(), &kinds(), &later, 5_000), None);
+    }
+
+    #[test]
     fn a_kind_that_the_archive_does_not_know_is_told() {
         let mut without = checked();
         without.manifest.kinds.retain(|record| record.kind.kind != "Agent");
         without.objects.retain(|object| object.path.resource != "agents.example.dev");
-        let found = difference(&without, &kinds(), &history(|_version| {})).unwrap();
+        let found = difference(&without, &kinds(), &history(|_version| {}), 0).unwrap();
         assert!(found.contains("holds no agents.example.dev"), "{found}");
     }
 

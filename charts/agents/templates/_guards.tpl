@@ -37,7 +37,7 @@ imagePolicy.requireDigest: {{ $reference | quote }}, for the Deployment of {{ $c
 {{- end }}
 {{- if $strict }}
 {{- range $entry := include "agents.env" (dict "root" $ "component" $component) | fromYamlArray }}
-{{- if and (has $entry.name (list "JANGAR_AGENT_RUNNER_IMAGE" "JANGAR_AGENT_IMAGE")) (not (regexMatch $digest ($entry.value | default ""))) }}
+{{- if and (has $entry.name (list "JANGAR_AGENT_RUNNER_IMAGE" "JANGAR_AGENT_IMAGE" "JANGAR_SCHEDULE_RUNNER_IMAGE")) (not (regexMatch $digest ($entry.value | default ""))) }}
 imagePolicy.requireDigest: {{ $entry.name }} is {{ $entry.value | default "a reference" | quote }}, which shows no digest
 {{- end }}
 {{- end }}
@@ -92,7 +92,7 @@ env.{{ $source }}: {{ $entry.name }} is already set; use env.vars to replace a v
 {{- end }}
 {{- end }}
 {{- $port := get (include "agents.env.vars" $container | fromJson) "PORT" }}
-{{- if not (regexMatch "^[1-9][0-9]{0,4}$" $port) }}
+{{- if or (not (regexMatch "^[1-9][0-9]{0,4}$" $port)) (gt (int64 $port) 65535) }}
 env.vars: PORT is {{ quote $port }}, which is no port number
 {{- end }}
 {{- end }}
@@ -107,6 +107,12 @@ env.vars: PORT is {{ quote $port }}, which is no port number
 controller.leaderElection.enabled: must not be off with autoscaling.enabled=true; two controllers would start the same run
 {{- else if gt $replicas 1 }}
 controller.leaderElection.enabled: must not be off with {{ $replicas }} replicas; two controllers would start the same run
+{{- end }}
+{{- end }}
+{{- if .Values.controllers.enabled }}
+{{- $there := get (include "agents.env.vars" (dict "root" $ "component" "controlPlane") | fromJson) "JANGAR_AGENTS_CONTROLLER_ENABLED" }}
+{{- if include "agents.env.isTrue" $there }}
+env.vars: JANGAR_AGENTS_CONTROLLER_ENABLED is {{ quote $there }} for the Deployment of controlPlane too, although controllers.enabled is true; two controllers would start the same run
 {{- end }}
 {{- end }}
 {{- $times := dict -}}
@@ -149,6 +155,22 @@ grpc.port: is {{ int64 $grpc.port }}, but {{ $entry.name }} is {{ $entry.value |
 {{- end }}
 {{- end }}
 {{- $metrics := .Values.metrics -}}
+{{- $fullname := include "agents.fullname" . -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $fullname) }}
+fullnameOverride: the Service {{ quote $fullname }} would have no valid name; set one that begins with a letter and holds letters, digits and hyphens only
+{{- end }}
+{{- $services := list $fullname -}}
+{{- if .Values.grpc.enabled -}}{{- $services = append $services (printf "%s-grpc" $fullname) -}}{{- end -}}
+{{- if and $metrics.enabled $metrics.service.enabled -}}
+{{- range $component := include "agents.components" . | fromJsonArray -}}
+{{- $services = append $services (printf "%s-metrics" (include "agents.componentName" (dict "root" $ "component" $component))) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name := $services }}
+{{- if gt (len $name) 63 }}
+fullnameOverride: the Service {{ quote $name }} would have {{ len $name }} characters, 63 are allowed; set a shorter one
+{{- end }}
+{{- end }}
 {{- if and $metrics.serviceMonitor.enabled (not (and $metrics.enabled $metrics.service.enabled)) }}
 metrics.serviceMonitor.enabled: needs metrics.enabled and metrics.service.enabled, it would find no Service
 {{- end }}
@@ -171,6 +193,13 @@ serviceAccount.name: the rights of the controller would go to the account "defau
 {{- end }}
 {{- if and $runner.create (eq $account (include "agents.runnerServiceAccountName" .)) }}
 runnerServiceAccount.name: {{ quote $account }} is the controller's own account
+{{- end }}
+{{- if eq $account (include "agents.env.effective" (dict "root" . "name" "JANGAR_AGENT_RUNNER_SERVICE_ACCOUNT") | trim) }}
+controller.defaultWorkload.serviceAccountName: {{ quote $account }} is the controller's own account
+{{- end }}
+{{- $fullname := include "agents.fullname" . -}}
+{{- if and $runner.rules (has (include "agents.runnerServiceAccountName" .) (list $fullname (printf "%s-restore-hold" $fullname) (printf "%s-leader" $fullname))) }}
+runnerServiceAccount.name: {{ include "agents.runnerServiceAccountName" . | quote }} is the name of a Role of the controller
 {{- end }}
 {{- if and $runner.rules (not $runner.create) (not $runner.name) }}
 runnerServiceAccount.rules: needs runnerServiceAccount.create=true, or the name of an account

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 const FAITHFUL: &str = "spec, status and metadata of every object are those of the snapshot";
 const NOTHING_ELSE_IS_LOST: &str = "lost are the writes after the snapshot, and no other";
+const ENDED_GET_NO_JOB: &str = "no run that had ended gets a Job";
 const ACTIVE_GET_NO_JOB: &str = "no run that was active is executed again";
 const WAITING_GET_ONE_JOB: &str = "every run that waited gets one Job";
 const ALL_END: &str = "every run has come to its end";
@@ -111,7 +112,7 @@ fn a_sound_recovery_keeps_every_claim_and_is_timed() {
 }
 
 #[rstest]
-#[case::a_finished_run_begins_anew("restored-runs-start-afresh", &[ENDED_STAY])]
+#[case::a_finished_run_is_executed_again("restored-runs-start-afresh", &[ENDED_GET_NO_JOB, ENDED_STAY])]
 #[case::a_run_in_flight_is_executed_again("lost-runs-are-repeated", &[ACTIVE_GET_NO_JOB])]
 #[case::what_had_ended_is_written("terminal-run-follows-its-job", &[ENDED_STAY])]
 #[case::what_waited_never_starts("restored-runs-never-start", &[WAITING_GET_ONE_JOB, ALL_END])]

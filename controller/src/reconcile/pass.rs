@@ -147,6 +147,9 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
         write(run, draft, context).await?;
     }
     match Stage::of(run) {
+        Stage::New if restored::is_restored(run) && Defect::RestoredRunsStartAfresh.is_planted() => {
+            Box::pin(submit::again(run, context)).await
+        }
         // Submitting holds whole objects across its calls; boxed, the other passes stay small.
         Stage::New => Box::pin(submit::submit(run, context)).await,
         Stage::Accepted => follow::follow(run, context).await,

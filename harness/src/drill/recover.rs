@@ -24,7 +24,7 @@ use crate::engine::{OwnCluster, Ruin, request};
 use crate::event::EventSink;
 use crate::scenario::document;
 use crate::subject::implementation::Ready;
-use crate::subject::{Answer, Subject, crds};
+use crate::subject::{Answer, Subject, SubjectError, crds};
 
 /// How long the watches may lag behind the restore.
 const DELIVERED: Duration = Duration::from_secs(10);
@@ -227,7 +227,8 @@ impl Recovered {
             loop {
                 match self.subject.get(&health.path.value).await {
                     Ok(answer) if is_ready(health, &answer) => return Ok(()),
-                    Ok(_not_yet) => tokio::time::sleep(ASK_EVERY).await,
+                    // All runs wake up now, so that a busy machine may leave a question without an answer.
+                    Ok(_) | Err(SubjectError::NoAnswer { .. }) => tokio::time::sleep(ASK_EVERY).await,
                     Err(source) => {
                         return Err(DrillError::subject("ask whether the controller is ready")(source));
                     }

@@ -293,7 +293,7 @@ pub struct CaseInfo {
     /// The requirement ids of the standing invariants that it is judged on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<String>,
-    /// The golden files with which it compares whole objects, as [`RunInfo::goldens`] names them.
+    /// The golden files with which it compares whole objects, as `goldens` of the run names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub goldens: Vec<String>,
     /// Whether it is not run because the implementation says that it does not do what the case takes.

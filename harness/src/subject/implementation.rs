@@ -95,6 +95,7 @@ pub struct Identity {
     pub url: String,
 }
 
+/// How it is installed, started, asked and stopped, and what it claims.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Spec {

@@ -100,7 +100,9 @@ impl Definitions {
                 let _ = write!(text, "<br>`{word}`: {meaning}");
             }
         }
-        if let Some(word) = schema.get("default").and_then(Value::as_str).filter(|word| *word != ".") {
+        if let Some(word) =
+            schema.get("default").and_then(Value::as_str).filter(|word| !["", "."].contains(word))
+        {
             let _ = write!(text, "<br>Unless told: `{word}`.");
         }
         text

@@ -84,7 +84,7 @@ fn try_judge(
     // An invariant holds of a case in which nothing is there that it could be about.
     let is_vacuous = standing.is_some() && judgement == Judgement::NotYet;
     let judgement = if is_vacuous { Judgement::Holds } else { judgement };
-    match gap(assertion, history, bindings) {
+    match interrupted(assertion, history, bindings) {
         Some(reason) if judgement != Judgement::Violated => Err(reason),
         _ => Ok(judgement),
     }
@@ -406,9 +406,10 @@ impl<'a> ClaimJudge<'a> {
     }
 }
 
-/// The first interruption of a watch that the assertion depends on.
-fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
-    let claim = match &assertion.operator {
+/// The first interruption of a watch that the assertion depends on. What was waited for in vain may have been there
+/// meanwhile.
+pub fn interrupted(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
+    let claims = match &assertion.operator {
         Operator::Always(claim)
         | Operator::Never(claim)
         | Operator::Exactly { claim, .. }
@@ -417,20 +418,22 @@ fn gap(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Op
         | Operator::Versions { claim, .. }
         | Operator::AtMostEach { claim, .. }
         | Operator::Advances { claim, .. }
-        | Operator::Settled { claim, .. } => claim,
-        Operator::Eventually { .. } | Operator::Sequence(_) => return None,
+        | Operator::Settled { claim, .. }
+        | Operator::Eventually { claim, .. } => std::slice::from_ref(claim),
+        Operator::Sequence(claims) => claims,
     };
     let kind_of = |alias: &str| {
         bindings.objects.get(alias).map(|object| format!("{}/{}", object.api_version, object.kind))
     };
-    let kinds: Vec<String> = match &claim.target {
+    let watched_by = |claim: &Claim| match &claim.target {
         Target::Object { alias } => kind_of(alias).into_iter().collect(),
         Target::Resources { api_version, kind, of, .. } => {
             let owner = of.as_deref().and_then(kind_of);
             std::iter::once(format!("{api_version}/{kind}")).chain(owner).collect()
         }
-        Target::Requests { .. } | Target::Log | Target::Rendered { .. } => return None,
+        Target::Requests { .. } | Target::Log | Target::Rendered { .. } => Vec::new(),
     };
+    let kinds: Vec<String> = claims.iter().flat_map(watched_by).collect();
     history.iter().find_map(|entry| match &entry.observation {
         Observation::Gap { kind, reason } if kinds.contains(kind) => {
             Some(format!("the watch of {kind} was interrupted, versions may be missing: {reason}"))

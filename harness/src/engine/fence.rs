@@ -49,6 +49,7 @@ impl CaseRun<'_> {
             let begin = self.record.snapshot().len().saturating_sub(1) as u64;
             let judged = self.wait_for(within, |history| judge(&assertion, history, 0, &bindings)).await?;
             if !matches!(judged, Judgement::Holds) {
+                self.still_answered().await?;
                 let history = self.record.snapshot();
                 let mut failure = explain(&assertion, &history, begin, &bindings, Some(within));
                 failure.claim = format!("the subject goes on processing objects (fence): {}", failure.claim);

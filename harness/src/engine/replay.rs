@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::parallel::in_parallel;
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Failure, History, Judgement, broken, explain, judge, timeline, trail};
+use crate::check::{Failure, History, Judgement, broken, explain, interrupted, judge, timeline, trail};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -308,10 +308,15 @@ impl<'a> Replay<'a> {
         let assertion =
             expand_assertion(assertion, &bindings).map_err(|problem| inconclusive(&problem.to_string()))?;
         let window = window as u64;
-        match judge(&assertion, history, window, &bindings) {
+        let judged = judge(&assertion, history, window, &bindings);
+        match judged {
             Judgement::Holds => Ok(()),
             Judgement::Inconclusive(reason) => Err(inconclusive(&reason)),
             Judgement::NotYet | Judgement::Impossible | Judgement::Violated => {
+                let in_vain = judged == Judgement::NotYet;
+                if let Some(reason) = interrupted(&assertion, history, &bindings).filter(|_| in_vain) {
+                    return Err(inconclusive(&reason));
+                }
                 let waited = waited.filter(|_| waits(&assertion));
                 Err(Verdict::Failed(Box::new(explain(&assertion, history, window, &bindings, waited))))
             }

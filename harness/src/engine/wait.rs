@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::case::{CaseRun, Stop};
 use crate::check::bindings::expand_assertion;
-use crate::check::{Judgement, explain, judge};
+use crate::check::{Judgement, explain, interrupted, judge};
 use crate::record::Entry;
 use crate::scenario::assertion::{Assertion, Operator, Target};
 use crate::yaml::Location;
 
 use super::act::Reference;
+use super::api::{RequestError, request};
 
 /// How long a step waits for the object that it acts on.
 const OBJECT: Duration = Duration::from_secs(5);
@@ -75,6 +76,12 @@ impl CaseRun<'_> {
                 }
                 let mut history = self.record.snapshot();
                 history.truncate(length);
+                if matches!(judged, Judgement::NotYet) {
+                    if let Some(reason) = interrupted(&assertion, &history, &bindings) {
+                        return Err(Stop::Inconclusive(reason));
+                    }
+                    self.still_answered().await?;
+                }
                 let waited = (!within.is_zero()).then(|| tenths(begin.elapsed()));
                 Err(Stop::Failed(Box::new(explain(&assertion, &history, window, &bindings, waited))))
             }
@@ -99,6 +106,7 @@ impl CaseRun<'_> {
                 uid: version.uid,
             }),
             (_, one) => {
+                self.still_answered().await?;
                 let count = found.len() + usize::from(one.is_some());
                 Err(self.refused(
                     &format!("{} is exactly one object", crate::scenario::describe_target(target)),
@@ -107,6 +115,18 @@ impl CaseRun<'_> {
                     at,
                 ))
             }
+        }
+    }
+}
+
+impl CaseRun<'_> {
+    /// Nothing that was waited for in vain says anything of the subject if the API server is away.
+    pub(super) async fn still_answered(&self) -> Result<(), Stop> {
+        match request(|| async { self.client().apiserver_version().await }).await {
+            Err(RequestError::Trouble(reason)) => {
+                Err(Stop::Inconclusive(format!("the API server does not answer any more: {reason}")))
+            }
+            Ok(_) | Err(RequestError::Refused(_)) => Ok(()),
         }
     }
 }

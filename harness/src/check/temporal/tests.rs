@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{Judgement, judge};
+use super::{Judgement, interrupted, judge};
 use crate::check::testing::*;
 use crate::record::Observation;
 use crate::scenario::assertion::{Assertion, MadeBy, Operator, Standing, Target};
@@ -240,6 +240,19 @@ fn a_gap_leaves_nothing_proved(#[case] kind: &str, #[case] inconclusive: bool) {
     let never = |name| assertion(Operator::Never(matches(jobs(), &phase(name))));
     assert_eq!(matches!(judged(&never("y"), &history), Judgement::Inconclusive(_)), inconclusive);
     assert_eq!(judged(&never("x"), &history), Judgement::Violated);
+}
+
+/// While it is waited for the judgement stays open; that it was interrupted matters at the deadline.
+#[rstest]
+#[case::of_the_kind("v1/Job", true)]
+#[case::of_another_kind("v1/Pod", false)]
+fn what_is_waited_for_may_have_been_in_a_gap(#[case] kind: &str, #[case] is_interrupted: bool) {
+    let history = History::default().added("Job/a", 1, &phase("x")).gap(kind);
+    let is = |name| matches(jobs(), &phase(name));
+    for assertion in [eventually(is("y")), assertion(Operator::Sequence(vec![is("x"), is("y")]))] {
+        assert_eq!(judged(&assertion, &history), Judgement::NotYet);
+        assert_eq!(interrupted(&assertion, &history.0, &bindings()).is_some(), is_interrupted);
+    }
 }
 
 #[test]

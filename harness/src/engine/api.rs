@@ -91,7 +91,7 @@ mod tests {
     #[case::by_somebody_else(false)]
     #[case::perhaps_by_an_attempt_without_answer(true)]
     #[tokio::test]
-    async fn an_object_that_is_there_already_is_a_refusal_only_if_nobody_else_can_have_made_it(
+    async fn that_an_object_is_there_already_is_no_refusal_after_an_attempt_without_answer(
         #[case] first_is_cut: bool,
     ) {
         let attempts = AtomicU32::new(0);

@@ -37,6 +37,7 @@ pub mod exit;
 pub mod fault;
 pub mod gate;
 pub mod libtest;
+pub mod pulse;
 pub mod record;
 pub mod report;
 pub mod scenario;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, Cluster, ClusterSpec, provision, start};
 use hallmark::event::EventSink;
+use hallmark::pulse::Pulse;
 use hallmark::subject::{self, Answer, Helm, Implementation, ReleaseSpec, Subject, SubjectContext, crds};
 use hallmark::yaml::{Source, to_yaml};
 use k8s_openapi::api::core::v1::Namespace;
@@ -41,8 +42,10 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
     let process = implementation.process.clone().unwrap();
     subject::build(&implementation, &process.build.unwrap(), events).await.unwrap();
     let cluster = start(&spec, events).await.unwrap();
+    let client = cluster.client().await.unwrap();
     let context = SubjectContext {
-        client: cluster.client().await.unwrap(),
+        pulse: Arc::new(Pulse::start(client.clone())),
+        client,
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm: Some(helm(events).await),
         implementation: Arc::new(implementation),

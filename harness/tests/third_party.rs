@@ -19,6 +19,7 @@ use std::sync::Arc;
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, ClusterSpec, start};
 use hallmark::event::EventSink;
+use hallmark::pulse::Pulse;
 use hallmark::subject::{self, Implementation, ReleaseSpec, Subject, SubjectContext, crds};
 use hallmark::yaml::{Source, parse_documents, to_yaml};
 use k8s_openapi::api::core::v1::Namespace;
@@ -233,8 +234,10 @@ async fn each_release_of_manifests_has_its_own_rights_and_takes_only_them_away()
         ..ClusterSpec::default()
     };
     let cluster = start(&spec, &events).await.unwrap();
+    let client = cluster.client().await.unwrap();
     let context = SubjectContext {
-        client: cluster.client().await.unwrap(),
+        pulse: Arc::new(Pulse::start(client.clone())),
+        client,
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm: None,
         implementation: Arc::new(implementation),

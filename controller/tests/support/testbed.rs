@@ -11,6 +11,7 @@ use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::{BackendChoice, ClusterInfo, ClusterSpec, KubeControllers, provision};
 use hallmark::engine::PlayedJobs;
 use hallmark::event::EventSink;
+use hallmark::pulse::Pulse;
 use hallmark::record::Observation;
 use hallmark::report;
 use hallmark::subject::{Helm, Implementation, LogSink, ReleaseSpec, Subject, SubjectContext, crds};
@@ -89,6 +90,7 @@ impl Testbed {
         let client = connect(cluster.kubeconfig_path()).await?;
         let context = SubjectContext {
             client: client.clone(),
+            pulse: Arc::new(Pulse::start(client.clone())),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             helm: Some(Helm::new(&helm)?),
             implementation: Arc::new(implementation()?),

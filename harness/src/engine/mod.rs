@@ -38,7 +38,6 @@ mod play;
 mod played;
 mod prepare;
 mod prove;
-mod pulse;
 mod recall;
 mod recovery;
 mod render;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -17,6 +18,7 @@ use super::prepare::{self, Prepared};
 use super::run::new_run_id;
 use crate::cluster::{self, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::event::EventSink;
+use crate::pulse::Pulse;
 use crate::subject::{Implementation, SubjectContext};
 
 /// A cluster of one's own, and what it takes to install the implementation there.
@@ -100,8 +102,10 @@ impl Ruin {
     /// Starts a cluster that has nothing of the one before but its version and its size.
     pub(crate) async fn rebuild(self, events: &EventSink) -> Result<OwnCluster, EngineError> {
         let cluster = cluster::start(&self.spec, events).await?;
+        let client = cluster.client().await?;
         let subjects = SubjectContext {
-            client: cluster.client().await?,
+            pulse: Arc::new(Pulse::start(client.clone())),
+            client,
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             info: cluster.info().clone(),
             ..self.subjects

@@ -16,6 +16,7 @@ use super::stage::Stage;
 use crate::cluster::local::LocalCluster;
 use crate::cluster::{self, Cluster};
 use crate::event::EventSink;
+use crate::pulse::Pulse;
 use crate::record::{Change, Entry, ObjectVersion, Observation, Record};
 use crate::subject::SubjectContext;
 use crate::yaml::Location;
@@ -38,20 +39,17 @@ impl OwnPlace {
         let spec = run.own_clusters.clone().ok_or(EngineError::NoOwnCluster)?;
         let cluster = cluster::start(&spec, &EventSink::silent()).await?;
         let client = cluster.client().await?;
-        let stage = Stage::on(&cluster, &client, run.kinds.clone(), &run.run_id, after).await?;
+        let pulse = Arc::new(Pulse::start(client.clone()));
+        let kinds = run.kinds.clone();
+        let stage = Stage::on(&cluster, &client, Arc::clone(&pulse), kinds, &run.run_id, after).await?;
         let subjects = run.subjects.clone().map(|subjects| SubjectContext {
             client: client.clone(),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             info: cluster.info().clone(),
+            pulse: Arc::clone(&pulse),
             ..subjects
         });
-        let context = RunContext {
-            client,
-            subjects,
-            pulse: Arc::clone(&stage.pulse),
-            first_revision: after,
-            ..run.clone()
-        };
+        let context = RunContext { client, subjects, pulse, first_revision: after, ..run.clone() };
         Ok(Self { cluster: Mutex::new(Some(cluster)), context, stage, next: OnceCell::new() })
     }
 

@@ -13,12 +13,15 @@ use super::renderings::Renderings;
 use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
 use crate::database;
 use crate::event::{Artifact, EventSink};
+use crate::pulse::Pulse;
 use crate::subject::{self, Helm, Implementation, Programs, SubjectContext, SubjectError};
 
 /// The cluster and what acts on it.
 pub(super) struct Prepared {
     pub(super) cluster: Cluster,
     pub(super) client: Client,
+    /// How late this cluster is.
+    pub(super) pulse: Arc<Pulse>,
     /// What it takes to install the implementation under test; absent where the cluster itself is tested.
     pub(super) context: Option<SubjectContext>,
     pub(super) renderings: Arc<Renderings>,
@@ -54,8 +57,10 @@ pub(super) async fn prepare_cluster(
     spec.backend = cluster::resolve(&spec, events).await;
     spec.controllers = KubeControllers::WithoutPods;
     let cluster = cluster::start(&spec, events).await?;
+    let client = cluster.client().await?;
     Ok(Prepared {
-        client: cluster.client().await?,
+        pulse: Arc::new(Pulse::start(client.clone())),
+        client,
         cluster,
         context: None,
         own_clusters: None,
@@ -136,6 +141,7 @@ pub(super) async fn prepare(
     let artifacts = tokio::task::spawn_blocking(move || described.artifacts(programs));
     let artifacts = artifacts.await.unwrap_or_default();
     let client = cluster.client().await?;
+    let pulse = Arc::new(Pulse::start(client.clone()));
     let context = SubjectContext {
         client: client.clone(),
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
@@ -145,10 +151,12 @@ pub(super) async fn prepare(
         events: events.clone(),
         info: cluster.info().clone(),
         route: None,
+        pulse: Arc::clone(&pulse),
     };
     Ok(Prepared {
         cluster,
         client,
+        pulse,
         context: Some(context),
         own_clusters,
         renderings,

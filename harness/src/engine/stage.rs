@@ -10,10 +10,10 @@ use super::kinds::Kinds;
 use super::plan::{PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::Prepared;
-use super::pulse::Pulse;
 use crate::cluster::Cluster;
 use crate::cluster::local::audit::MARK;
 use crate::event::EventSink;
+use crate::pulse::Pulse;
 use crate::record::{Record, RequestHub, WatchHub};
 use crate::scenario::suite::Fence;
 
@@ -37,13 +37,14 @@ impl Stage {
     ) -> Result<Self, EngineError> {
         let client = &prepared.client;
         let kinds = Kinds::discover(client, plan, fence).await?;
-        Self::on(&prepared.cluster, client, kinds, run_id, 0).await
+        Self::on(&prepared.cluster, client, Arc::clone(&prepared.pulse), kinds, run_id, 0).await
     }
 
     /// Begins to watch objects of these kinds; `after` is added to their revisions.
     pub(super) async fn on(
         cluster: &Cluster,
         client: &Client,
+        pulse: Arc<Pulse>,
         kinds: Kinds,
         run_id: &str,
         after: u64,
@@ -58,7 +59,6 @@ impl Stage {
             ),
             None => None,
         };
-        let pulse = Arc::new(Pulse::start(client.clone()));
         Ok(Self { played, kinds, pulse, hub, requests })
     }
 

@@ -12,6 +12,7 @@ use super::implementation::Implementation;
 use crate::cluster::ClusterInfo;
 use crate::cluster::process::Supervisor;
 use crate::event::EventSink;
+use crate::pulse::Pulse;
 use crate::record::Observation;
 
 /// Everything outside the subject that its start needs; cloning is cheap.
@@ -31,6 +32,8 @@ pub struct SubjectContext {
     pub events: EventSink,
     /// The cluster.
     pub info: ClusterInfo,
+    /// How late the cluster is, by which deadlines of the implementation move.
+    pub pulse: Arc<Pulse>,
     /// Where its processes find the API server, if not where the harness does.
     pub route: Option<ApiRoute>,
 }

@@ -12,6 +12,7 @@ use kube::client::Body;
 
 use super::error::SubjectError;
 use super::implementation::Ready;
+use crate::pulse::Pulse;
 
 /// Deadline of one question.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -122,11 +123,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Asks until the answer means "ready"; gives up only with `within`. `every` is the pause between answers.
+/// Asks until the answer means "ready"; gives up only with `within` and what is lost meanwhile because the cluster
+/// is late. `every` is the pause between answers.
 pub(super) async fn until_ready(
     endpoint: &Endpoint,
     ready: &Ready,
     every: Duration,
+    pulse: &Pulse,
 ) -> Result<(), (Duration, String)> {
     let mut last_answer = "it was never asked".to_owned();
     let asking = async {
@@ -141,6 +144,6 @@ pub(super) async fn until_ready(
             }
         }
     };
-    let outcome = tokio::time::timeout(ready.within, asking).await;
-    outcome.map_err(|_elapsed| (ready.within, last_answer))
+    let outcome = pulse.wait(ready.within, asking).await;
+    outcome.map_err(|waited| (waited, last_answer))
 }

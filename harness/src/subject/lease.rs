@@ -29,11 +29,11 @@ pub(super) async fn holder(
         seen.clone_from(&identity);
         leader(identity.as_deref(), pods).is_some()
     });
-    let _decided_by_what_was_seen = tokio::time::timeout(HELD, held).await;
+    let waited = context.pulse.wait(HELD, held).await.err();
     let identity = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     leader(identity.as_deref(), pods).map(str::to_owned).ok_or_else(|| SubjectError::NoLeader {
         lease: format!("{namespace}/{}", setting.name),
-        within: HELD,
+        within: waited.unwrap_or(HELD),
         identity: identity.unwrap_or_else(|| "nobody".to_owned()),
     })
 }

@@ -30,6 +30,7 @@ use super::port_mapping;
 use super::ports::Port;
 use super::program::{in_path, is_bare};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand};
+use crate::pulse::Pulse;
 use crate::record::Observation;
 
 /// What a container finds in `PATH` when its image says nothing.
@@ -130,7 +131,8 @@ impl Processes {
             return Ok(processes);
         }
         let ready = &context.implementation.health.ready;
-        let outcomes = processes.instances.iter_mut().map(|instance| instance.wait_ready(ready));
+        let outcomes =
+            processes.instances.iter_mut().map(|instance| instance.wait_ready(ready, &context.pulse));
         if let Err(error) = try_join_all(outcomes).await {
             processes.want_the_end();
             return Err(error);
@@ -204,13 +206,13 @@ impl Processes {
 
 impl Instance {
     /// Waits for the ready answer of this very process: its port was free before, and it still runs.
-    async fn wait_ready(&mut self, ready: &Ready) -> Result<(), SubjectError> {
+    async fn wait_ready(&mut self, ready: &Ready, pulse: &Pulse) -> Result<(), SubjectError> {
         let ended = self.supervised.ended();
         let Some(endpoint) = self.endpoints.get(&ready.port) else { return Ok(()) };
         let outcome = tokio::select! {
             biased;
             exit = ended => return Err(self.exited(exit).await),
-            outcome = until_ready(endpoint, ready, ASK_EVERY) => outcome,
+            outcome = until_ready(endpoint, ready, ASK_EVERY, pulse) => outcome,
         };
         if let Some(exit) = self.supervised.exit() {
             return Err(self.exited(exit).await);

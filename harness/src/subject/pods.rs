@@ -152,15 +152,14 @@ impl Group {
         let api: Api<Deployment> = Api::namespaced(client.clone(), &self.namespace);
         let complete =
             await_condition(api, &self.deployment, |seen: Option<&Deployment>| seen.is_some_and(is_current));
-        if tokio::time::timeout(ready.within, complete).await.is_err() {
-            return Err(self.explain(client, ready.within).await);
+        if let Err(waited) = context.pulse.wait(ready.within, Box::pin(complete)).await {
+            return Err(self.explain(client, waited).await);
         }
         self.pods = self.list(client).await?.iter().map(ResourceExt::name_any).collect();
         if self.ports.contains(&ready.port) {
-            let answers = self
-                .endpoints(client, ready.port)
-                .into_iter()
-                .map(|endpoint| async move { until_ready(&endpoint, ready, ASK_EVERY).await });
+            let answers = self.endpoints(client, ready.port).into_iter().map(|endpoint| async move {
+                until_ready(&endpoint, ready, ASK_EVERY, &context.pulse).await
+            });
             for outcome in join_all(answers).await {
                 outcome.map_err(|(within, last_answer)| SubjectError::NotReady {
                     name: self.describe(),

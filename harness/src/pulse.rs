@@ -5,6 +5,8 @@
 //! nothing about the controller. So a small request is sent again and again; what it takes longer than it
 //! should is time that was lost, and deadlines move by it.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,14 +25,14 @@ const AT_MOST: u32 = 4;
 
 /// Counts lost time until dropped.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub struct Pulse {
     lost: Arc<AtomicU64>,
     _stop: DropGuard,
 }
 
 impl Pulse {
     /// Begins to count.
-    pub(super) fn start(client: Client) -> Self {
+    pub fn start(client: Client) -> Self {
         let (lost, stop) = (Arc::<AtomicU64>::default(), CancellationToken::new());
         let beat = beat(client, Arc::clone(&lost));
         tokio::spawn(stop.clone().run_until_cancelled_owned(beat));
@@ -38,8 +40,25 @@ impl Pulse {
     }
 
     /// The deadline of something that may take this long from now on.
-    pub(super) fn patience(&self, within: Duration) -> Patience<'_> {
+    pub fn patience(&self, within: Duration) -> Patience<'_> {
         Patience { pulse: self, begin: Instant::now(), lost_before: self.lost(), within }
+    }
+
+    /// Waits for something that may take this long, not counting what is lost meanwhile; tells how long was waited,
+    /// to a tenth of a second, if it was in vain.
+    pub async fn wait<T>(&self, within: Duration, future: impl Future<Output = T>) -> Result<T, Duration> {
+        let patience = self.patience(within);
+        let mut future = pin!(future);
+        loop {
+            match tokio::time::timeout_at(patience.deadline(), &mut future).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(_elapsed) if Instant::now() < patience.deadline() => {}
+                Err(_elapsed) => {
+                    let tenths = patience.begin.elapsed().as_millis() / 100;
+                    return Err(Duration::from_millis(u64::try_from(tenths * 100).unwrap_or(u64::MAX)));
+                }
+            }
+        }
     }
 
     fn lost(&self) -> Duration {
@@ -62,7 +81,7 @@ async fn beat(client: Client, lost: Arc<AtomicU64>) {
 
 /// A deadline that moves by the time that is lost.
 #[derive(Debug)]
-pub(super) struct Patience<'a> {
+pub struct Patience<'a> {
     pulse: &'a Pulse,
     begin: Instant,
     lost_before: Duration,
@@ -71,7 +90,7 @@ pub(super) struct Patience<'a> {
 
 impl Patience<'_> {
     /// The deadline, as far as it is known by now.
-    pub(super) fn deadline(&self) -> Instant {
+    pub fn deadline(&self) -> Instant {
         let lost = self.pulse.lost().saturating_sub(self.lost_before);
         self.begin + self.within + lost.min(self.within * (AT_MOST - 1))
     }
@@ -96,6 +115,19 @@ mod tests {
         assert_eq!(patience.deadline() - first, Duration::from_secs(2));
         pulse.lost.store(99_000, Ordering::Relaxed);
         assert_eq!(patience.deadline() - first, Duration::from_secs(15));
+    }
+
+    #[tokio::test]
+    async fn what_is_waited_for_gets_the_time_that_was_lost_and_no_more() {
+        let pulse = pulse();
+        let ten = Duration::from_millis(10);
+        let late = async {
+            pulse.lost.store(400, Ordering::Relaxed);
+            tokio::time::sleep(2 * ten).await;
+        };
+        assert_eq!(pulse.wait(ten, late).await, Ok(()));
+        let waited = pulse.wait(Duration::from_millis(120), std::future::pending::<()>()).await;
+        assert!((100..400).contains(&waited.unwrap_err().as_millis()), "{waited:?}");
     }
 
     #[tokio::test]

@@ -128,7 +128,9 @@ pub(crate) async fn trouble_with_any_write_changes_nothing_in_the_end(bed: &Bed)
         // it is tried again. A write whose answer was lost is done already, which is the hard case.
         let trouble = Disturbance::new(move |seen| if seen.write % 2 == 1 { fate } else { Fate::Pass });
         let client = bed.disturbed(&trouble);
-        let report = backup::restore(client, &checked, &options(), &bed.events).await.unwrap();
+        // Trouble is not to last so long that the lock is lost, on a machine without time either.
+        let options = RestoreOptions { lock_duration: Duration::from_secs(30), ..options() };
+        let report = backup::restore(client, &checked, &options, &bed.events).await.unwrap();
         assert_eq!((report.outcome, &*report.failed), (Outcome::Completed, &[][..]), "{fate:?}");
         assert_eq!(bed.content().await, before, "{fate:?}");
     }

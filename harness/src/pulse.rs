@@ -31,12 +31,12 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Begins to count.
-    pub fn start(client: Client) -> Self {
+    /// Begins to count; whoever waits on this cluster shares it.
+    pub fn start(client: Client) -> Arc<Self> {
         let (lost, stop) = (Arc::<AtomicU64>::default(), CancellationToken::new());
         let beat = beat(client, Arc::clone(&lost));
         tokio::spawn(stop.clone().run_until_cancelled_owned(beat));
-        Self { lost, _stop: stop.drop_guard() }
+        Arc::new(Self { lost, _stop: stop.drop_guard() })
     }
 
     /// The deadline of something that may take this long from now on.

@@ -44,7 +44,7 @@ async fn prepare(events: &EventSink) -> (Cluster, SubjectContext) {
     let cluster = start(&spec, events).await.unwrap();
     let client = cluster.client().await.unwrap();
     let context = SubjectContext {
-        pulse: Arc::new(Pulse::start(client.clone())),
+        pulse: Pulse::start(client.clone()),
         client,
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm: Some(helm(events).await),

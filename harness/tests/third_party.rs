@@ -236,7 +236,7 @@ async fn each_release_of_manifests_has_its_own_rights_and_takes_only_them_away()
     let cluster = start(&spec, &events).await.unwrap();
     let client = cluster.client().await.unwrap();
     let context = SubjectContext {
-        pulse: Arc::new(Pulse::start(client.clone())),
+        pulse: Pulse::start(client.clone()),
         client,
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),
         helm: None,

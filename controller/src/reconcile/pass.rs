@@ -147,6 +147,7 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
         write(run, draft, context).await?;
     }
     match Stage::of(run) {
+        // Whatever the limits say, as they would hold it back until nobody looks any more.
         Stage::New if restored::is_restored(run) && Defect::RestoredRunsStartAfresh.is_planted() => {
             Box::pin(submit::again(run, context)).await
         }

@@ -90,7 +90,7 @@ impl Testbed {
         let client = connect(cluster.kubeconfig_path()).await?;
         let context = SubjectContext {
             client: client.clone(),
-            pulse: Arc::new(Pulse::start(client.clone())),
+            pulse: Pulse::start(client.clone()),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             helm: Some(Helm::new(&helm)?),
             implementation: Arc::new(implementation()?),

@@ -34,6 +34,6 @@ pub use failure::{Broken, Difference, Failure, Since, SourceExcerpt};
 pub use history::{Chance, Divergence, History, Place, Rules, Side, Turning};
 pub use path::{Path, Segment};
 pub use select::present;
-pub use temporal::{Judgement, interrupted, judge};
+pub use temporal::{Judgement, judge, missed};
 pub use timeline::{Moment, timeline};
 pub use trail::trail;

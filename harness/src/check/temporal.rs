@@ -406,9 +406,19 @@ impl<'a> ClaimJudge<'a> {
     }
 }
 
-/// The first interruption of a watch that the assertion depends on. What was waited for in vain may have been there
-/// meanwhile.
-pub fn interrupted(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
+/// Why a judgement that is still open when nothing more is waited for says nothing: what was waited for may have been
+/// there while a watch was interrupted.
+pub fn missed(
+    judged: &Judgement,
+    assertion: &Assertion,
+    history: &[Arc<Entry>],
+    bindings: &Bindings,
+) -> Option<String> {
+    matches!(judged, Judgement::NotYet).then(|| interrupted(assertion, history, bindings)).flatten()
+}
+
+/// The first interruption of a watch that the assertion depends on.
+fn interrupted(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Bindings) -> Option<String> {
     let claims = match &assertion.operator {
         Operator::Always(claim)
         | Operator::Never(claim)

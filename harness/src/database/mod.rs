@@ -190,9 +190,13 @@ impl Server {
 
     /// Makes an empty database, in place of one that may be there, whoever is connected to it.
     pub async fn create(&self, database: &str) -> Result<(), DatabaseError> {
+        self.remove(database).await?;
+        self.run("createdb", &["--maintenance-db", &self.url("postgres"), database]).await
+    }
+
+    async fn remove(&self, database: &str) -> Result<(), DatabaseError> {
         let by = ["--maintenance-db", &self.url("postgres"), database];
-        self.run("dropdb", &[&["--if-exists", "--force"], by.as_slice()].concat()).await?;
-        self.run("createdb", &by).await
+        self.run("dropdb", &[&["--if-exists", "--force"], by.as_slice()].concat()).await
     }
 
     /// Writes a database into a file.
@@ -209,10 +213,9 @@ impl Server {
         self.create(&next).await?;
         let (url, file) = (self.url(&next), file.to_string_lossy());
         self.run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &url, &file]).await?;
-        let maintenance = self.url("postgres");
-        self.run("dropdb", &["--force", "--maintenance-db", &maintenance, database]).await?;
+        self.remove(database).await?;
         let rename = format!("ALTER DATABASE \"{next}\" RENAME TO \"{database}\"");
-        self.run("psql", &["--quiet", "--no-psqlrc", "--command", &rename, &maintenance]).await
+        self.run("psql", &["--quiet", "--no-psqlrc", "--command", &rename, &self.url("postgres")]).await
     }
 
     async fn run(&self, program: &'static str, arguments: &[&str]) -> Result<(), DatabaseError> {

@@ -136,7 +136,7 @@ impl CaseRun<'_> {
     fn wrote(&self, object: &DynamicObject) {
         let metadata = &object.metadata;
         let version = metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
-        let version = version.map(|own| self.revision(own));
+        let version = version.map(|own: u64| own + self.first_revision());
         if let (Some(uid), Some(resource_version)) = (metadata.uid.clone(), version) {
             self.record.append(Observation::Written { uid, resource_version, restored: false });
         }
@@ -178,7 +178,7 @@ impl CaseRun<'_> {
         };
         let alias = manifest.alias.clone();
         self.record.append(Observation::Bound { alias: alias.clone(), object: object.clone() });
-        if self.revision(0) != 0 {
+        if self.first_revision() != 0 {
             // The object shows the cluster's own revision, which the record knows by another number.
             self.wrote(created);
         }

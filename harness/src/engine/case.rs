@@ -351,14 +351,17 @@ impl<'a> CaseRun<'a> {
 
     /// The subject ended although nobody asked for it, be it that it was started again since.
     fn crash(&self) -> Option<Box<Failure>> {
-        let shared = self.subject.as_ref().and_then(|subject| subject.crashed()).map(|exit| exit.what);
-        let what = shared.or_else(|| first_crash(&self.record.snapshot()))?;
+        let since_its_start = self.subject.as_ref().and_then(|subject| subject.crashed());
+        let what = match since_its_start {
+            Some(exit) => exit.what,
+            None => first_crash(&self.record.snapshot())?,
+        };
         Some(self.failure("the subject keeps running", "the subject", &what, &self.beginning()))
     }
 
-    /// What the record calls a revision of the cluster that the case has by now.
-    pub(super) fn revision(&self, own: u64) -> u64 {
-        own + self.run.first_revision + self.ahead
+    /// What the record adds to the revisions of the cluster that the case has by now.
+    pub(super) fn first_revision(&self) -> u64 {
+        self.run.first_revision + self.ahead
     }
 
     /// Where the case is written.

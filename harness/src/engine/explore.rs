@@ -121,7 +121,7 @@ pub async fn explore(
         client: prepared.client.clone(),
         subjects: prepared.context.clone(),
         kinds: stage.kinds.clone(),
-        pulse: Arc::clone(&stage.pulse),
+        pulse: Arc::clone(&prepared.pulse),
         renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: sink,

@@ -140,7 +140,7 @@ impl CaseRun<'_> {
                 .map(|item| {
                     let version = item.metadata.resource_version.and_then(|text| text.parse().ok());
                     let version: u64 = version.unwrap_or_default();
-                    (item.metadata.uid.unwrap_or_default(), self.revision(version))
+                    (item.metadata.uid.unwrap_or_default(), version + self.first_revision())
                 })
                 .collect();
             let caught_up = self

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -104,7 +103,7 @@ impl Ruin {
         let cluster = cluster::start(&self.spec, events).await?;
         let client = cluster.client().await?;
         let subjects = SubjectContext {
-            pulse: Arc::new(Pulse::start(client.clone())),
+            pulse: Pulse::start(client.clone()),
             client,
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),
             info: cluster.info().clone(),

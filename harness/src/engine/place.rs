@@ -39,9 +39,8 @@ impl OwnPlace {
         let spec = run.own_clusters.clone().ok_or(EngineError::NoOwnCluster)?;
         let cluster = cluster::start(&spec, &EventSink::silent()).await?;
         let client = cluster.client().await?;
-        let pulse = Arc::new(Pulse::start(client.clone()));
-        let kinds = run.kinds.clone();
-        let stage = Stage::on(&cluster, &client, Arc::clone(&pulse), kinds, &run.run_id, after).await?;
+        let stage = Stage::on(&cluster, &client, run.kinds.clone(), &run.run_id, after).await?;
+        let pulse = Pulse::start(client.clone());
         let subjects = run.subjects.clone().map(|subjects| SubjectContext {
             client: client.clone(),
             kubeconfig_path: cluster.kubeconfig_path().to_owned(),

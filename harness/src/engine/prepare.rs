@@ -59,7 +59,7 @@ pub(super) async fn prepare_cluster(
     let cluster = cluster::start(&spec, events).await?;
     let client = cluster.client().await?;
     Ok(Prepared {
-        pulse: Arc::new(Pulse::start(client.clone())),
+        pulse: Pulse::start(client.clone()),
         client,
         cluster,
         context: None,
@@ -141,7 +141,7 @@ pub(super) async fn prepare(
     let artifacts = tokio::task::spawn_blocking(move || described.artifacts(programs));
     let artifacts = artifacts.await.unwrap_or_default();
     let client = cluster.client().await?;
-    let pulse = Arc::new(Pulse::start(client.clone()));
+    let pulse = Pulse::start(client.clone());
     let context = SubjectContext {
         client: client.clone(),
         kubeconfig_path: cluster.kubeconfig_path().to_owned(),

@@ -169,7 +169,7 @@ impl Attempt<'_> {
                 ..context
             }),
             kinds: self.stage.kinds.clone(),
-            pulse: Arc::clone(&self.stage.pulse),
+            pulse: Arc::clone(&self.prepared.pulse),
             renderings: Arc::clone(&self.prepared.renderings),
             fence: self.request.suite.fence().cloned(),
             events: sink,

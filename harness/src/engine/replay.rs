@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::parallel::in_parallel;
 use crate::check::bindings::{expand_assertion, refreshed};
-use crate::check::{Failure, History, Judgement, broken, explain, interrupted, judge, timeline, trail};
+use crate::check::{Failure, History, Judgement, broken, explain, judge, missed, timeline, trail};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -313,8 +313,7 @@ impl<'a> Replay<'a> {
             Judgement::Holds => Ok(()),
             Judgement::Inconclusive(reason) => Err(inconclusive(&reason)),
             Judgement::NotYet | Judgement::Impossible | Judgement::Violated => {
-                let in_vain = judged == Judgement::NotYet;
-                if let Some(reason) = interrupted(&assertion, history, &bindings).filter(|_| in_vain) {
+                if let Some(reason) = missed(&judged, &assertion, history, &bindings) {
                     return Err(inconclusive(&reason));
                 }
                 let waited = waited.filter(|_| waits(&assertion));

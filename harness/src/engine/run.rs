@@ -203,7 +203,7 @@ async fn on_cluster(
         client: client.clone(),
         subjects: prepared.context.clone(),
         kinds: stage.kinds.clone(),
-        pulse: Arc::clone(&stage.pulse),
+        pulse: Arc::clone(&prepared.pulse),
         renderings: Arc::clone(&prepared.renderings),
         fence: request.suite.fence().cloned(),
         events: events.clone(),

@@ -1,7 +1,5 @@
 //! What watches a cluster while cases run, and what was installed for all of them.
 
-use std::sync::Arc;
-
 use kube::Client;
 
 use super::EngineError;
@@ -13,7 +11,6 @@ use super::prepare::Prepared;
 use crate::cluster::Cluster;
 use crate::cluster::local::audit::MARK;
 use crate::event::EventSink;
-use crate::pulse::Pulse;
 use crate::record::{Record, RequestHub, WatchHub};
 use crate::scenario::suite::Fence;
 
@@ -21,7 +18,6 @@ use crate::scenario::suite::Fence;
 pub(super) struct Stage {
     played: PlayedJobs,
     pub(super) kinds: Kinds,
-    pub(super) pulse: Arc<Pulse>,
     hub: WatchHub,
     /// Where requests are recorded, if they can be.
     requests: Option<RequestHub>,
@@ -37,14 +33,13 @@ impl Stage {
     ) -> Result<Self, EngineError> {
         let client = &prepared.client;
         let kinds = Kinds::discover(client, plan, fence).await?;
-        Self::on(&prepared.cluster, client, Arc::clone(&prepared.pulse), kinds, run_id, 0).await
+        Self::on(&prepared.cluster, client, kinds, run_id, 0).await
     }
 
     /// Begins to watch objects of these kinds; `after` is added to their revisions.
     pub(super) async fn on(
         cluster: &Cluster,
         client: &Client,
-        pulse: Arc<Pulse>,
         kinds: Kinds,
         run_id: &str,
         after: u64,
@@ -59,7 +54,7 @@ impl Stage {
             ),
             None => None,
         };
-        Ok(Self { played, kinds, pulse, hub, requests })
+        Ok(Self { played, kinds, hub, requests })
     }
 
     /// Watches what another plan touches as well; no case may run meanwhile.

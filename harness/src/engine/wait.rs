@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::case::{CaseRun, Stop};
 use crate::check::bindings::expand_assertion;
-use crate::check::{Judgement, explain, interrupted, judge};
+use crate::check::{Judgement, explain, judge, missed};
 use crate::record::Entry;
 use crate::scenario::assertion::{Assertion, Operator, Target};
 use crate::yaml::Location;
@@ -76,10 +76,10 @@ impl CaseRun<'_> {
                 }
                 let mut history = self.record.snapshot();
                 history.truncate(length);
+                if let Some(reason) = missed(&judged, &assertion, &history, &bindings) {
+                    return Err(Stop::Inconclusive(reason));
+                }
                 if matches!(judged, Judgement::NotYet) {
-                    if let Some(reason) = interrupted(&assertion, &history, &bindings) {
-                        return Err(Stop::Inconclusive(reason));
-                    }
                     self.still_answered().await?;
                 }
                 let waited = (!within.is_zero()).then(|| tenths(begin.elapsed()));
@@ -117,9 +117,7 @@ impl CaseRun<'_> {
             }
         }
     }
-}
 
-impl CaseRun<'_> {
     /// Nothing that was waited for in vain says anything of the subject if the API server is away.
     pub(super) async fn still_answered(&self) -> Result<(), Stop> {
         match request(|| async { self.client().apiserver_version().await }).await {

@@ -202,7 +202,7 @@ impl Workbench {
                 ..context.clone()
             }),
             kinds: self.stage.kinds.clone(),
-            pulse: Arc::clone(&self.stage.pulse),
+            pulse: Arc::clone(&self.prepared.pulse),
             // The chart may have changed since the last round.
             renderings: Arc::<Renderings>::default(),
             fence: suite.fence().cloned(),

@@ -278,14 +278,10 @@ impl<'a> Skipped<'a> {
 
 impl<'a> Case<'a> {
     fn new(case: CaseView<'a>) -> Self {
-        let (reason, fingerprint) = match case.outcome {
+        let (reason, failure) = match case.outcome {
             Outcome::Passed => (None, None),
             Outcome::Skipped(reason) | Outcome::Inconclusive(reason) => (Some(reason), None),
-            Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure.fingerprint.as_str())),
-        };
-        let failure = match case.outcome {
-            Outcome::Failed(failure) => Some(failure),
-            _ => None,
+            Outcome::Failed(failure) => (Some(failure.claim.as_str()), Some(failure)),
         };
         let place = failure.map(|failure| format!("{}:{}", failure.excerpt.file, failure.excerpt.line));
         let broken = failure.map(|failure| failure.broken.iter().map(|broken| broken.id.as_str()).collect());
@@ -300,7 +296,7 @@ impl<'a> Case<'a> {
             reason,
             nearest: failure.map(|failure| failure.nearest.as_str()).filter(|nearest| !nearest.is_empty()),
             place,
-            fingerprint,
+            fingerprint: failure.map(|failure| failure.fingerprint.as_str()),
             broken: broken.unwrap_or_default(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{Judgement, interrupted, judge};
+use super::{Judgement, judge, missed};
 use crate::check::testing::*;
 use crate::record::Observation;
 use crate::scenario::assertion::{Assertion, MadeBy, Operator, Standing, Target};
@@ -250,8 +250,9 @@ fn what_is_waited_for_may_have_been_in_a_gap(#[case] kind: &str, #[case] is_inte
     let history = History::default().added("Job/a", 1, &phase("x")).gap(kind);
     let is = |name| matches(jobs(), &phase(name));
     for assertion in [eventually(is("y")), assertion(Operator::Sequence(vec![is("x"), is("y")]))] {
-        assert_eq!(judged(&assertion, &history), Judgement::NotYet);
-        assert_eq!(interrupted(&assertion, &history.0, &bindings()).is_some(), is_interrupted);
+        let open = judged(&assertion, &history);
+        assert_eq!(open, Judgement::NotYet);
+        assert_eq!(missed(&open, &assertion, &history.0, &bindings()).is_some(), is_interrupted);
     }
 }
 

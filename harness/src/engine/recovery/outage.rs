@@ -30,7 +30,7 @@ impl CaseRun<'_> {
         write: NonZeroU32,
     ) -> Result<Option<Came>, Stop> {
         let Some(place) = self.place else { return Err(no_place()) };
-        let after = self.revision(0);
+        let after = self.first_revision();
         let on = Selector { verb: VerbSelector::Write, resource: None, name: None };
         let effect = Effect::Kill(Moment::After);
         self.recovery_proxy().arm(Fault { on, nth: write.get(), times: 1, effect, optional: true });
@@ -80,7 +80,7 @@ impl CaseRun<'_> {
     pub(in crate::engine) async fn copy_datastore(&mut self, alias: &str) -> Result<(), Stop> {
         let Some(place) = self.place else { return Err(no_place()) };
         let copy = self.datastore(alias)?;
-        let after = self.revision(0);
+        let after = self.first_revision();
         place.copy_datastore(after, &copy).await.map_err(|error| trouble(&error))?;
         self.tell(format!("the datastore was copied as {alias}"));
         Ok(())

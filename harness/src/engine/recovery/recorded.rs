@@ -10,12 +10,12 @@ use crate::backup::Checked;
 use crate::record::{Change, Entry, Observation};
 
 /// The first difference between an archive and the record at the archive's revision, over these kinds, all of
-/// which it must hold; `None` if there is none. The record counts revisions from `ahead` on.
+/// which it must hold; `None` if there is none. The record counts revisions from `first_revision` on.
 pub(super) fn difference(
     checked: &Checked,
     kinds: &[ApiResource],
     history: &[Arc<Entry>],
-    ahead: u64,
+    first_revision: u64,
 ) -> Option<String> {
     kinds.iter().find_map(|kind| {
         let resource = format!("{}.{}", kind.plural, kind.group);
@@ -32,7 +32,7 @@ pub(super) fn difference(
         // One revision for all kinds, if the archive claims that, else that of the kind's own list.
         let claimed = checked.manifest.listing.revision.as_ref().or(record.resource_versions.first());
         let moment = claimed.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-        let recorded = recorded(kind, moment + ahead, history);
+        let recorded = recorded(kind, moment + first_revision, history);
         let names = archived.keys().chain(recorded.keys());
         let differs = |name: &&&str| archived.get(**name) != recorded.get(**name);
         names.into_iter().find(differs).map(|name| {

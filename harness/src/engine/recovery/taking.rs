@@ -116,7 +116,7 @@ impl CaseRun<'_> {
         let mut difference = None;
         let judged = self
             .wait_for(CAUGHT_UP, |history| {
-                difference = super::recorded::difference(checked, &kinds, history, self.revision(0));
+                difference = super::recorded::difference(checked, &kinds, history, self.first_revision());
                 if difference.is_none() { Judgement::Holds } else { Judgement::NotYet }
             })
             .await?;

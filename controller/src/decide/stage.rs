@@ -3,7 +3,6 @@
 use crate::api::{AgentRun, AgentRunStatus};
 use crate::defects::Defect;
 
-use super::restored::is_restored;
 use super::status::{condition_is_true, phase, reason};
 
 /// What a pass does with a run.
@@ -25,9 +24,6 @@ impl Stage {
         let current = status.phase.as_deref().unwrap_or(phase::PENDING);
         let is_edited = status.observed_generation != run.metadata.generation;
         if is_edited && phase::is_terminal(current) && Defect::EditedRunStartsAgain.is_planted() {
-            return Self::New;
-        }
-        if phase::is_terminal(current) && is_restored(run) && Defect::RestoredRunsStartAfresh.is_planted() {
             return Self::New;
         }
         if phase::is_terminal(current) {

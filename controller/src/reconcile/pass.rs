@@ -147,9 +147,12 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
         write(run, draft, context).await?;
     }
     match Stage::of(run) {
-        // Whatever the limits say, as they would hold it back until nobody looks any more.
-        Stage::New if restored::is_restored(run) && Defect::RestoredRunsStartAfresh.is_planted() => {
-            Box::pin(submit::again(run, context)).await
+        // As a whole, and whatever the limits say, which would hold it back until nobody looks any more.
+        Stage::Terminal if restored::is_restored(run) && Defect::RestoredRunsStartAfresh.is_planted() => {
+            let name = run.name_any();
+            let whole = context.api::<AgentRun>(run).get(&name).await;
+            let whole = whole.map_err(|source| Error::ReadReference { kind: KIND, name, source })?;
+            Box::pin(submit::again(&whole, context)).await
         }
         // Submitting holds whole objects across its calls; boxed, the other passes stay small.
         Stage::New => Box::pin(submit::submit(run, context)).await,

@@ -42,5 +42,6 @@ pub mod record;
 pub mod report;
 pub mod scenario;
 pub mod schema;
+pub mod scratch;
 pub mod subject;
 pub mod yaml;

@@ -242,7 +242,7 @@ async fn a_harness_killed_with_sigkill_leaves_no_process() {
     keeper.send(rustix::process::Signal::KILL);
     keeper.process.wait().unwrap();
     assert_nothing_runs_in(&keeper.folder);
-    hallmark::cluster::local::sweep();
+    hallmark::scratch::sweep();
     assert!(!keeper.folder.exists(), "the folder of a dead harness is swept");
 }
 

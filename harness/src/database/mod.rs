@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 pub use self::error::DatabaseError;
 use crate::cluster::process::{Output, Signal, Supervised, SupervisedCommand, Supervisor};
+use crate::scratch;
 
 /// Where Debian has the programs, in a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -75,8 +76,7 @@ impl Server {
             let path = path.to_owned();
             move |source| DatabaseError::Folder { action, path, source }
         };
-        let folder = tempfile::Builder::new().prefix("hallmark-postgres-").tempdir_in(base);
-        let folder = folder.map_err(failed("make a folder in", base))?;
+        let folder = scratch::folder_in(base, "postgres").map_err(failed("make a folder in", base))?;
         let path = folder.path();
         std::fs::set_permissions(path, Permissions::from_mode(0o755))
             .and_then(|()| give_away(path))

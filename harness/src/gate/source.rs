@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use super::chart::Chart;
 use super::error::GateError;
+use crate::scratch;
 
 /// The chart of a git ref that is named without a path.
 pub const USUAL_PATH: &str = "charts/agents";
@@ -119,9 +120,7 @@ impl Opened {
 
     /// Writes files where helm can read them.
     fn laid_out(label: &str, files: &BTreeMap<String, Vec<u8>>, origin: Origin) -> Result<Self, GateError> {
-        let unpacked = tempfile::Builder::new()
-            .prefix("hallmark-chart-")
-            .tempdir()
+        let unpacked = scratch::folder("chart")
             .map_err(|source| file("make a folder in", &std::env::temp_dir(), source))?;
         lay_out(unpacked.path(), files)?;
         let chart = Chart::read(label, files)?;

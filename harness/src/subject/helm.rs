@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use self::program::{Answer, Program};
 use crate::cluster::provision;
+use crate::scratch;
 use crate::yaml::{Source, parse_documents};
 
 mod program;
@@ -236,7 +237,7 @@ fn release_arguments<const N: usize>(
 /// A values file; JSON is YAML.
 fn write_values(action: &str, values: &Value) -> Result<NamedTempFile, HelmError> {
     let write = || {
-        let mut file = tempfile::Builder::new().prefix("hallmark-values-").suffix(".yaml").tempfile()?;
+        let mut file = scratch::file("values", ".yaml")?;
         file.write_all(values.to_string().as_bytes())?;
         file.flush()?;
         Ok(file)

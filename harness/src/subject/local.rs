@@ -32,6 +32,7 @@ use super::program::{in_path, is_bare};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand};
 use crate::pulse::Pulse;
 use crate::record::Observation;
+use crate::scratch;
 
 /// What a container finds in `PATH` when its image says nothing.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -301,8 +302,10 @@ async fn spawn(
         }
         _ => absolute(context.implementation.resolve(program))?,
     };
-    let folder = tempfile::Builder::new().prefix("hallmark-subject-").tempdir().map_err(|source| {
-        SubjectError::File { action: "make a folder in", path: std::env::temp_dir(), source }
+    let folder = scratch::folder("subject").map_err(|source| SubjectError::File {
+        action: "make a folder in",
+        path: std::env::temp_dir(),
+        source,
     })?;
     let is_administrator = launch.is_some_and(|launch| launch.account.is_none());
     let account = (!is_administrator).then_some(pod.service_account.as_str());

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use kube::config::Kubeconfig;
 use tempfile::NamedTempFile;
 
+use crate::scratch;
+
 /// Points every cluster of the kubeconfig to the API server's port on this machine.
 pub(super) fn point_to_port(kubeconfig: &mut Kubeconfig, port: u16) {
     for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
@@ -15,7 +17,7 @@ pub(super) fn point_to_port(kubeconfig: &mut Kubeconfig, port: u16) {
 /// Writes the kubeconfig to a file that only this user can read and that goes with the handle. JSON, which
 /// every reader of YAML reads.
 pub(super) fn write(kubeconfig: &Kubeconfig) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("hallmark-kubeconfig-").suffix(".yaml").tempfile()?;
+    let mut file = scratch::file("kubeconfig", ".yaml")?;
     serde_json::to_writer(&mut file, kubeconfig)?;
     file.flush()?;
     Ok(file)

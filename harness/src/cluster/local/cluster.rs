@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use tempfile::TempDir;
 
 use super::certificates::{self, Certificates};
 use super::ports::{self, Ports};
-use super::state::State;
 use super::{audit, flags, log};
 use crate::cluster::info::{Backend, ClusterInfo};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Supervisor};
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
 use crate::cluster::{ClusterError, ClusterSpec, client, kinds, kubeconfig};
 use crate::event::EventSink;
+use crate::scratch;
 
 /// How often a start is repeated because another process took a port.
 const ATTEMPTS: u32 = 3;
@@ -50,7 +51,7 @@ pub struct LocalCluster {
     etcd_command: Command,
     pub(super) ports: Ports,
     /// Last, so that the folder goes after the processes that write into it.
-    state: State,
+    folder: TempDir,
 }
 
 /// A program and its arguments.
@@ -70,7 +71,6 @@ struct Running {
 
 /// Provisions the binaries, starts the components and waits until the controllers act.
 pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<LocalCluster, ClusterError> {
-    super::sweep();
     let binaries = provision::kubernetes(spec.kubernetes, events).await?;
     let begin = Instant::now();
     for attempt in 1..=ATTEMPTS {
@@ -93,18 +93,20 @@ async fn start_once(
     spec: &ClusterSpec,
     events: &EventSink,
 ) -> Result<LocalCluster, ClusterError> {
-    let (state, supervisor) = (State::create()?, &spec.supervisor);
+    let folder = scratch::folder("cluster");
+    let folder = folder.map_err(ClusterError::io("create a folder in", std::env::temp_dir()))?;
+    let (path, supervisor) = (folder.path(), &spec.supervisor);
     let ports = ports::free()?;
-    let launch = Launch { supervisor, state: &state };
+    let launch = Launch { supervisor, folder: path };
 
-    let flags = flags::etcd(&state.path(DATA), ports);
+    let flags = flags::etcd(&path.join(DATA), ports);
     let etcd_command = Command { name: "etcd", component: binaries.etcd.clone(), flags };
     let etcd = launch.run(&etcd_command).await?;
-    let certificates = certificates::make(state.path("").as_path())?;
-    let kubeconfig = state.path("kubeconfig");
+    let certificates = certificates::make(path)?;
+    let kubeconfig = path.join("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
     let mut flags = flags::apiserver(&certificates, ports);
-    flags.extend(audit::flags(&state.path(""))?);
+    flags.extend(audit::flags(path)?);
     let apiserver_command = Command { name: APISERVER, component: binaries.apiserver.clone(), flags };
     let apiserver = launch.run(&apiserver_command).await?;
     let client = client::connect(&kubeconfig).await?;
@@ -150,19 +152,19 @@ async fn start_once(
         apiserver_command,
         etcd_command,
         ports,
-        state,
+        folder,
     })
 }
 
 struct Launch<'a> {
     supervisor: &'a Supervisor,
-    state: &'a State,
+    folder: &'a Path,
 }
 
 impl Launch<'_> {
     async fn run(&self, command: &Command) -> Result<Running, ClusterError> {
         let Command { name, component, flags } = command;
-        let log = self.state.path(&format!("{name}.log"));
+        let log = self.folder.join(format!("{name}.log"));
         let process = SupervisedCommand::new(self.supervisor, &component.program)
             .args(&component.args)
             .args(flags)
@@ -240,7 +242,7 @@ impl LocalCluster {
     /// Starts the API server again after [`LocalCluster::kill_apiserver`], at the same address, and waits
     /// until it is ready.
     pub async fn start_apiserver(&mut self) -> Result<(), ClusterError> {
-        let launch = Launch { supervisor: &self.supervisor, state: &self.state };
+        let launch = Launch { supervisor: &self.supervisor, folder: self.folder.path() };
         self.apiserver = launch.run(&self.apiserver_command).await?;
         let client = client::connect(&self.kubeconfig).await?;
         tokio::select! {
@@ -253,12 +255,12 @@ impl LocalCluster {
     pub(super) async fn kill_etcd(&mut self) -> PathBuf {
         self.etcd.process.kill();
         self.etcd.process.wait().await;
-        self.state.path(DATA)
+        self.folder.path().join(DATA)
     }
 
     /// Starts etcd again, on whatever is in its folder now.
     pub(super) async fn start_etcd(&mut self) -> Result<(), ClusterError> {
-        let launch = Launch { supervisor: &self.supervisor, state: &self.state };
+        let launch = Launch { supervisor: &self.supervisor, folder: self.folder.path() };
         self.etcd = launch.run(&self.etcd_command).await?;
         Ok(())
     }

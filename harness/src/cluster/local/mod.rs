@@ -15,7 +15,5 @@ mod etcd;
 mod flags;
 mod log;
 mod ports;
-mod state;
 
 pub use cluster::{LocalCluster, start};
-pub use state::sweep;

@@ -33,6 +33,7 @@ use crate::backup::Patience;
 use crate::fault::FaultProxy;
 use crate::record::Observation;
 use crate::scenario::step::Harm;
+use crate::scratch;
 use crate::yaml::Location;
 
 /// The `ConfigMap` that Kubernetes puts into every namespace.
@@ -64,7 +65,7 @@ impl Recovery {
     fn path(&mut self, alias: &str) -> std::io::Result<PathBuf> {
         let folder = match self.folder.take() {
             Some(folder) => folder,
-            None => tempfile::Builder::new().prefix("hallmark-archives-").tempdir()?,
+            None => scratch::folder("archives")?,
         };
         Ok(self.folder.insert(folder).path().join(format!("{alias}.tar.zst")))
     }

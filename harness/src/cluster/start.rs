@@ -168,7 +168,8 @@ impl Cluster {
     pub async fn lost(&self) -> String {
         match &self.running {
             Running::Local(cluster) => cluster.lost().await,
-            Running::K3s(_) | Running::Kept(_) | Running::Kubeconfig(_) => std::future::pending().await,
+            Running::K3s(cluster) => cluster.lost().await,
+            Running::Kept(_) | Running::Kubeconfig(_) => std::future::pending().await,
         }
     }
 

@@ -25,6 +25,7 @@ const READY_DEADLINE: Duration = Duration::from_mins(3);
 pub struct K3sCluster {
     info: ClusterInfo,
     kubeconfig: NamedTempFile,
+    docker: Docker,
     /// Empty only after [`K3sCluster::stop`].
     container: Option<ContainerAsync<K3sImage>>,
 }
@@ -57,7 +58,7 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
         node: true,
         disposable: true,
     };
-    Ok(K3sCluster { info, kubeconfig, container: Some(container) })
+    Ok(K3sCluster { info, kubeconfig, docker, container: Some(container) })
 }
 
 /// Starts the container, with fewer rights if the daemon refuses a privileged one.
@@ -147,6 +148,14 @@ impl K3sCluster {
     /// A kubeconfig with an administrator's rights, gone with the cluster.
     pub fn kubeconfig_path(&self) -> &Path {
         self.kubeconfig.path()
+    }
+
+    /// Resolves with a sentence when the node's container ends unasked.
+    pub async fn lost(&self) -> String {
+        let Some(container) = &self.container else { return std::future::pending().await };
+        let code = docker::exited(&self.docker, container.id()).await;
+        let log = docker::log_tail(&self.docker, container.id()).await;
+        format!("the container of the node ended with exit code {code}; its log ends with:\n{log}")
     }
 
     /// Removes the container and tells if that fails, which dropping does not.

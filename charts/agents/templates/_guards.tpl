@@ -122,6 +122,9 @@ env.vars: JANGAR_AGENTS_CONTROLLER_ENABLED is {{ quote $there }} for the Deploym
 {{- if not (and (lt $times.retryPeriodSeconds $times.renewDeadlineSeconds) (lt $times.renewDeadlineSeconds $times.leaseDurationSeconds)) }}
 controller.leaderElection: needs retryPeriodSeconds < renewDeadlineSeconds < leaseDurationSeconds, but has {{ $times.retryPeriodSeconds }}, {{ $times.renewDeadlineSeconds }} and {{ $times.leaseDurationSeconds }}
 {{- end }}
+{{- if gt $times.leaseDurationSeconds 2147483647 }}
+controller.leaderElection.leaseDurationSeconds: {{ $times.leaseDurationSeconds }} is more than a Lease can hold, which is 2147483647
+{{- end }}
 {{- end -}}
 
 {{/* What scales or protects the Deployments can be made. */}}
@@ -171,8 +174,13 @@ fullnameOverride: the Service {{ quote $fullname }} would have no valid name; se
 fullnameOverride: the Service {{ quote $name }} would have {{ len $name }} characters, 63 are allowed; set a shorter one
 {{- end }}
 {{- end }}
-{{- if and $metrics.serviceMonitor.enabled (not (and $metrics.enabled $metrics.service.enabled)) }}
+{{- $served := include "agents.env.effective" (dict "root" . "name" "JANGAR_PROMETHEUS_METRICS_ENABLED") -}}
+{{- if $metrics.serviceMonitor.enabled }}
+{{- if not (and $metrics.enabled $metrics.service.enabled) }}
 metrics.serviceMonitor.enabled: needs metrics.enabled and metrics.service.enabled, it would find no Service
+{{- else if not (include "agents.env.isTrue" $served) }}
+metrics.serviceMonitor.enabled: needs metrics, but JANGAR_PROMETHEUS_METRICS_ENABLED is {{ quote $served }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

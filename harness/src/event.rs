@@ -185,6 +185,9 @@ pub struct Claims {
 /// The feature that every implementation has to have.
 pub const CORE: &str = "core";
 
+/// Why a case was skipped that had not begun when a run ended at its first failure.
+pub const NOT_STARTED: &str = "not started after the first failure (--fail-fast)";
+
 impl Claims {
     /// Whether a feature is claimed; `core` always is.
     pub fn claims(&self, feature: &str) -> bool {

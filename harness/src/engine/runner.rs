@@ -20,7 +20,7 @@ use super::slots::Slots;
 use super::stage::Stage;
 use super::subjects::Shared;
 use crate::check::{History, timeline};
-use crate::event::{CaseId, CaseResult, Event, Verdict};
+use crate::event::{CaseId, CaseResult, Event, NOT_STARTED, Verdict};
 use crate::record::{Entry, Record, RecordWriter};
 use crate::subject::Subject;
 
@@ -144,8 +144,7 @@ impl<'a> Runner<'a> {
             return;
         }
         if self.enough.as_ref().is_some_and(CancellationToken::is_cancelled) {
-            let reason = "not started after the first failure (--fail-fast)".to_owned();
-            finished(Verdict::Skipped { reason }, Duration::ZERO, &[]);
+            finished(Verdict::Skipped { reason: NOT_STARTED.to_owned() }, Duration::ZERO, &[]);
             return;
         }
         let begin = Instant::now();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::beside::Beside;
 use crate::check::{Failure, History, Moment};
-use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunInfo, Verdict};
+use crate::event::{CaseId, CaseInfo, CaseResult, Event, NOT_STARTED, RunInfo, Verdict};
 
 const NO_VERDICT: &str = "the run ended before this case had a verdict";
 
@@ -164,6 +164,11 @@ impl Aggregate {
     pub fn filtered(&self) -> bool {
         let info = self.info.as_ref().map(|info| info.filtered);
         info.or(self.nothing.as_ref().map(|nothing| nothing.filtered)).unwrap_or_default()
+    }
+
+    /// Whether the run ended at its first failure, with cases that had not begun. It knows less than it looks.
+    pub fn ended_at_failure(&self) -> bool {
+        self.cases().any(|case| matches!(case.outcome, Outcome::Skipped(NOT_STARTED)))
     }
 
     /// The selected cases in plan order.

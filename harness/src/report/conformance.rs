@@ -15,7 +15,7 @@ use super::requirement::{RequirementVerdict, RequirementView};
 use super::shortfall::Shortfall;
 use super::summary::{Conformance, Counts};
 use crate::cluster::ClusterInfo;
-use crate::event::{Artifact, HostInfo, ImplementationInfo, Level};
+use crate::event::{Artifact, HostInfo, ImplementationInfo, Level, NOT_STARTED};
 use crate::schema;
 
 const API_VERSION: &str = "hallmark.dev/v1alpha1";
@@ -42,7 +42,8 @@ pub fn cases_schema() -> serde_json::Value {
     schema::of_output::<Case<'_>>()
 }
 
-/// The cases that failed or were inconclusive, by the report in a folder.
+/// The cases that failed, were inconclusive, or had not begun when the run ended at its first failure, by the
+/// report in a folder.
 pub fn not_passed(folder: &Path) -> Result<Vec<String>, ReportError> {
     let path = folder.join(super::REPORT_FILE);
     let unreadable = |reason: String| ReportError::Read { path: path.clone(), reason };
@@ -55,8 +56,10 @@ pub fn not_passed(folder: &Path) -> Result<Vec<String>, ReportError> {
     let field = |case: &serde_json::Value, name| {
         case.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
     };
-    let open =
-        cases.iter().filter(|case| ["failed", "inconclusive"].contains(&field(case, "verdict").as_str()));
+    let open = cases.iter().filter(|case| {
+        let verdict = field(case, "verdict");
+        ["failed", "inconclusive"].contains(&verdict.as_str()) || field(case, "reason") == NOT_STARTED
+    });
     Ok(open.map(|case| field(case, "name")).collect())
 }
 

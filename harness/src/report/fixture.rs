@@ -9,7 +9,7 @@ use crate::check::{Difference, Failure, Since, SourceExcerpt};
 use crate::cluster::{Backend, ClusterInfo};
 use crate::event::{
     Artifact, ArtifactKind, CaseId, CaseInfo, CaseResult, Claims, Event, HostInfo, ImplementationInfo, Level,
-    RequirementInfo, RunInfo, Verdict,
+    NOT_STARTED, RequirementInfo, RunInfo, Verdict,
 };
 
 /// A run whose n-th case (from 1) is `case-n`, in area `image` or `ttl` by turns, and names `IMG-0n` and `TTL-01`.
@@ -123,6 +123,10 @@ pub(crate) fn passed() -> Verdict {
 
 pub(crate) fn skipped() -> Verdict {
     Verdict::Skipped { reason: "needs a node".to_owned() }
+}
+
+pub(super) fn not_started() -> Verdict {
+    Verdict::Skipped { reason: NOT_STARTED.to_owned() }
 }
 
 pub(crate) fn inconclusive() -> Verdict {

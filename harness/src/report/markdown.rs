@@ -18,6 +18,9 @@ pub(super) fn render(run: &Aggregate) -> String {
         Conformance::Inconclusive => "inconclusive",
         Conformance::NothingRun => "nothing run",
         Conformance::NotDecided if run.filtered() => "no verdict on conformance (filtered run)",
+        Conformance::NotDecided if run.ended_at_failure() => {
+            "no verdict on conformance (the run ended at its first failure)"
+        }
         Conformance::NotDecided => "no verdict on conformance",
     };
     let sign = match (summary.conformance, summary.exit) {
@@ -55,7 +58,7 @@ pub(super) fn render(run: &Aggregate) -> String {
             format!("{} of {all} requirements are proved by this suite.", all - open),
         ]);
     }
-    if summary.conformance == Conformance::NotDecided && !run.filtered() {
+    if summary.conformance == Conformance::NotDecided && !run.filtered() && !run.ended_at_failure() {
         let why = run.undecided().into_iter().map(|(why, ids)| format!("| {} | {why} |", ids.join(", ")));
         table(&mut lines, "| MUSTs that nothing is known about | why |\n| --- | --- |", why.collect());
     }

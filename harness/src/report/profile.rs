@@ -85,7 +85,7 @@ impl Aggregate {
         if all.is_empty() {
             return Vec::new();
         }
-        let complete = !self.filtered() && !self.cut_short();
+        let complete = !self.filtered() && !self.cut_short() && !self.ended_at_failure();
         let of = |name: &str, members: Vec<&RequirementView<'_>>, claimed: bool| {
             Profile::of(name, &members, claimed, complete)
         };
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::event::Event;
     use crate::report::Conformance;
-    use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
+    use crate::report::fixture::{Run, failed, inconclusive, not_started, passed, skipped};
 
     /// The profiles of a run whose requirements are: `IMG-0n` of `core`, `TTL-01` (in every case) of `ttl`.
     fn profiles(run: &Run, claims: &Claims) -> Vec<Profile> {
@@ -214,6 +214,7 @@ mod tests {
     #[case::one_without_a_case(Run::of([passed()]), ProfileVerdict::NotDecided)]
     #[case::filtered(Run::of([passed(), passed()]).filtered(), ProfileVerdict::NotDecided)]
     #[case::interrupted(Run::of([passed(), passed()]).interrupted(), ProfileVerdict::NotDecided)]
+    #[case::ended_at_a_failure(Run::of([passed(), passed(), not_started()]), ProfileVerdict::NotDecided)]
     fn the_musts_of_core_decide_about_core(#[case] run: Run, #[case] verdict: ProfileVerdict) {
         assert_eq!(profiles(&run, &Claims::default())[0].verdict, verdict);
     }

@@ -105,6 +105,9 @@ fn conformance(run: &Aggregate, summary: &Summary) -> String {
         Conformance::NotDecided if run.filtered() => {
             paint(YELLOW, "no verdict on conformance (filtered run)")
         }
+        Conformance::NotDecided if run.ended_at_failure() => {
+            paint(YELLOW, "no verdict on conformance (the run ended at its first failure)")
+        }
         Conformance::NotDecided => {
             let unknown = run.undecided().into_iter().map(|(why, ids)| format!("{} ({why})", ids.join(", ")));
             let unknown: Vec<String> = unknown.collect();

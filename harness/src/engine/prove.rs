@@ -1,17 +1,20 @@
 //! Proof that the suite notices defects: each is planted, and the cases of its requirements run until each of
-//! these is noticed to be broken.
+//! these is noticed to be broken. What noticed it then has to pass without the defect.
 
+mod control;
 mod proof;
 mod verdicts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::control::Control;
 pub use self::proof::{BrokenClaim, Missed, Noticed, Outcome, Proof};
 use self::verdicts::Verdicts;
 use super::EngineError;
@@ -79,9 +82,16 @@ pub async fn prove(
     };
     let plan = Plan::new(&request.suite, &all, &run_id, prepared.abilities(), Some(&implementation));
     let stage = Stage::open(&prepared, &plan, request.suite.fence(), &run_id).await?;
-    let attempt = Attempt { request: &request, prepared: &prepared, stage: &stage, run_id: &run_id };
+    let attempt = Attempt {
+        request: &request,
+        prepared: &prepared,
+        stage: &stage,
+        run_id: &run_id,
+        control: Control::default(),
+        controls: AtomicUsize::new(0),
+    };
     let tried = stream::iter(request.defects.iter().enumerate())
-        .map(|(number, defect)| attempt.of(number, defect, cancel.child_token()))
+        .map(|(number, defect)| attempt.of(number, defect, &cancel))
         .buffer_unordered(request.parallel.max(1))
         .take_until(cancel.cancelled())
         .for_each(|proof| {
@@ -101,12 +111,16 @@ struct Attempt<'a> {
     prepared: &'a Prepared,
     stage: &'a Stage,
     run_id: &'a str,
+    control: Control,
+    /// How many cases were tried without a defect.
+    controls: AtomicUsize,
 }
 
 impl Attempt<'_> {
     /// Runs the cases of the defect's requirements against it, until each of these is noticed to be broken.
-    async fn of(&self, number: usize, defect: &Defect, cancel: CancellationToken) -> Proof {
+    async fn of(&self, number: usize, defect: &Defect, end: &CancellationToken) -> Proof {
         let begin = Instant::now();
+        let cancel = end.child_token();
         let suite = &self.request.suite;
         let is_standing = |id: &str| is_standing(id, suite.cases());
         let filter = Filter { requirements: tried_on(defect, is_standing), ..Filter::default() };
@@ -123,7 +137,11 @@ impl Attempt<'_> {
         let mut verdicts = Verdicts::of(&defect.requirements, &cases, is_standing);
         let runner = Runner {
             needless: needless.clone(),
-            ..Runner::unrecorded(self.context(defect, sink, cancel.clone()), self.stage, self.request.jobs)
+            ..Runner::unrecorded(
+                self.context(Some(defect), sink, cancel.clone()),
+                self.stage,
+                self.request.jobs,
+            )
         };
         {
             let mut running = std::pin::pin!(runner.all(&plan));
@@ -149,16 +167,46 @@ impl Attempt<'_> {
                 verdicts.add(&result);
             }
         }
-        let (noticed, missed) = verdicts.into_parts();
+        let (mut noticed, mut missed) = verdicts.into_parts();
+        let witnesses: BTreeSet<String> = noticed.iter().map(|noticed| noticed.broken.by.clone()).collect();
+        for case in witnesses {
+            let about = self.control.about(&case);
+            let objection = about.get_or_init(|| self.without_defect(&case, end.child_token())).await;
+            if let Some(objection) = objection {
+                control::apply(&mut noticed, &mut missed, &case, objection);
+            }
+        }
         Proof::new(defect.clone(), noticed, missed, begin.elapsed())
     }
 
+    /// Runs a case with the same programs and no defect; returns why it says nothing about one.
+    async fn without_defect(&self, case: &str, cancel: CancellationToken) -> Option<String> {
+        let filter = Filter { exact: vec![case.to_owned()], ..Filter::default() };
+        let number = self.controls.fetch_add(1, Ordering::Relaxed);
+        let own_id = format!("{}-c{number}", self.run_id);
+        let implementation = Some(&self.request.implementation);
+        let plan =
+            Plan::new(&self.request.suite, &filter, &own_id, self.prepared.abilities(), implementation);
+        let (sink, mut events) = EventSink::channel();
+        let runner = Runner::unrecorded(self.context(None, sink, cancel), self.stage, self.request.jobs);
+        runner.all(&plan).await;
+        drop(runner);
+        let mut verdict = None;
+        while let Some(event) = events.recv().await {
+            if let Event::CaseFinished(result) = event {
+                verdict = Some(result.verdict);
+            }
+        }
+        control::objection(case, verdict.as_ref())
+    }
+
     /// What the cases of a defect have in common: whoever is to have it has it.
-    fn context(&self, defect: &Defect, sink: EventSink, cancel: CancellationToken) -> RunContext {
+    fn context(&self, defect: Option<&Defect>, sink: EventSink, cancel: CancellationToken) -> RunContext {
         let sound = &self.request.implementation;
-        let (implementation, engine_defect) = match self.request.culprit {
-            Culprit::Implementation => (sound.with_defect(&defect.name), None),
-            Culprit::Engine => (sound.clone(), backup::defects::Defect::named(&defect.name)),
+        let (implementation, engine_defect) = match (self.request.culprit, defect) {
+            (_, None) => (sound.clone(), None),
+            (Culprit::Implementation, Some(defect)) => (sound.with_defect(&defect.name), None),
+            (Culprit::Engine, Some(defect)) => (sound.clone(), backup::defects::Defect::named(&defect.name)),
         };
         RunContext {
             run_id: self.run_id.to_owned(),

@@ -78,6 +78,7 @@ impl Example {
                         index: 0,
                         summary: String::new(),
                         assertion: false,
+                        digest: String::new(),
                     })
                 }
                 ("gap", kind) => history.gap(kind.as_str().unwrap()),

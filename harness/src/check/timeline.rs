@@ -181,7 +181,12 @@ mod tests {
 
     #[test]
     fn steps_that_end_well_are_not_told_twice() {
-        let start = |index| Observation::StepStarted { index, summary: "act".to_owned(), assertion: false };
+        let start = |index| Observation::StepStarted {
+            index,
+            summary: "act".to_owned(),
+            assertion: false,
+            digest: String::new(),
+        };
         let end = |index, ok| Observation::StepFinished { index, ok, judged: None };
         let history = [
             entry(0, 0, start(0)),

@@ -118,7 +118,12 @@ mod tests {
     use crate::check::testing::History;
 
     fn step(history: History, index: usize, summary: &str, ok: bool) -> History {
-        let started = Observation::StepStarted { index, summary: summary.to_owned(), assertion: true };
+        let started = Observation::StepStarted {
+            index,
+            summary: summary.to_owned(),
+            assertion: true,
+            digest: String::new(),
+        };
         history.push(started).push(Observation::StepFinished { index, ok, judged: Some(1) })
     }
 

@@ -217,8 +217,8 @@ impl<'a> CaseRun<'a> {
 
     async fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         let assertion = step.action.is_assertion();
-        let summary = step.summary.clone();
-        self.started = self.record.append(Observation::StepStarted { index, summary, assertion });
+        let (summary, digest) = (step.summary.clone(), step.digest.clone());
+        self.started = self.record.append(Observation::StepStarted { index, summary, assertion, digest });
         if !assertion {
             self.window = self.started;
         }

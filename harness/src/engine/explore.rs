@@ -330,16 +330,18 @@ fn with_kill(
         let location = manifest.object.location.clone();
         let summary = format!("create {} {}", manifest.kind, manifest.alias);
         let action = Action::Create { manifests: vec![manifest], refused: None };
-        steps.push(Step { action, location: location.clone(), summary });
+        steps.push(Step { action, location: location.clone(), summary, digest: String::new() });
         if has_fence {
-            steps.push(Step { action: Action::Fence, location, summary: "fence".to_owned() });
+            let summary = "fence".to_owned();
+            steps.push(Step { action: Action::Fence, location, summary, digest: String::new() });
         }
     }
     if let Some(location) = case.steps.first().map(|step| step.location.clone()) {
         let on = Selector { verb: VerbSelector::Write, resource: None, name: None };
         let fault = Fault { on, nth, times: 1, effect: Effect::Kill(moment), optional };
         let summary = format!("{ARM}{fault}");
-        steps.push(Step { action: Action::Fault { of: Party::Subject, fault }, location, summary });
+        let action = Action::Fault { of: Party::Subject, fault };
+        steps.push(Step { action, location, summary, digest: String::new() });
     }
     steps.append(&mut case.steps);
     case.steps = steps;

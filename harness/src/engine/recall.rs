@@ -111,7 +111,12 @@ mod tests {
     fn history(end: End) -> Vec<Arc<Entry>> {
         let observations = [
             Observation::CaseStarted { namespace: "ns".to_owned() },
-            Observation::StepStarted { index: 0, summary: "act".to_owned(), assertion: false },
+            Observation::StepStarted {
+                index: 0,
+                summary: "act".to_owned(),
+                assertion: false,
+                digest: String::new(),
+            },
             Observation::CaseFinished { end, by_claims: false },
         ];
         (0..)

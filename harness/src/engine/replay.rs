@@ -115,6 +115,7 @@ fn word(verdict: &Verdict) -> &'static str {
 #[derive(Debug)]
 struct Recorded<'a> {
     summary: &'a str,
+    digest: &'a str,
     assertion: bool,
     /// Sequence number of its beginning.
     started: usize,
@@ -151,8 +152,9 @@ impl<'a> Replay<'a> {
                 Observation::CaseFinished { end, by_claims } => {
                     (replay.end, replay.by_claims, replay.length) = (Some(end), *by_claims, place);
                 }
-                Observation::StepStarted { summary, assertion, .. } => replay.steps.push(Recorded {
+                Observation::StepStarted { summary, assertion, digest, .. } => replay.steps.push(Recorded {
                     summary,
+                    digest,
                     assertion: *assertion,
                     started: place,
                     finished: None,
@@ -236,6 +238,13 @@ impl<'a> Replay<'a> {
                 && now.summary != then.summary
             {
                 let changed = format!("`{}` was not recorded; a step that acts needs a new run", now.summary);
+                return Err(inconclusive(&changed));
+            }
+            if let (Some(now), Some(then)) = (gap.action, partner.action)
+                && !then.digest.is_empty()
+                && now.digest != then.digest
+            {
+                let changed = format!("`{}` did something else in the run; it needs a new one", now.summary);
                 return Err(inconclusive(&changed));
             }
             let last = index + 1 == recorded.len();

@@ -110,7 +110,7 @@ fn record(case: &PlannedCase, verdict: &Verdict, writer: &RecordWriter) {
     record.append(Observation::CaseStarted { namespace: "ns".to_owned() });
     for (index, step) in case.steps.iter().chain(&case.expect).enumerate() {
         let (summary, assertion) = (step.summary.clone(), step.action.is_assertion());
-        record.append(Observation::StepStarted { index, summary, assertion });
+        record.append(Observation::StepStarted { index, summary, assertion, digest: step.digest.clone() });
         if !assertion {
             let [api_version, kind, namespace, name, uid] = identity();
             let object =

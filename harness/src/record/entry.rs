@@ -85,6 +85,9 @@ pub enum Observation {
         summary: String,
         /// Whether it is a claim about the record; all others act.
         assertion: bool,
+        /// Hex SHA-256 of all that it does; none for a claim.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
     },
     /// The engine ended a step.
     StepFinished {

@@ -8,10 +8,12 @@ mod invariants;
 mod objects;
 mod recovery;
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use regex::Regex;
+use sha2::{Digest, Sha256};
 
 pub(super) use self::claims::aliases;
 pub use self::claims::describe;
@@ -107,7 +109,8 @@ impl Reader<'_> {
             }
         };
         let (action, summary) = self.action(document, &location)?;
-        Some(Step { action, location, summary })
+        let digest = digest(&node, &action);
+        Some(Step { action, location, summary, digest })
     }
 
     fn action(&mut self, document: StepDocument, at: &Location) -> Option<(Action, String)> {
@@ -299,6 +302,23 @@ pub(crate) fn read_assertion(node: &Node) -> Assertion {
         Some(Action::Assert(assertion)) if problems.is_empty() => *assertion,
         other => panic!("{other:?} {problems:?}"),
     }
+}
+
+/// Tells apart steps that do not do the same, however alike their summaries are. Claims are judged as they are.
+fn digest(node: &Node, action: &Action) -> String {
+    if action.is_assertion() {
+        return String::new();
+    }
+    let manifests = match action {
+        Action::Create { manifests, .. } => manifests.as_slice(),
+        Action::Apply { manifest, .. } => std::slice::from_ref(manifest),
+        _ => &[],
+    };
+    let mut digest = Sha256::new();
+    for text in iter::once(node).chain(manifests.iter().map(|manifest| &manifest.object)) {
+        digest.update(text.to_json().to_string());
+    }
+    hex::encode(digest.finalize())
 }
 
 fn assertion(operator: Operator, at: &Location) -> (Action, String) {

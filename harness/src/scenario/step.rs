@@ -24,6 +24,8 @@ pub struct Step {
     pub location: Location,
     /// The step in a few words, for the record and for people.
     pub summary: String,
+    /// Digest of everything that it does, with the manifests that it names; empty for a claim.
+    pub digest: String,
 }
 
 /// What a step does.

@@ -54,8 +54,12 @@ fn the_kill_is_armed_when_what_is_given_is_dealt_with() {
 
 #[test]
 fn only_writes_that_arrived_while_the_kill_was_armed_count_and_in_the_order_of_their_arrival() {
-    let step =
-        |summary: &str| Observation::StepStarted { index: 0, summary: summary.to_owned(), assertion: false };
+    let step = |summary: &str| Observation::StepStarted {
+        index: 0,
+        summary: summary.to_owned(),
+        assertion: false,
+        digest: String::new(),
+    };
     let history = numbered(vec![
         step("create"),
         write(1, "too early"),

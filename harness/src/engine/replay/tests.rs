@@ -82,7 +82,7 @@ fn recording(run: Run) -> Recording {
     let start = |index: usize| {
         let step = case.steps.iter().chain(&case.expect).nth(index).unwrap();
         let (summary, assertion) = (step.summary.clone(), step.action.is_assertion());
-        record.append(Observation::StepStarted { index, summary, assertion });
+        record.append(Observation::StepStarted { index, summary, assertion, digest: step.digest.clone() });
     };
     let finish = |index, ok, claim: bool| {
         let judged = claim.then(|| record.snapshot().len() as u64);
@@ -269,12 +269,31 @@ fn a_changed_scenario_stands_for_that_of_the_suite_and_for_no_other() {
     );
 }
 
-#[test]
-fn a_changed_action_needs_a_new_run() {
-    let create = "create: {file: fixtures/other.yaml, as: thing}";
+#[rstest]
+#[case::another(
+    "create: {file: fixtures/other.yaml, as: thing}",
+    "was not recorded; a step that acts needs a new run"
+)]
+#[case::the_same_in_few_words(
+    "create: {file: fixtures/thing.yaml, as: thing, set: {data: {phase: bad}}}",
+    "did something else in the run; it needs a new one"
+)]
+fn a_changed_action_needs_a_new_run(#[case] create: &str, #[case] told: &str) {
     let (verdict, _) = replayed(&suite(create, EVENTUALLY, &[NEVER]), &recording(Run::Passed));
     let Verdict::Inconclusive { reason } = verdict else { panic!("{verdict:?}") };
-    assert!(reason.ends_with("a step that acts needs a new run"), "{reason}");
+    assert!(reason.ends_with(told), "{reason}");
+}
+
+#[test]
+fn a_step_is_told_from_one_with_another_manifest_of_the_same_name() {
+    let digest = |thing: &str| {
+        let folder = folder(&scenario("s", CREATE, EVENTUALLY, &[NEVER]));
+        std::fs::write(folder.path().join("fixtures/thing.yaml"), thing).unwrap();
+        Suite::load(folder.path()).unwrap().cases()[0].steps[0].digest.clone()
+    };
+    let thing = "{apiVersion: v1, kind: ConfigMap, metadata: {name: thing}";
+    assert_eq!(digest(&format!("{thing}}}")), digest(&format!("# The same.\n{thing}}}")));
+    assert_ne!(digest(&format!("{thing}}}")), digest(&format!("{thing}, data: {{phase: bad}}}}")));
 }
 
 #[test]

@@ -44,7 +44,12 @@ fn observations() -> Vec<Observation> {
         Observation::Request(Request { id: text("1"), request: Arc::new(json!({"verb": "get"})) }),
         Observation::RequestMark,
         Observation::Answer { question: text("/readyz"), status: 200, body: text("ok") },
-        Observation::StepStarted { index: 0, summary: text("fence"), assertion: false },
+        Observation::StepStarted {
+            index: 0,
+            summary: text("fence"),
+            assertion: false,
+            digest: String::new(),
+        },
         Observation::StepFinished { index: 0, ok: true, judged: None },
         Observation::StepFinished { index: 1, ok: true, judged: Some(4) },
         Observation::Log { line: "text".into() },

@@ -54,7 +54,7 @@ impl Reader<'_> {
         }
         let summary = format!("{INVARIANT}{} {summary}", standing.id);
         assertion.standing = Some(standing);
-        Some(Step { action: Action::Assert(assertion), location: at, summary })
+        Some(Step { action: Action::Assert(assertion), location: at, summary, digest: String::new() })
     }
 }
 

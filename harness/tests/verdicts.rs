@@ -203,6 +203,17 @@ fn the_record_keeps_what_was_written_right_before_a_loss_and_no_releases_of_helm
     assert_eq!(outcome.report["statistics"]["passed"], 6, "{}", outcome.stderr);
 }
 
+/// A restart would hide it from whoever looks at the controller that runs then.
+#[test]
+fn a_controller_that_ends_by_itself_fails_the_case_though_it_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = outcome(&mut hallmark(&["run", "mortal", "--cluster", "local"], []), folder.path());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let cases = [("ended-before-a-restart", "failed"), ("restarted-in-time", "passed")];
+    assert_eq!(outcome.verdicts("cases", "name"), BTreeMap::from(cases));
+    assert!(outcome.stderr.contains("killed by signal 9, unexpectedly"), "{}", outcome.stderr);
+}
+
 #[test]
 fn a_broken_implementation_file_is_wrong_usage_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

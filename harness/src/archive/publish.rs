@@ -70,16 +70,14 @@ pub fn is_published(archive: &Path) -> bool {
 
 /// Writes under a pending name, verifies what is on disk, and renames: first the archive, then its digest.
 ///
-/// `verify` gets the bytes that came back and the line of the digest file. Returns the digest. A kill at any point leaves pending files, or an archive without digest, and
-/// verification accepts neither.
+/// `verify` gets the bytes that came back and the line of the digest file. Returns the digest. A kill at any point
+/// leaves pending files, or an archive without digest, and verification accepts neither. Of two backups of one name
+/// the second finds that of the first.
 pub fn publish<T>(
     bytes: &[u8],
     archive: &Path,
     verify: impl FnOnce(&[u8], &str) -> Result<T, VerifyError>,
 ) -> Result<String, PublishError> {
-    if is_published(archive) {
-        return Err(PublishError::Exists(archive.into()));
-    }
     let folder = match archive.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -89,6 +87,13 @@ pub fn publish<T>(
         move |source| PublishError::Io { action, path, source }
     };
     std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
+    let opened = File::open(folder).map_err(failed("open", folder))?;
+    // Until it is closed nobody else publishes here. Where a file system has no locks, the name of the digest
+    // decides below.
+    let _unlocked = opened.lock();
+    if is_published(archive) {
+        return Err(PublishError::Exists(archive.into()));
+    }
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     if Defect::PublishedTooEarly.is_planted() {
         let line = format!("{}  {name}\n", super::digest(bytes));
@@ -107,9 +112,12 @@ pub fn publish<T>(
     pending.persist(archive).map_err(|error| failed("rename to", archive)(error.error))?;
     let digest_file = digest_path(archive);
     let pending = write(folder, &name, line.as_bytes()).map_err(failed("write a file in", folder))?;
-    pending.persist(&digest_file).map_err(|error| failed("rename to", &digest_file)(error.error))?;
+    pending.persist_noclobber(&digest_file).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => PublishError::Exists(archive.into()),
+        _ => failed("rename to", &digest_file)(error.error),
+    })?;
     // The names, too, must survive a loss of power.
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("flush", folder))?;
+    opened.sync_all().map_err(failed("flush", folder))?;
     Ok(sha256)
 }
 
@@ -152,6 +160,24 @@ mod tests {
         std::fs::remove_file(digest_path(&archive)).unwrap();
         assert!(matches!(verify(&archive, Limits::default()), Err(VerifyError::NotPublished { .. })));
         publish(&fixture::archive(), &archive).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_publish_under_one_name_one_does_and_its_archive_stays_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("a.tar.zst");
+        let all = std::sync::Barrier::new(8);
+        let published = std::thread::scope(|scope| {
+            let one = || {
+                let bytes = fixture::archive();
+                all.wait();
+                publish(&bytes, &archive)
+            };
+            let publishing: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+            publishing.into_iter().map(|one| one.join().unwrap()).filter(Result::is_ok).count()
+        });
+        assert_eq!(published, 1);
+        verify(&archive, Limits::default()).unwrap();
     }
 
     #[test]

@@ -125,7 +125,8 @@ async fn restore(
     events: &EventSink,
 ) -> Result<Result<RestoreReport, String>, DrillError> {
     // The controller was started under the hold: there is nothing to be seen yet.
-    let mut guard = LeaderGuard { seen: Duration::ZERO, ..LeaderGuard::default() };
+    let namespace = Some(site.namespace.to_owned());
+    let mut guard = LeaderGuard { seen: Duration::ZERO, namespace, ..LeaderGuard::default() };
     if let Some(lease) = &cluster.subjects().implementation.settings.leader_lease {
         guard.lease.clone_from(&lease.name);
     }

@@ -174,6 +174,14 @@ pub(crate) async fn a_snapshot_shows_one_moment_while_others_write(bed: &Bed) {
             assert_eq!(record.resource_versions, std::slice::from_ref(&revision), "{:?}", record.kind);
         }
     }
+    let some = BackupOptions { namespaces: NAMESPACES.map(str::to_owned).into(), ..BackupOptions::default() };
+    let to = bed.path("moving-namespaces");
+    let manifest = backup::take(bed.admin(), &some, &to, &bed.events).await.unwrap().manifest;
+    assert_eq!(manifest.listing.method, Method::Exact);
+    let revision = manifest.listing.revision.unwrap();
+    for record in &manifest.kinds {
+        assert!(record.resource_versions.iter().all(|it| *it == revision), "{:?}", record);
+    }
     done.store(true, Ordering::SeqCst);
     assert!(writer.await.unwrap() > 10, "the writer was at work");
 }

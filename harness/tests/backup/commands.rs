@@ -65,6 +65,24 @@ pub(crate) async fn a_dry_run_looks_at_everything_and_writes_nothing(bed: &Bed) 
     assert_eq!((bed.versions().await, lock().await), before);
 }
 
+/// A dry run that is green says what it did not try, and what objects refer to that nobody brings back.
+pub(crate) async fn what_a_dry_run_cannot_try_is_told(bed: &Bed) {
+    bed.populate().await;
+    let archive = bed.path("untried");
+    let output = call(bed, "backup", &archive, &["--config-maps", "none"]).await;
+    came_to(&output, exit::CONFORMANT, "listed exact");
+    bed.clear().await;
+    bed.secrets().await;
+    let output = call(bed, "restore", &archive, &["--assume-no-controller", "--json", "--dry-run"]).await;
+    came_to(&output, exit::CONFORMANT, "dry run: ");
+    let report = printed(&output);
+    let warnings: Vec<&str> =
+        report["warnings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let has = |text: &str| warnings.iter().any(|warning| warning.contains(text));
+    assert!(has("the ConfigMap team-a/prompt is neither in the archive nor in the target"), "{warnings:?}");
+    assert!(has("of agentruns.agents.proompteng.ai, which the target does not serve"), "{warnings:?}");
+}
+
 /// [DR-R04] [DR-R05] [DR-R08] [DR-X08]
 pub(crate) async fn every_end_of_a_restore_has_its_exit_code(bed: &Bed) {
     bed.populate().await;

@@ -92,6 +92,7 @@ pub(crate) async fn a_killed_process_is_finished_by_the_next(bed: &Bed) {
         loop {
             let mut restore = Command::new(env!("CARGO_BIN_EXE_hallmark"));
             restore.arg("restore").arg(bed.path("sigkill")).arg("--kubeconfig").arg(bed.kubeconfig());
+            restore.args(["--controller-namespace", "default"]);
             restore.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
             let mut process = restore.spawn().unwrap();
             // Another number each time, up to a dozen.

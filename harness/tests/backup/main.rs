@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         round_trips::owners_get_their_new_uids,
         damages::two_hundred_damaged_archives_change_nothing,
         commands::a_dry_run_looks_at_everything_and_writes_nothing,
+        commands::what_a_dry_run_cannot_try_is_told,
         commands::every_end_of_a_restore_has_its_exit_code,
         commands::runs_that_velero_would_execute_again_are_listed,
         preflights::obstacles_are_named_before_anything_is_written,

@@ -153,6 +153,8 @@ pub(crate) async fn what_nobody_may_look_at_is_told(bed: &Bed) {
 pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     bed.populate().await;
     let (_report, checked) = bed.backup("led").await;
+    let elsewhere = json!({"metadata": {"name": "agents-restore-hold"}});
+    let elsewhere: ConfigMap = serde_json::from_value(elsewhere).unwrap();
     bed.clear().await;
     bed.secrets().await;
     let guarded = RestoreOptions { guard: LeaderGuard::default(), ..Bed::options() };
@@ -160,6 +162,12 @@ pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     let findings = refused(bed, &checked, &guarded).await;
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert!(findings[0].starts_with("no hold keeps a controller still"), "{findings:?}");
+    // Nor does a hold say that a controller is where it is.
+    let holds: Api<ConfigMap> = Api::namespaced(bed.admin(), "kube-public");
+    holds.create(&PostParams::default(), &elsewhere).await.unwrap();
+    let findings = refused(bed, &checked, &guarded).await;
+    assert!(findings[0].ends_with("with --controller-namespace"), "{findings:?}");
+    holds.delete("agents-restore-hold", &DeleteParams::default()).await.unwrap();
 
     let leases: Api<Lease> = Api::namespaced(bed.admin(), "default");
     let lease = json!({

@@ -146,6 +146,17 @@ pub enum Finding {
         /// Name of the `ConfigMap`.
         hold: String,
     },
+    /// There is a hold, and nothing says that a controller is where it is.
+    #[error(
+        "no Lease tells where a controller is, and the ConfigMap `{hold}` is in {}; help: name the namespace of the controller with --controller-namespace",
+        .namespaces.join(", ")
+    )]
+    HoldSomewhere {
+        /// Name of the `ConfigMap`.
+        hold: String,
+        /// Where one is.
+        namespaces: Vec<String>,
+    },
     /// It cannot be seen whether a controller leads or is held.
     #[error(
         "it cannot be seen whether a controller runs ({reason}); help: name its namespace with --controller-namespace, or say --assume-no-controller if you know that none runs"

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::Finding;
 use super::lock::lease;
@@ -64,17 +64,18 @@ pub(super) async fn unheld(api: &ObjectApi, guard: &LeaderGuard) -> Result<Vec<F
     };
     let found = acting(guard, &leases, &holds);
     if found.is_empty() {
-        settle(guard, &holds).await;
+        settle(api, guard, &holds).await?;
     }
     Ok(found)
 }
 
-/// Every leader must have a hold in its namespace, and without any leader there must be a hold all the same.
+/// Every leader must have a hold in its namespace, and without any leader there must be a hold all the same, where
+/// the controller is said to be.
 fn acting(guard: &LeaderGuard, leases: &[Value], holds: &[Value]) -> Vec<Finding> {
     let led: Vec<(&str, String)> =
         leases.iter().filter_map(|lease| Some((namespace(lease), leader(lease)?))).collect();
-    if led.is_empty() && holds.is_empty() && !Defect::HoldOnlyForLeaders.is_planted() {
-        return vec![Finding::NoHold { hold: guard.hold.clone() }];
+    if led.is_empty() && !Defect::HoldOnlyForLeaders.is_planted() {
+        return nobody_leads(guard, holds);
     }
     let is_held = |place: &str| holds.iter().any(|hold| namespace(hold) == place);
     let finding = |(place, holder): (&str, String)| Finding::Unheld {
@@ -83,6 +84,19 @@ fn acting(guard: &LeaderGuard, leases: &[Value], holds: &[Value]) -> Vec<Finding
         hold: guard.hold.clone(),
     };
     led.into_iter().filter(|(place, _holder)| !is_held(place)).map(finding).collect()
+}
+
+fn nobody_leads(guard: &LeaderGuard, holds: &[Value]) -> Vec<Finding> {
+    let hold = guard.hold.clone();
+    match (holds, &guard.namespace) {
+        ([], _) => vec![Finding::NoHold { hold }],
+        (_, Some(_told)) => Vec::new(),
+        (holds, None) => {
+            let mut namespaces: Vec<String> = holds.iter().map(|hold| namespace(hold).to_owned()).collect();
+            namespaces.sort();
+            vec![Finding::HoldSomewhere { hold, namespaces }]
+        }
+    }
 }
 
 fn namespace(object: &Value) -> &str {
@@ -98,21 +112,44 @@ fn leader(lease: &Value) -> Option<String> {
     (!holder.is_empty()).then(|| holder.to_owned())
 }
 
-/// Waits until the holds are old enough for every replica to have seen them.
-async fn settle(guard: &LeaderGuard, holds: &[Value]) {
-    let age = |hold: &Value| {
-        let created: Timestamp = hold.pointer("/metadata/creationTimestamp")?.as_str()?.parse().ok()?;
-        Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())
-    };
-    let newest = holds.iter().filter_map(age).min().unwrap_or(guard.seen);
-    // Nothing can be watched instead: controllers do not answer through the API.
-    tokio::time::sleep(guard.seen.saturating_sub(newest)).await;
+/// Waits until the newest hold is old enough for every replica to have seen it. Nothing can be watched instead:
+/// controllers do not answer through the API.
+async fn settle(api: &ObjectApi, guard: &LeaderGuard, holds: &[Value]) -> Result<(), ApiError> {
+    let Some(newest) = holds.iter().filter_map(created).max() else { return Ok(()) };
+    if guard.seen.is_zero() {
+        return Ok(());
+    }
+    tokio::time::sleep(left(guard.seen, newest, now(api).await?)).await;
+    Ok(())
+}
+
+/// How long to wait until something is `old` that was created at this time; all of it if nobody tells the present
+/// time. The API server tells times in whole seconds, cut off.
+fn left(old: Duration, created: Timestamp, now: Option<Timestamp>) -> Duration {
+    let age = now.map(|now| Duration::try_from(now.duration_since(created)).unwrap_or_default());
+    old.saturating_sub(age.unwrap_or_default().saturating_sub(Duration::from_secs(1)))
+}
+
+/// The present time of the API server, whose clock the ages of objects are told by: it is in an object that is
+/// tried and not made.
+async fn now(api: &ObjectApi) -> Result<Option<Timestamp>, ApiError> {
+    let clock = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"generateName": "hallmark-clock-", "namespace": "default"},
+    });
+    match api.create(&Kind::config_map(), &clock, true).await {
+        Ok(tried) => Ok(created(&tried)),
+        Err(error) if error.is_refusal() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn created(object: &Value) -> Option<Timestamp> {
+    object.pointer("/metadata/creationTimestamp")?.as_str()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -139,8 +176,29 @@ mod tests {
         let wanted = [Finding::NoHold { hold: HOLD.to_owned() }];
         assert_eq!(acting(&guard, &[], &[]), wanted);
         assert_eq!(acting(&guard, &[at("agents", "")], &[]), wanted, "the last leader may have a successor");
-        assert_eq!(acting(&guard, &[], &hold), []);
         assert_eq!(acting(&guard, &[at("agents", "agents-0")], &hold), []);
+    }
+
+    #[test]
+    fn a_hold_that_no_lease_leads_to_counts_only_where_the_controller_is_said_to_be() {
+        let hold = [json!({"metadata": {"namespace": "elsewhere"}})];
+        let somewhere =
+            Finding::HoldSomewhere { hold: HOLD.to_owned(), namespaces: vec!["elsewhere".to_owned()] };
+        assert_eq!(acting(&LeaderGuard::default(), &[], &hold), [somewhere]);
+        let told = LeaderGuard { namespace: Some("elsewhere".to_owned()), ..LeaderGuard::default() };
+        assert_eq!(acting(&told, &[], &hold), []);
+    }
+
+    #[test]
+    fn a_hold_gets_its_time_by_the_clock_of_the_api_server() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let old = Duration::from_secs(5);
+        let left = |now: Option<i64>| left(old, at(100), now.map(at)).as_secs();
+        assert_eq!(left(Some(100)), 5);
+        assert_eq!(left(Some(103)), 3, "it may have been made at the end of its second");
+        assert_eq!(left(Some(106)), 0);
+        assert_eq!(left(Some(90)), 5);
+        assert_eq!(left(None), 5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What stands in the way of a restore, found without a write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::{Existing, RestoreOptions, guard};
 use crate::backup::api::{ApiError, ObjectApi, Which};
 use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
+use crate::backup::references;
 use crate::backup::verify::Checked;
 use crate::event::EventSink;
 
@@ -33,12 +34,17 @@ pub(super) async fn check(
         let secrets = secrets(api, checked).await?;
         target.note(secrets);
     }
+    let config_maps = config_maps(api, checked).await?;
+    target.note(config_maps);
     let quotas = quotas(api, target).await?;
     target.note(quotas);
     let served =
         |step: &Step<'_>| step.kind.role < Role::Config || target.served.contains(&step.kind.resource());
     let refused = dry_run(api, options, target, served, events).await?;
     target.findings.extend(refused);
+    if options.dry_run {
+        target.unchecked.extend(untried(target, served));
+    }
     Ok(())
 }
 
@@ -111,6 +117,55 @@ async fn secrets(api: &ObjectApi, checked: &Checked) -> Result<Looked, ApiError>
         }
     }
     Ok(looked)
+}
+
+/// `ConfigMap`s that objects of the archive refer to and that are neither in it nor in the target: those that
+/// somebody else makes, such as a chart. What needs one may do without it, so nothing stands in the way.
+async fn config_maps(api: &ObjectApi, checked: &Checked) -> Result<Looked, ApiError> {
+    let kind = Kind::config_map();
+    let resource = kind.resource();
+    let archived: HashSet<(Option<&str>, &str)> = checked
+        .objects
+        .iter()
+        .filter(|object| object.path.resource == resource)
+        .map(|object| (object.path.namespace.as_deref(), object.path.name.as_str()))
+        .collect();
+    let mut needed: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for object in &checked.objects {
+        let Some(namespace) = object.path.namespace.as_deref() else { continue };
+        for (name, _keys) in references::of(&object.value).config_maps {
+            if !archived.contains(&(Some(namespace), name.as_str())) {
+                *needed.entry((namespace, name)).or_default() += 1;
+            }
+        }
+    }
+    let mut looked = Looked::default();
+    for ((namespace, name), referrers) in needed {
+        let what = format!("the ConfigMap {namespace}/{name}");
+        match api.get(&kind, Some(namespace), &name).await {
+            Ok(Some(_present)) => {}
+            Ok(None) => looked.unchecked.push(format!(
+                "{what} is neither in the archive nor in the target, and {referrers} of its objects refer to it"
+            )),
+            Err(error) if error.is_forbidden() => looked.unchecked(&what, &error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(looked)
+}
+
+/// Objects of kinds that the target does not serve yet, which a restore tries when it does.
+fn untried(target: &Target<'_>, served: impl Fn(&Step<'_>) -> bool) -> Vec<String> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for step in target.steps.iter().filter(|step| !served(step)) {
+        *kinds.entry(step.kind.resource()).or_default() += 1;
+    }
+    let told = |(resource, number): (String, usize)| {
+        format!(
+            "not checked: {number} of {resource}, which the target does not serve until its definition is there"
+        )
+    };
+    kinds.into_iter().map(told).collect()
 }
 
 /// Object counts that quotas do not allow. What else they limit is found by the dry run.

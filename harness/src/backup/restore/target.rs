@@ -86,8 +86,9 @@ pub(super) async fn look<'a>(
             if kind.role == Role::Definition {
                 target.definition(object);
             }
-            let named = objects.iter().find(|stored| key(stored) == *place);
-            if let (Role::Namespace, Some(stored)) = (kind.role, named) {
+            if kind.role == Role::Namespace
+                && let Some(stored) = objects.iter().find(|stored| key(stored) == *place)
+            {
                 target.namespaces.insert(&stored.path.name);
             }
         }

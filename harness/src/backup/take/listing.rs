@@ -75,22 +75,17 @@ impl Reader<'_> {
         Ok(seen.is_sorted() && seen.first().is_some_and(|first| *first > 0))
     }
 
-    /// All kinds at the revision of the first list.
+    /// All kinds and namespaces at the revision of the first list.
     async fn exactly(&self) -> Result<(Vec<KindList>, String), ApiError> {
         let mut revision: Option<String> = None;
         let mut lists = Vec::new();
         for kind in self.kinds {
-            let moment = revision.as_deref().filter(|_| !Defect::MomentsMixed.is_planted());
-            let list = self.list(kind, moment).await?;
-            if revision.is_none() {
-                revision = list.resource_versions.first().cloned();
-            }
-            lists.push(list);
+            lists.push(self.list(kind, Some(&mut revision)).await?);
         }
         Ok((lists, revision.unwrap_or_default()))
     }
 
-    /// Every kind at a moment of its own.
+    /// Every list at a moment of its own.
     async fn each(&self) -> Result<Vec<KindList>, ApiError> {
         let mut lists = Vec::new();
         for kind in self.kinds {
@@ -99,14 +94,20 @@ impl Reader<'_> {
         Ok(lists)
     }
 
-    async fn list(&self, kind: &Kind, revision: Option<&str>) -> Result<KindList, ApiError> {
+    /// One kind, at a common moment if there is one; the first list of all decides which that is.
+    async fn list(&self, kind: &Kind, mut common: Option<&mut Option<String>>) -> Result<KindList, ApiError> {
         self.events.progress(PHASE, kind.resource());
         let mut all = KindList { kind: kind.clone(), resource_versions: Vec::new(), items: Vec::new() };
         for place in self.places(kind) {
-            let Listed { resource_version, items } = match revision {
+            let moment = common.as_deref().and_then(Option::as_deref);
+            let moment = moment.filter(|_| !Defect::MomentsMixed.is_planted());
+            let Listed { resource_version, items } = match moment {
                 Some(revision) => self.api.list(kind, Which { revision: Some(revision), ..place }).await?,
                 None => self.fresh(kind, place).await?,
             };
+            if let Some(common) = &mut common {
+                common.get_or_insert_with(|| resource_version.clone());
+            }
             all.resource_versions.push(resource_version);
             all.items.extend(items);
         }

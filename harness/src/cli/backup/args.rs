@@ -49,8 +49,8 @@ first, then namespaces, ConfigMaps and config kinds, then the runs, each with it
 must be held by its ConfigMap; if none runs, say --assume-no-controller. After an interruption run the same command again.
 
 Examples:
-  hallmark restore backups/nightly.tar.zst --context new --dry-run
-  hallmark restore backups/nightly.tar.zst --context new
+  hallmark restore backups/nightly.tar.zst --context new --controller-namespace agents --dry-run
+  hallmark restore backups/nightly.tar.zst --context new --controller-namespace agents
 
 ";
 

@@ -25,8 +25,8 @@ use super::error::api_code;
 const ASK: Duration = Duration::from_secs(1);
 /// Longest time for one answer.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long the last answer is believed while the API server gives none. Nobody is surprised by that: a
-/// restore begins only after every replica has told that it knows of the hold.
+/// How long the last answer is believed while the API server gives none. Whoever gets no answer cannot write
+/// to runs either, and asks again before all else when there is one.
 const BELIEVED: Duration = Duration::from_secs(15);
 
 /// Tells what is known of the object, at the start and whenever that may have changed. Never ends.

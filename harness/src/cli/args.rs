@@ -38,7 +38,7 @@ Examples:
   hallmark prove                             would the suite notice a controller that is wrong?
   hallmark explore                           does it survive a kill at each of its writes?
   hallmark drill                             does it survive the loss of its cluster, and how long does that take?
-  hallmark gate --from v0.1.0                may this chart be released after that one?
+  hallmark gate --from agents-0.1.0.tgz      may this chart be released after that one?
   hallmark diff crds old.tgz charts/agents
   hallmark compare mine.yaml theirs.yaml     the same scenarios against two controllers, side by side
   hallmark stress --name ttl --load cpu,api  does it always do the same on a busy machine?

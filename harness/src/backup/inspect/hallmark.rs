@@ -50,7 +50,7 @@ pub(super) fn describe(checked: &Checked) -> Inspection {
         listing: Some(manifest.listing.clone()),
         kinds: kinds.collect(),
         terminal_runs: total,
-        // Status is always restored, so nothing that was done is done again.
+        // Status is always restored, so nothing that was done by then is done again.
         executed_again: Vec::new(),
         undecided,
         jobs_again: Vec::new(),

@@ -87,9 +87,9 @@ mod tests {
             fs::write(path.join("content"), "").unwrap();
             path
         };
-        let made = folder_in(base.path(), "subject").unwrap();
+        let used = folder_in(base.path(), "subject").unwrap();
         let kept = [
-            made.path().to_owned(),
+            used.path().to_owned(),
             make(format!("{}b2c3d4", prefix("cluster", own))),
             make("hallmark-cluster-b2c3d4".into()),
             make("hallmark-of-somebody-else-s".into()),

@@ -180,7 +180,7 @@ pub(crate) async fn a_snapshot_shows_one_moment_while_others_write(bed: &Bed) {
     assert_eq!(manifest.listing.method, Method::Exact);
     let revision = manifest.listing.revision.unwrap();
     for record in &manifest.kinds {
-        assert!(record.resource_versions.iter().all(|it| *it == revision), "{:?}", record);
+        assert!(record.resource_versions.iter().all(|it| *it == revision), "{record:?}");
     }
     done.store(true, Ordering::SeqCst);
     assert!(writer.await.unwrap() > 10, "the writer was at work");

@@ -116,7 +116,11 @@ impl Metrics {
         );
         registry.register("runs_terminal", "Runs that ended, by phase and reason", self.terminal.clone());
         registry.register("runs_blocked", "Times a run was blocked, by reason", self.blocked.clone());
-        registry.register("runs_in_flight", "Runs that hold a slot, by scope", self.in_flight.clone());
+        registry.register(
+            "runs_in_flight",
+            "Runs that hold a slot, of the fullest of each scope",
+            self.in_flight.clone(),
+        );
         registry.register("runs_limit", "Slots for runs, by scope; the default of each", self.limit.clone());
         registry.register("runs_waiting", "Runs in the queue for a slot", self.waiting.clone());
         registry.register(

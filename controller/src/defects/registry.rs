@@ -103,6 +103,8 @@ registry! {
     FinalizerAfterJob = "finalizer-after-job" ["LC-01", "INV-12"],
     /// A deleted run lets go before its Job is deleted.
     DeletionLeavesJob = "deletion-leaves-job" ["LC-02"],
+    /// A deleted run loses its finalizer first, and then its Job is deleted.
+    FinalizerBeforeJobs = "finalizer-before-jobs" ["LC-02"],
     /// The finalizers of others are removed as well.
     ForeignFinalizersRemoved = "foreign-finalizers-removed" ["LC-03"],
     /// A run whose Job has vanished is pending again.

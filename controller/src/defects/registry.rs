@@ -135,6 +135,8 @@ registry! {
     MalformedObjectIsFatal = "malformed-object-is-fatal" ["LC-15"],
     /// Every pass writes the status, changed or not.
     HotLoop = "hot-loop" ["LC-16"],
+    /// A replica that does not lead acts as well.
+    StandbyActs = "standby-acts" ["LC-19"],
     /// Any refused submission ends the run.
     FirstRefusalIsFinal = "first-refusal-is-final" ["LC-18"],
     /// A Job that no status shows is taken for somebody else's.

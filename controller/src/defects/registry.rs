@@ -241,6 +241,8 @@ registry! {
     PassesAreCounted = "passes-are-counted" ["INV-07", "LC-16"],
     /// Before a run starts, a Job of its name is looked for in the namespace default.
     LooksElsewhere = "looks-elsewhere" ["INV-08"],
+    /// Before a run starts, the Jobs of all namespaces are listed.
+    LooksEverywhere = "looks-everywhere" ["SEC-05", "INV-08"],
     /// With each end of a run a task panics that nobody waits for.
     PanicsAside = "panics-aside" ["INV-09"],
     /// A restored run begins again in Pending.

@@ -185,6 +185,8 @@ registry! {
     MessageQuotesSecret = "message-quotes-secret" ["SEC-06"],
     /// Readiness does not look at the CRDs.
     ReadyWithoutCrds = "ready-without-crds" ["HL-01", "DR-H02"],
+    /// Readiness does not wait for the caches.
+    ReadyBeforeTheStart = "ready-before-the-start" ["HL-02"],
     /// A moment is always good for a backup.
     BackupAlwaysReady = "backup-always-ready" ["HL-03"],
     /// A run of which nobody knows when it ended is infinitely old.
@@ -219,6 +221,8 @@ registry! {
     StoreTroublePasses = "store-trouble-passes" ["DR-H05"],
     /// Liveness depends on the CRDs.
     LivenessNeedsCrds = "liveness-needs-crds" ["HL-05", "DR-H01"],
+    /// Liveness needs an answer of the API server.
+    LivenessNeedsTheApi = "liveness-needs-the-api" ["HL-05"],
     /// Whatever is known of a run, it is looked at as a new one.
     StatusIgnored = "status-ignored" ["DR-C01"],
     /// A hold does not interrupt who is at work already.

@@ -189,6 +189,8 @@ registry! {
     ReadyBeforeTheStart = "ready-before-the-start" ["HL-02"],
     /// A moment is always good for a backup.
     BackupAlwaysReady = "backup-always-ready" ["HL-03"],
+    /// Passes that fail are not counted as errors.
+    ErrorsNotCounted = "errors-not-counted" ["HL-04"],
     /// A run of which nobody knows when it ended is infinitely old.
     UnknownEndIsLongAgo = "unknown-end-is-long-ago" ["DR-C13"],
     /// A changed spec of an accepted run goes unnoticed.

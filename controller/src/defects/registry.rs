@@ -141,6 +141,10 @@ registry! {
     FirstRefusalIsFinal = "first-refusal-is-final" ["LC-18"],
     /// A Job that no status shows is taken for somebody else's.
     UnrecordedJobIsForeign = "unrecorded-job-is-foreign" ["LC-20"],
+    /// The Memory of the Agent is passed over.
+    AgentMemoryIgnored = "agent-memory-ignored" ["JOB-08"],
+    /// Of several default Memories the youngest is used.
+    YoungestDefaultMemory = "youngest-default-memory" ["JOB-08"],
     /// Names of Jobs depend on the process.
     NamesDependOnTheProcess = "names-depend-on-the-process" ["JOB-01", "DR-C06"],
     /// Pods do not carry the label of their run.

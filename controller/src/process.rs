@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{EnvReader, Settings, SettingsError};
 use crate::decide::hold::Hold;
+use crate::defects::Defect;
 use crate::leader::{Election, Leadership, WriteGate, identity};
 use crate::log;
 use crate::metrics::{CountRequests, Metrics};
@@ -55,7 +56,7 @@ pub(crate) async fn run() -> Result<(), ProcessError> {
         warn!(variable = later.variable, "{} is switched on and has no effect yet", later.part);
     }
     let leadership = match &settings.leader_election {
-        Some(_) if settings.enabled => Leadership::contested(),
+        Some(_) if settings.enabled && !Defect::StandbyActs.is_planted() => Leadership::contested(),
         _ => Leadership::sole(),
     };
     let patience = settings.leader_election.as_ref().map(|election| election.terms.renew).unwrap_or_default();

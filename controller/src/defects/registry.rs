@@ -103,6 +103,8 @@ registry! {
     FinalizerAfterJob = "finalizer-after-job" ["LC-01", "INV-12"],
     /// A deleted run lets go before its Job is deleted.
     DeletionLeavesJob = "deletion-leaves-job" ["LC-02"],
+    /// A deleted run loses its finalizer first, and then its Job is deleted.
+    FinalizerBeforeJobs = "finalizer-before-jobs" ["LC-02"],
     /// The finalizers of others are removed as well.
     ForeignFinalizersRemoved = "foreign-finalizers-removed" ["LC-03"],
     /// A run whose Job has vanished is pending again.
@@ -133,10 +135,16 @@ registry! {
     MalformedObjectIsFatal = "malformed-object-is-fatal" ["LC-15"],
     /// Every pass writes the status, changed or not.
     HotLoop = "hot-loop" ["LC-16"],
+    /// A replica that does not lead acts as well.
+    StandbyActs = "standby-acts" ["LC-19"],
     /// Any refused submission ends the run.
     FirstRefusalIsFinal = "first-refusal-is-final" ["LC-18"],
     /// A Job that no status shows is taken for somebody else's.
     UnrecordedJobIsForeign = "unrecorded-job-is-foreign" ["LC-20"],
+    /// The Memory of the Agent is passed over.
+    AgentMemoryIgnored = "agent-memory-ignored" ["JOB-08"],
+    /// Of several default Memories the youngest is used.
+    YoungestDefaultMemory = "youngest-default-memory" ["JOB-08"],
     /// Names of Jobs depend on the process.
     NamesDependOnTheProcess = "names-depend-on-the-process" ["JOB-01", "DR-C06"],
     /// Pods do not carry the label of their run.
@@ -181,8 +189,12 @@ registry! {
     MessageQuotesSecret = "message-quotes-secret" ["SEC-06"],
     /// Readiness does not look at the CRDs.
     ReadyWithoutCrds = "ready-without-crds" ["HL-01", "DR-H02"],
+    /// Readiness does not wait for the caches.
+    ReadyBeforeTheStart = "ready-before-the-start" ["HL-02"],
     /// A moment is always good for a backup.
     BackupAlwaysReady = "backup-always-ready" ["HL-03"],
+    /// Passes that fail are not counted as errors.
+    ErrorsNotCounted = "errors-not-counted" ["HL-04"],
     /// A run of which nobody knows when it ended is infinitely old.
     UnknownEndIsLongAgo = "unknown-end-is-long-ago" ["DR-C13"],
     /// A changed spec of an accepted run goes unnoticed.
@@ -215,6 +227,8 @@ registry! {
     StoreTroublePasses = "store-trouble-passes" ["DR-H05"],
     /// Liveness depends on the CRDs.
     LivenessNeedsCrds = "liveness-needs-crds" ["HL-05", "DR-H01"],
+    /// Liveness needs an answer of the API server.
+    LivenessNeedsTheApi = "liveness-needs-the-api" ["HL-05"],
     /// Whatever is known of a run, it is looked at as a new one.
     StatusIgnored = "status-ignored" ["DR-C01"],
     /// A hold does not interrupt who is at work already.
@@ -237,6 +251,8 @@ registry! {
     PassesAreCounted = "passes-are-counted" ["INV-07", "LC-16"],
     /// Before a run starts, a Job of its name is looked for in the namespace default.
     LooksElsewhere = "looks-elsewhere" ["INV-08"],
+    /// Before a run starts, the Jobs of all namespaces are listed.
+    LooksEverywhere = "looks-everywhere" ["SEC-05", "INV-08"],
     /// With each end of a run a task panics that nobody waits for.
     PanicsAside = "panics-aside" ["INV-09"],
     /// A restored run begins again in Pending.

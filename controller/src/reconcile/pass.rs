@@ -70,7 +70,9 @@ fn after_error(run: &AgentRun, error: &Error, context: &Context) -> Action {
     let outdated = error.is_outdated();
     let delay = context.backoff.failed(&run.uid().unwrap_or_default(), outdated);
     if !outdated {
-        context.metrics.reconcile_failed(KIND, error.reason());
+        if !Defect::ErrorsNotCounted.is_planted() {
+            context.metrics.reconcile_failed(KIND, error.reason());
+        }
         warn!(
             namespace = run.namespace(),
             run = run.name_any(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::api::ListParams;
 use kube::runtime::controller::Action;
 use tracing::debug;
 
@@ -50,6 +51,10 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     if Defect::LooksElsewhere.is_planted() {
         let elsewhere = kube::Api::<JobView>::namespaced(context.client.clone(), "default");
         drop(elsewhere.get_opt(&run.name_any()).await);
+    }
+    if Defect::LooksEverywhere.is_planted() {
+        let everywhere = kube::Api::<JobView>::all(context.client.clone());
+        drop(everywhere.list(&ListParams::default().limit(1)).await);
     }
     if let Some(keys) = context.keys.as_ref().filter(|_| Key::of(run).is_some()) {
         // A run that waits for the database takes no slot from others.

@@ -168,6 +168,7 @@ impl Health {
             obstacles.push("restore-hold-expired: the hold goes on until it is released".to_owned());
         }
         match role {
+            Role::Leader if Defect::ReadyBeforeTheStart.is_planted() => {}
             // While work is forbidden nobody can have started, and that is how it should be.
             Role::Leader if !state.started && !state.hold.is_active() => {
                 obstacles.push("the controller has not started".to_owned());

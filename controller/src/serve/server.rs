@@ -88,6 +88,9 @@ async fn livez(State(site): State<Site>) -> (StatusCode, &'static str) {
     if Defect::LivenessNeedsCrds.is_planted() && !site.health.obstacles().is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, "failed");
     }
+    if Defect::LivenessNeedsTheApi.is_planted() && site.health.missing_crds().is_none() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "failed");
+    }
     (StatusCode::OK, "ok")
 }
 

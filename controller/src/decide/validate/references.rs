@@ -37,7 +37,7 @@ pub mod names {
     use crate::api::NameRef;
 
     use super::super::steps::{self, Extent, Piece};
-    use super::{Agent, AgentRun, non_blank};
+    use super::{Agent, AgentRun, Defect, non_blank};
 
     fn of(reference: Option<&NameRef>) -> Option<&str> {
         non_blank(&reference?.name)
@@ -60,6 +60,7 @@ pub mod names {
 
     /// Name of the Memory: the run's, else the Agent's.
     pub fn memory<'a>(run: &'a AgentRun, agent: Option<&'a Agent>) -> Option<&'a str> {
+        let agent = agent.filter(|_| !Defect::AgentMemoryIgnored.is_planted());
         of(run.spec.memory_ref.as_ref()).or_else(|| of(agent?.spec.memory_ref.as_ref()))
     }
 }

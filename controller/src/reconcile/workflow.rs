@@ -204,9 +204,8 @@ impl Attempt<'_> {
 
     /// Whether the Job of an earlier attempt is still being executed or taken down.
     async fn is_another_at_work(&self) -> Result<bool, Error> {
-        let earlier = possible_attempts(self.run).into_iter();
-        for (step, attempt) in earlier.filter(|other| *other != (self.step, self.number)) {
-            let name = jobs::name(self.run, Part::Attempt { step, attempt });
+        let own = self.job_name();
+        for name in jobs::all_names(self.run, self.context).into_iter().filter(|name| *name != own) {
             let job = jobs::known(self.run, &name, self.context).await?;
             if job.is_some_and(|job| !Outcome::of(&job).is_finished()) {
                 return Ok(true);

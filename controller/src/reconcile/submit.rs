@@ -125,7 +125,7 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
         }
         Submitted::Rejected(rejection, error) => {
             let mut draft = Draft::of(run, Timestamp::now());
-            draft.waiting().condition(reason::WARNING, true, reason::SUBMIT_RETRYING, &rejection.answer);
+            draft.submit_retrying(&rejection.answer);
             write(run, draft, context).await?;
             // The error makes the next pass wait, longer with every attempt.
             Err(error)
@@ -225,3 +225,6 @@ fn submission(run: &AgentRun, prepared: Option<&Prepared>) -> Submission {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use super::error::Error;
 use super::jobs;
 use super::keys::{Claimed, Gate, claim};
 use super::objects::{self, Submitted, began};
+use super::pass::mark;
 use super::references::{Prepared, prepare};
 use super::status::write;
 
@@ -64,6 +65,12 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     match prepare(run, Extent::Whole, context).await? {
         // A key is taken by nobody who could not start, and before anything is made.
         Ok(prepared) => match claim(run, context).await? {
+            Claimed::Own if restored::is_released(run) => {
+                // The decision is used up before anything is made. Should this process die now, the run is an
+                // ordinary new one.
+                mark(run, &restored::renewed(run), context).await?;
+                Ok(Action::await_change())
+            }
             Claimed::Own => start(run, part, &prepared, context).await,
             Claimed::Taken(taken) => refuse_duplicate(run, &taken, context).await,
             Claimed::Unavailable => {

@@ -26,6 +26,9 @@ fn cluster(
         ("GET", path) if path.contains("/jobs/") => read.clone(),
         ("GET", _) => refusal(404, "NotFound"),
         ("POST", path) if path.ends_with("/jobs") => creation(asked),
+        ("PATCH", _) => {
+            (200, json!({"metadata": {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "8"}}))
+        }
         _ => (200, asked.body.clone()),
     })
 }
@@ -124,4 +127,34 @@ async fn a_job_whose_creation_was_not_answered_is_that_of_its_restored_run(
     let written = written(&log);
     assert_eq!((&written["phase"], &written["observedUID"]), (&json!("Running"), &json!("u")));
     assert_eq!(written["runtimeRef"]["uid"], "j");
+}
+
+/// [DR-C02] The decision is about one restore; after the next one somebody is asked again.
+#[tokio::test]
+async fn a_released_run_starts_when_the_release_is_used_up() {
+    let mut released = run(&json!({}), &json!({}));
+    let mut before = released.clone();
+    before.metadata.uid = Some("old".to_owned());
+    let mut annotations = restored::annotations(&before);
+    annotations[restored::RELEASE] = json!("run");
+    released.metadata.annotations = serde_json::from_value(annotations.clone()).unwrap();
+
+    let (client, log) = cluster(created, no_job());
+    let context = context(client, reflector::store().0, settings());
+    reconcile(released.clone().into(), context.clone()).await.unwrap();
+    let patch = log.lock().unwrap().iter().find(|asked| asked.line.starts_with("PATCH ")).cloned().unwrap();
+    assert_eq!(patch.line, "PATCH /apis/agents.proompteng.ai/v1alpha1/namespaces/ns/agentruns/r");
+    let metadata = &patch.body["metadata"];
+    assert_eq!((&metadata["uid"], &metadata["resourceVersion"]), (&json!("u"), &json!("7")));
+    assert_eq!(metadata["annotations"].get(restored::RELEASE), Some(&Value::Null));
+    assert_eq!((count(&log, "POST ", ""), count(&log, "PUT ", "")), (0, 0));
+
+    json_patch::merge(&mut annotations, &metadata["annotations"]);
+    released.metadata.annotations = serde_json::from_value(annotations).unwrap();
+    released.metadata.resource_version = Some("8".to_owned());
+    assert_eq!(restored::marked_uid(&released).as_deref(), Some("u"));
+    reconcile(released.clone().into(), context).await.unwrap();
+    assert_eq!((count(&log, "POST ", "/jobs"), count(&log, "PATCH ", "")), (1, 1));
+    released.metadata.uid = Some("next".to_owned());
+    assert_eq!(restored::lost(&released), Some(Lost::Undecided));
 }

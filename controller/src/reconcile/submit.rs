@@ -12,6 +12,7 @@ use crate::decide::idempotency::{Key, Taken};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
 use crate::decide::restored::{self, Lost};
+use crate::decide::stage::Stage;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
 use crate::decide::{contract, spec_hash};
@@ -131,6 +132,10 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
             refuse(run, &Refusal::failed(reason::SUBMIT_FAILED, message), context).await
         }
         Submitted::Rejected(rejection, error) => {
+            if rejection.is_refusal && has_no_job(run, part, context).await {
+                // What keeps this run from starting may last, and others that could start wait for the slot.
+                give_way(run, context);
+            }
             let mut draft = Draft::of(run, Timestamp::now());
             draft.submit_retrying(&rejection.answer);
             write(run, draft, context).await?;
@@ -186,11 +191,23 @@ async fn refuse_duplicate(run: &AgentRun, taken: &Taken, context: &Context) -> R
 /// Somebody else has the name of an object that the run needs.
 async fn conflict(run: &AgentRun, message: &str, context: &Context) -> Result<Action, Error> {
     // The run may not hold a slot for as long as somebody else holds the name.
-    context.admission.park(run);
+    give_way(run, context);
     let mut draft = Draft::of(run, Timestamp::now());
     draft.in_conflict(message);
     write(run, draft, context).await?;
     Ok(Action::requeue(CONFLICT_POLL))
+}
+
+/// Whether nothing has come of any attempt to create this Job: a quota may also refuse it because it is there.
+async fn has_no_job(run: &AgentRun, part: Part, context: &Context) -> bool {
+    matches!(jobs::read(run, &jobs::name(run, part), context).await, Ok(None))
+}
+
+/// Leaves the slot of a run that has not started to others. One that has keeps it.
+fn give_way(run: &AgentRun, context: &Context) {
+    if Stage::of(run) == Stage::New {
+        context.admission.park(run);
+    }
 }
 
 async fn refuse(run: &AgentRun, refusal: &Refusal, context: &Context) -> Result<Action, Error> {

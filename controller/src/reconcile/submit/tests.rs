@@ -129,6 +129,28 @@ async fn a_job_whose_creation_was_not_answered_is_that_of_its_restored_run(
     assert_eq!(written["runtimeRef"]["uid"], "j");
 }
 
+/// [LIM-01] [LC-16] Only where a Job may be there after all the slot is kept.
+#[rstest]
+#[case::refused(403, no_job(), true)]
+#[case::too_many_requests(429, no_job(), false)]
+#[case::out_of_order(500, no_job(), false)]
+#[case::made_without_an_answer(403, (200, mock::job("r-job", &json!({}))), false)]
+#[tokio::test]
+async fn a_run_whose_job_is_refused_gives_its_slot_to_the_next(
+    #[case] code: u16,
+    #[case] read: (u16, Value),
+    #[case] is_free: bool,
+) {
+    let (client, _) = cluster(move |_| refusal(code, "No"), read);
+    let context = context(client, reflector::store().0, settings());
+    reconcile(run(&json!({}), &json!({})).into(), context.clone()).await.unwrap();
+    let mut next = run(&json!({}), &json!({}));
+    next.metadata.name = Some("next".to_owned());
+    next.metadata.uid = Some("v".to_owned());
+    let answer = context.ask_admission(&next).await.unwrap();
+    assert_eq!(answer == Answer::Start, is_free);
+}
+
 /// [DR-C02] The decision is about one restore; after the next one somebody is asked again.
 #[tokio::test]
 async fn a_released_run_starts_when_the_release_is_used_up() {

@@ -78,8 +78,13 @@ env.vars: {{ $name }} is {{ quote $value }}; anything but the release namespace 
 {{- end }}
 {{- end -}}
 
-{{/* env.secrets, env.config and env.extra have no place in the order of strength: each name is theirs alone. */}}
+{{/*
+env.secrets, env.config and env.extra have no place in the order of strength: each name is theirs alone. What
+objects of the chart follow can be set by env.vars only, also where the chart renders no row: nobody could tell
+from a reference what the container will get, and rights would be given for something else.
+*/}}
 {{- define "agents.guards.environment" -}}
+{{- $followed := list "JANGAR_LEADER_ELECTION_ENABLED" "JANGAR_LEADER_ELECTION_LEASE_NAME" "JANGAR_LEADER_ELECTION_LEASE_NAMESPACE" "JANGAR_LEADER_ELECTION_LEASE_DURATION_SECONDS" "JANGAR_LEADER_ELECTION_RENEW_DEADLINE_SECONDS" "JANGAR_LEADER_ELECTION_RETRY_PERIOD_SECONDS" "JANGAR_AGENTS_CONTROLLER_RESTORE_HOLD_CONFIGMAP" "JANGAR_AGENTS_CONTROLLER_BACKUP_HEARTBEAT_LEASE" "JANGAR_AGENT_RUNNER_SERVICE_ACCOUNT" "JANGAR_PROMETHEUS_METRICS_PATH" "JANGAR_AGENTS_CONTROLLER_ENABLED" "JANGAR_AGENTS_CONTROLLER_NAMESPACES" "JANGAR_PRIMITIVES_NAMESPACES" "JANGAR_ORCHESTRATION_CONTROLLER_NAMESPACES" "JANGAR_SUPPORTING_CONTROLLER_NAMESPACES" }}
 {{- range $component := include "agents.components" . | fromJsonArray }}
 {{- $container := dict "root" $ "component" $component }}
 {{- $taken := concat (include "agents.env.vars" $container | fromJson | keys) (include "agents.env.references" $container | fromJson | keys) }}
@@ -87,6 +92,8 @@ env.vars: {{ $name }} is {{ quote $value }}; anything but the release namespace 
 {{- range $entry := get $.Values.env $source | default list }}
 {{- if has $entry.name $taken }}
 env.{{ $source }}: {{ $entry.name }} is already set; use env.vars to replace a variable of the chart
+{{- else if has $entry.name $followed }}
+env.{{ $source }}: {{ $entry.name }} decides about objects of the chart, which would not follow; use the key of the values or env.vars
 {{- end }}
 {{- $taken = append $taken $entry.name }}
 {{- end }}

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema;
+use super::{saturating, schema};
 
 /// Fields that a later version of this API has, as they were read. They are no part of the schema.
 pub type Unknown = BTreeMap<String, Value>;
@@ -165,7 +165,7 @@ pub struct WorkflowStepStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// Number of the current attempt, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "saturating::int32", skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
     /// Start of the current attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

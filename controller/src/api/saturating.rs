@@ -36,8 +36,11 @@ mod tests {
                     {"name": "s", "retries": written, "retryBackoffSeconds": written, "timeoutSeconds": written},
                 ]},
             },
+            "status": {"workflow": {"steps": [{"name": "s", "attempt": written}]}},
         }))
         .unwrap();
+        let status = run.status.unwrap().workflow.unwrap().steps.unwrap().remove(0);
+        assert_eq!(status.attempt, read);
         let step = run.spec.workflow.unwrap().steps.unwrap().remove(0);
         assert_eq!(run.spec.ttl_seconds_after_finished, read);
         assert_eq!([step.retries, step.retry_backoff_seconds, step.timeout_seconds], [read; 3]);

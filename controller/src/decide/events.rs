@@ -20,8 +20,8 @@ pub struct Told {
     pub note: Option<String>,
 }
 
-/// What the step from one status to the next tells: a new phase, and what keeps a run from starting. It
-/// repeats what the status says, so it holds no more secrets than that.
+/// What the step from one status to the next tells: a new phase, what keeps a run from starting, and warnings.
+/// It repeats what the status says, so it holds no more secrets than that.
 pub fn between(before: &AgentRunStatus, after: &AgentRunStatus) -> Vec<Told> {
     let mut told = Vec::new();
     let phase = after.phase.as_deref().unwrap_or(phase::PENDING);
@@ -38,7 +38,8 @@ pub fn between(before: &AgentRunStatus, after: &AgentRunStatus) -> Vec<Told> {
             note: cause.and_then(note).or_else(|| Some(format!("the run is {}", phase.to_lowercase()))),
         });
     }
-    for (type_, warning) in [(reason::BLOCKED, false), (reason::JOB_CONFLICT, true)] {
+    let obstacles = [(reason::BLOCKED, false), (reason::JOB_CONFLICT, true), (reason::WARNING, true)];
+    for (type_, warning) in obstacles {
         let Some(condition) = holds(after, type_) else { continue };
         if holds(before, type_).is_none_or(|known| known.reason != condition.reason) {
             told.push(Told { warning, reason: condition.reason.clone(), note: note(condition) });
@@ -120,6 +121,15 @@ mod tests {
     #[case::conflict(
         json!({}), status("Pending", "JobConflict", &[("JobConflict", "True", "JobConflict")]),
         &[(true, "JobConflict", "about JobConflict")]
+    )]
+    #[case::warned(
+        json!({}), status("Pending", "", &[("Warning", "True", "SubmitRetrying")]),
+        &[(true, "SubmitRetrying", "about SubmitRetrying")]
+    )]
+    #[case::still_warned(
+        status("Running", "Running", &[("Warning", "True", "WorkflowJobMissing")]),
+        status("Running", "Running", &[("Warning", "True", "WorkflowJobMissing")]),
+        &[]
     )]
     fn changes_of_the_phase_and_obstacles_are_told_once(
         #[case] before: Value,

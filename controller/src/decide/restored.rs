@@ -75,19 +75,40 @@ pub enum Lost {
 
 /// Whether the status of a run was lost and nobody has had it executed again.
 pub fn lost(run: &AgentRun) -> Option<Lost> {
+    let mark = mark_of_lost(run)?;
+    match decision(run) {
+        Some("run") => None,
+        Some("done") => Some(Lost::Done(mark)),
+        _ => Some(Lost::Undecided),
+    }
+}
+
+/// Whether the status of a run was lost and somebody has decided that it is executed.
+pub fn is_released(run: &AgentRun) -> bool {
+    mark_of_lost(run).is_some() && decision(run) == Some("run")
+}
+
+/// The annotations that make a released run an ordinary new one. The decision was about one restore: if the
+/// next one loses the status again, somebody has to decide again.
+pub fn renewed(run: &AgentRun) -> Value {
+    let mut annotations = annotations(run);
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(RELEASE.to_owned(), Value::Null);
+    }
+    annotations
+}
+
+fn decision(run: &AgentRun) -> Option<&str> {
+    run.annotations().get(RELEASE).map(|decision| decision.trim())
+}
+
+fn mark_of_lost(run: &AgentRun) -> Option<Mark> {
     if Stage::of(run) != Stage::New || Defect::LostStatusLooksNew.is_planted() {
         return None;
     }
     let mark = mark(run)?;
     let is_copy = run.metadata.uid.as_deref() != Some(&mark.uid);
-    if !is_copy || has_status(run) {
-        return None;
-    }
-    match run.annotations().get(RELEASE).map(|decision| decision.trim()) {
-        Some("run") => None,
-        Some("done") => Some(Lost::Done(mark)),
-        _ => Some(Lost::Undecided),
-    }
+    (is_copy && !has_status(run)).then_some(mark)
 }
 
 /// The uid that the run had when it was marked.
@@ -179,6 +200,19 @@ mod tests {
             Lost::Done(_) => "done",
         });
         assert_eq!(word, expected);
+    }
+
+    /// [DR-C02] The mark that comes with the start tells the next restore apart, and the decision is gone.
+    #[test]
+    fn a_release_is_good_for_one_restore() {
+        let released = marked("uid", &json!("run"), &json!({}));
+        assert!(is_released(&released));
+        let mut annotations = json!(released.annotations());
+        json_patch::merge(&mut annotations, &renewed(&released));
+        let mut ordinary = run("uid", &annotations, &json!({}));
+        assert_eq!((lost(&ordinary), is_released(&ordinary)), (None, false));
+        ordinary.metadata.uid = Some("next".to_owned());
+        assert_eq!((lost(&ordinary), is_released(&ordinary)), (Some(Lost::Undecided), false));
     }
 
     #[test]

@@ -14,6 +14,15 @@ use crate::defects::Defect;
 
 use super::status::step_phase;
 
+/// Steps that a run can have; the schema allows no more.
+const MOST_STEPS: usize = 50;
+/// Attempts of one step of which Jobs are looked for by name, the last ones.
+///
+/// Anybody who may write a status may put any number there, so nothing may take as long as it says. An attempt
+/// only begins when those before it have ended: what is still at work, or was started right before a crash, is
+/// among the last.
+const LATEST: i32 = 5;
+
 /// What the run waits for, or is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -94,15 +103,27 @@ pub fn retry_at(run: &AgentRun, step: usize, attempt: i32, now: Timestamp) -> Op
     is_left.then(|| now.saturating_add(SignedDuration::from_secs(backoff.into())).unwrap_or(Timestamp::MAX))
 }
 
-/// Every attempt of which a Job may exist, a started one that is not on record yet included.
+/// The attempts of which a Job may be at work, a started one that is not on record yet included. There are
+/// never more than [`LATEST`] of each step; earlier ones are left out, see [`has_earlier_attempts`].
 pub fn possible_attempts(run: &AgentRun) -> Vec<(usize, i32)> {
+    let attempts = numbers_of_attempts(run).enumerate().flat_map(|(step, known)| {
+        let next = known.saturating_add(1);
+        let first = next.saturating_sub(LATEST - 1).max(1);
+        (first..=next).map(move |attempt| (step, attempt))
+    });
+    attempts.collect()
+}
+
+/// Whether there may have been attempts that [`possible_attempts`] leaves out.
+pub fn has_earlier_attempts(run: &AgentRun) -> bool {
+    numbers_of_attempts(run).any(|known| known >= LATEST)
+}
+
+/// The number of the last recorded attempt of each step.
+fn numbers_of_attempts(run: &AgentRun) -> impl Iterator<Item = i32> {
     let recorded = recorded(run);
-    let mut attempts = Vec::new();
-    for step in 0..steps(run).len().max(recorded.len()) {
-        let known = recorded.get(step).and_then(|status| status.attempt).unwrap_or_default().max(0);
-        attempts.extend((1..=known.saturating_add(1)).map(|attempt| (step, attempt)));
-    }
-    attempts
+    let steps = steps(run).len().max(recorded.len()).min(MOST_STEPS);
+    (0..steps).map(|step| recorded.get(step).and_then(|status| status.attempt).unwrap_or_default().max(0))
 }
 
 fn attempts(run: &AgentRun, step: usize) -> i32 {
@@ -249,5 +270,16 @@ mod tests {
     fn the_attempt_after_the_recorded_one_is_possible_too() {
         let run = run(json!([step("a", "Retrying", 2)]));
         assert_eq!(possible_attempts(&run), [(0, 1), (0, 2), (0, 3), (1, 1)]);
+        assert!(!has_earlier_attempts(&run));
+    }
+
+    /// [LC-15]
+    #[test]
+    fn no_number_in_a_status_makes_more_than_a_few_attempts_possible() {
+        let run = run(json!(vec![step("a", "Running", i32::MAX); 1000]));
+        let possible = possible_attempts(&run);
+        assert_eq!(possible.len(), 50 * 5);
+        assert_eq!(possible.last(), Some(&(49, i32::MAX)));
+        assert!(has_earlier_attempts(&run));
     }
 }

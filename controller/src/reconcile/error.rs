@@ -178,7 +178,9 @@ impl Error {
         };
         let is_final = api_code(source).is_some_and(|code| matches!(code, 400 | 413 | 422))
             || Defect::FirstRefusalIsFinal.is_planted();
-        Some(Rejection { is_final, answer, details })
+        let is_refusal =
+            api_code(source).is_some_and(|code| (400..500).contains(&code) && !matches!(code, 409 | 429));
+        Some(Rejection { is_final, is_refusal, answer, details })
     }
 }
 
@@ -187,6 +189,9 @@ impl Error {
 pub struct Rejection {
     /// Whether repeating the same request is useless.
     pub is_final: bool,
+    /// Whether somebody has decided against the request. Otherwise it may have been carried out after all, or
+    /// will be in a moment.
+    pub is_refusal: bool,
     /// Object and answer, the same text for the same answer.
     pub answer: String,
     /// Explanation of the API server, may differ from answer to answer.

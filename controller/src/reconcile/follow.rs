@@ -155,7 +155,8 @@ fn recorded_name(run: &AgentRun) -> String {
     jobs::recorded(run, "name").map_or_else(|| jobs::name(run, Part::Run), str::to_owned)
 }
 
-/// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name.
+/// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name, and so does what
+/// was recorded in another cluster: nobody owns a Job there with the uid that the run has here.
 fn is_recorded(run: &AgentRun, job: &JobView) -> bool {
-    jobs::recorded(run, "uid").is_none_or(|uid| job.uid().as_deref() == Some(uid))
+    is_restored(run) || jobs::recorded(run, "uid").is_none_or(|uid| job.uid().as_deref() == Some(uid))
 }

@@ -32,7 +32,7 @@ pub(super) fn first(run: &AgentRun) -> Part {
     if validate::is_workflow(run) { Part::Attempt { step: 0, attempt: 1 } } else { Part::Run }
 }
 
-/// Names of all Jobs that the run may have.
+/// Names of the Jobs of the run that may be at work; of a workflow the last attempts.
 pub(super) fn possible_names(run: &AgentRun) -> Vec<String> {
     if !validate::is_workflow(run) {
         let own = name(run, Part::Run);
@@ -41,6 +41,18 @@ pub(super) fn possible_names(run: &AgentRun) -> Vec<String> {
     }
     let attempts = workflow::possible_attempts(run);
     attempts.into_iter().map(|(step, attempt)| name(run, Part::Attempt { step, attempt })).collect()
+}
+
+/// Names of all Jobs that the run may have. Those of early attempts, which are not looked for by name, are taken
+/// from the cache.
+pub(super) fn all_names(run: &AgentRun, context: &Context) -> Vec<String> {
+    let mut names = possible_names(run);
+    if validate::is_workflow(run) && workflow::has_earlier_attempts(run) {
+        let others = context.jobs.state().into_iter().filter(|job| is_owned(run, job));
+        let others: Vec<_> = others.map(|job| job.name_any()).filter(|name| !names.contains(name)).collect();
+        names.extend(others);
+    }
+    names
 }
 
 /// What the status records about the run's Job under this key. Its namespace always is the run's own.
@@ -126,7 +138,7 @@ pub(super) fn is_owned(run: &AgentRun, job: &JobView) -> bool {
 
 /// Deletes all Jobs of the run; their pods go in the background.
 pub(super) async fn delete_all(run: &AgentRun, context: &Context) -> Result<(), Error> {
-    for name in possible_names(run) {
+    for name in all_names(run, context) {
         delete(run, &name, PropagationPolicy::Background, context).await?;
     }
     Ok(())
@@ -135,7 +147,7 @@ pub(super) async fn delete_all(run: &AgentRun, context: &Context) -> Result<(), 
 /// Deletes the Jobs of the run that are not finished. Those that are keep what they have to tell until
 /// their time to live is over.
 pub(super) async fn delete_active(run: &AgentRun, context: &Context) -> Result<(), Error> {
-    for name in possible_names(run) {
+    for name in all_names(run, context) {
         let known = known(run, &name, context).await?;
         if !known.is_some_and(|job| Outcome::of(&job).is_finished()) {
             delete(run, &name, PropagationPolicy::Background, context).await?;

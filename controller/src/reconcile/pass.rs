@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, Event, finalizer};
-use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::{Instrument as _, info_span, warn};
 
@@ -103,7 +103,7 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
     let api = context.api::<AgentRun>(&run);
     let is_marked = run.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     if !is_marked && run.metadata.deletion_timestamp.is_none() {
-        mark(&run, &api, context).await?;
+        mark(&run, &restored::annotations(&run), context).await?;
         return Ok(Action::await_change());
     }
     let passed = finalizer(&api, FINALIZER, run, |event| async {
@@ -124,16 +124,17 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
 
 /// Adds the finalizer, and with the same write what tells after a restore that this run may have been
 /// executed. It only lands on the version that was read, so that finalizers of others stay.
-async fn mark(run: &AgentRun, api: &Api<AgentRun>, context: &Context) -> Result<(), Error> {
-    let finalizers: Vec<&str> = run.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
+pub(super) async fn mark(run: &AgentRun, annotations: &Value, context: &Context) -> Result<(), Error> {
+    let others = run.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER);
+    let finalizers: Vec<&str> = others.chain([FINALIZER]).collect();
     let patch = json!({"metadata": {
         "uid": run.uid(),
         "resourceVersion": run.resource_version(),
         "finalizers": finalizers,
-        "annotations": restored::annotations(run),
+        "annotations": annotations,
     }});
     let (name, params) = (run.name_any(), PatchParams::default());
-    match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
+    match context.api::<AgentRun>(run).patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
         Ok(marked) => {
             context.wrote(&marked);
             Ok(())
@@ -167,7 +168,6 @@ async fn apply(run: &AgentRun, context: &Context) -> Result<Action, Error> {
 mod tests {
     use kube::runtime::reflector;
     use kube::runtime::watcher;
-    use serde_json::Value;
     use tracing::instrument::WithSubscriber as _;
 
     use super::super::mock::{api_server, complete, context, job, refusal, run};

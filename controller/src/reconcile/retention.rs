@@ -28,6 +28,7 @@ use super::admission::until;
 use super::backoff::Backoff;
 use super::context::Filled;
 use super::error::api_code;
+use super::pass::KIND;
 
 /// Deletions of one controller at the same time.
 const CONCURRENCY: usize = 8;
@@ -126,10 +127,10 @@ impl Retention {
     async fn delete(&self, due: Due) {
         let Some(run) = self.cached(&due) else { return };
         // The cached copy may be newer than the decision, so the rules are looked at again.
-        match self.expiry(&run) {
-            Some(at) if at <= Timestamp::now() => {}
+        let expiry = match self.expiry(&run) {
+            Some(at) if at <= Timestamp::now() => at,
             changed => return self.change(|queue| queue.set(due, changed)),
-        }
+        };
         let params = DeleteParams {
             preconditions: Some(Preconditions { uid: run.uid(), resource_version: run.resource_version() }),
             ..DeleteParams::default()
@@ -152,11 +153,14 @@ impl Retention {
                 };
                 // A newer version of the run may be on its way; it is decided about when it comes.
                 let is_outdated = matches!(&failed, Ok(Err(error)) if api_code(error) == Some(409));
+                if !is_outdated {
+                    self.metrics.reconcile_failed(KIND, "DeleteRun");
+                }
                 let delay = self.backoff.failed(uid, is_outdated);
                 warn!(namespace, run = name, retry_in = ?delay, cause, "could not delete the expired run");
                 let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_mins(1));
                 let again = Timestamp::now().saturating_add(delay).unwrap_or(Timestamp::MAX);
-                self.change(|queue| queue.set(due, Some(again)));
+                self.change(|queue| queue.try_again(due, expiry, again));
             }
         }
     }
@@ -236,5 +240,28 @@ mod tests {
         other.abort();
         assert!(other.await.unwrap_err().is_cancelled());
         assert_eq!(backlog(&metrics), "agents_retention_backlog 0");
+    }
+
+    /// [HL-04]
+    #[tokio::test]
+    async fn refused_deletions_are_counted_and_stay_in_the_backlog() {
+        let metrics = Arc::new(Metrics::default());
+        let (client, _) = api_server(|_| refusal(500, "InternalError"));
+        let (runs, mut writer) = reflector::store();
+        writer.apply_watcher_event(&Event::Apply(expired("ns", "r")));
+        let settings = Arc::new(Settings { retention_max_deletes: 1, ..Settings::default() });
+        let retention = Retention::new(client, settings, Arc::clone(&metrics), runs, Grace::default());
+        retention.observe(&Ok(Event::Apply(expired("ns", "r"))));
+        let working = tokio::spawn(Arc::new(retention).run(watch::Sender::new(true).subscribe()));
+        let told = async {
+            let error = "agents_reconcile_errors_total{kind=\"AgentRun\",reason=\"DeleteRun\"} 1";
+            while !metrics.render().unwrap().contains(error)
+                || backlog(&metrics) != "agents_retention_backlog 1"
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), told).await.unwrap();
+        working.abort();
     }
 }

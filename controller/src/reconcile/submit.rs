@@ -13,6 +13,7 @@ use crate::decide::idempotency::{Key, Taken};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
 use crate::decide::restored::{self, Lost};
+use crate::decide::stage::Stage;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
 use crate::decide::{contract, spec_hash};
@@ -23,6 +24,7 @@ use super::error::Error;
 use super::jobs;
 use super::keys::{Claimed, Gate, claim};
 use super::objects::{self, Submitted, began};
+use super::pass::mark;
 use super::references::{Prepared, prepare};
 use super::status::write;
 
@@ -69,6 +71,12 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
     match prepare(run, Extent::Whole, context).await? {
         // A key is taken by nobody who could not start, and before anything is made.
         Ok(prepared) => match claim(run, context).await? {
+            Claimed::Own if restored::is_released(run) => {
+                // The decision is used up before anything is made. Should this process die now, the run is an
+                // ordinary new one.
+                mark(run, &restored::renewed(run), context).await?;
+                Ok(Action::await_change())
+            }
             Claimed::Own => start(run, part, &prepared, context).await,
             Claimed::Taken(taken) => refuse_duplicate(run, &taken, context).await,
             Claimed::Unavailable => {
@@ -129,8 +137,12 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
             refuse(run, &Refusal::failed(reason::SUBMIT_FAILED, message), context).await
         }
         Submitted::Rejected(rejection, error) => {
+            if rejection.is_refusal && has_no_job(run, part, context).await {
+                // What keeps this run from starting may last, and others that could start wait for the slot.
+                give_way(run, context);
+            }
             let mut draft = Draft::of(run, Timestamp::now());
-            draft.waiting().condition(reason::WARNING, true, reason::SUBMIT_RETRYING, &rejection.answer);
+            draft.submit_retrying(&rejection.answer);
             write(run, draft, context).await?;
             // The error makes the next pass wait, longer with every attempt.
             Err(error)
@@ -184,11 +196,23 @@ async fn refuse_duplicate(run: &AgentRun, taken: &Taken, context: &Context) -> R
 /// Somebody else has the name of an object that the run needs.
 async fn conflict(run: &AgentRun, message: &str, context: &Context) -> Result<Action, Error> {
     // The run may not hold a slot for as long as somebody else holds the name.
-    context.admission.park(run);
+    give_way(run, context);
     let mut draft = Draft::of(run, Timestamp::now());
     draft.in_conflict(message);
     write(run, draft, context).await?;
     Ok(Action::requeue(CONFLICT_POLL))
+}
+
+/// Whether nothing has come of any attempt to create this Job: a quota may also refuse it because it is there.
+async fn has_no_job(run: &AgentRun, part: Part, context: &Context) -> bool {
+    matches!(jobs::read(run, &jobs::name(run, part), context).await, Ok(None))
+}
+
+/// Leaves the slot of a run that has not started to others. One that has keeps it.
+fn give_way(run: &AgentRun, context: &Context) {
+    if Stage::of(run) == Stage::New {
+        context.admission.park(run);
+    }
 }
 
 async fn refuse(run: &AgentRun, refusal: &Refusal, context: &Context) -> Result<Action, Error> {
@@ -230,3 +254,6 @@ fn submission(run: &AgentRun, prepared: Option<&Prepared>) -> Submission {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

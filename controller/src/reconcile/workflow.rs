@@ -83,6 +83,9 @@ impl Attempt<'_> {
         let Found { job, look_again } = jobs::find(run, &name, |job| self.is_recorded(job), context).await?;
         let Some(job) = job else { return self.without_job(draft).await };
         context.not_missing(&run.uid().unwrap_or_default());
+        if is_restored(run) {
+            return self.found_again(draft, &job, now).await;
+        }
         // Seen now at the latest, also if a crash kept an earlier pass from seeing it before it ended.
         let mut draft = draft;
         draft.attempt_observed(self.step, self.number, &job);
@@ -108,6 +111,19 @@ impl Attempt<'_> {
                 Ok(action)
             }
         }
+    }
+
+    /// The attempt of a restored run has a Job of this cluster, whose creation was not answered. It began with that
+    /// Job, and the time it may take does, too.
+    async fn found_again(
+        &self,
+        mut draft: Draft<'_>,
+        job: &JobView,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
+        draft.attempt_started(self.step, self.number, job, objects::began(job, now));
+        write(self.run, draft, self.context).await?;
+        Ok(Action::await_change())
     }
 
     async fn observe(
@@ -195,7 +211,7 @@ impl Attempt<'_> {
                 Ok(Action::await_change())
             }
             Submitted::Rejected(rejection, error) => {
-                draft.condition(reason::WARNING, true, reason::SUBMIT_RETRYING, &rejection.answer);
+                draft.submit_retrying(&rejection.answer);
                 write(run, draft, context).await?;
                 Err(error)
             }
@@ -204,9 +220,8 @@ impl Attempt<'_> {
 
     /// Whether the Job of an earlier attempt is still being executed or taken down.
     async fn is_another_at_work(&self) -> Result<bool, Error> {
-        let earlier = possible_attempts(self.run).into_iter();
-        for (step, attempt) in earlier.filter(|other| *other != (self.step, self.number)) {
-            let name = jobs::name(self.run, Part::Attempt { step, attempt });
+        let own = self.job_name();
+        for name in jobs::all_names(self.run, self.context).into_iter().filter(|name| *name != own) {
             let job = jobs::known(self.run, &name, self.context).await?;
             if job.is_some_and(|job| !Outcome::of(&job).is_finished()) {
                 return Ok(true);
@@ -215,8 +230,12 @@ impl Attempt<'_> {
         Ok(false)
     }
 
-    /// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name.
+    /// Whether this is the Job that was recorded. Nothing recorded means any owned Job of the name, and so does
+    /// what was recorded in another cluster.
     fn is_recorded(&self, job: &JobView) -> bool {
+        if is_restored(self.run) {
+            return true;
+        }
         let reference = recorded(self.run).get(self.step).and_then(|status| status.job_ref.as_ref());
         let uid = reference.and_then(|reference| reference.uid.as_deref());
         uid.is_none_or(|uid| job.uid().as_deref() == Some(uid))

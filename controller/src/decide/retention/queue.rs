@@ -23,6 +23,8 @@ pub struct Queue {
     most_per_minute: usize,
     namespaces: HashMap<String, Namespace>,
     expiries: HashMap<String, (Timestamp, String, String)>,
+    /// Expiries of the runs whose deletion is tried again later, by uid.
+    failed: HashMap<String, Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ struct Namespace {
 impl Queue {
     /// An empty queue that gives out at most so many runs of a namespace within any minute.
     pub fn new(most_per_minute: usize) -> Self {
-        Self { most_per_minute, namespaces: HashMap::new(), expiries: HashMap::new() }
+        Self { most_per_minute, namespaces: HashMap::new(), expiries: HashMap::new(), failed: HashMap::new() }
     }
 
     /// The run expires at this time, or never. An earlier entry is replaced.
@@ -47,8 +49,16 @@ impl Queue {
         self.expiries.insert(uid, (at, namespace, name));
     }
 
+    /// The run expired at this time, could not be deleted, and is to be taken out again at a later one.
+    pub fn try_again(&mut self, run: Due, expiry: Timestamp, at: Timestamp) {
+        let uid = run.uid.clone();
+        self.set(run, Some(at));
+        self.failed.insert(uid, expiry);
+    }
+
     /// The run is gone.
     pub fn remove(&mut self, uid: &str) {
+        self.failed.remove(uid);
         let Some((at, namespace, name)) = self.expiries.remove(uid) else { return };
         if let Some(entry) = self.namespaces.get_mut(&namespace) {
             entry.runs.remove(&(at, name, uid.to_owned()));
@@ -77,6 +87,7 @@ impl Queue {
             {
                 let Some((_, run, uid)) = namespace.runs.pop_first() else { break };
                 self.expiries.remove(&uid);
+                self.failed.remove(&uid);
                 due.push(Due { namespace: name.clone(), name: run, uid });
             }
         }
@@ -93,10 +104,12 @@ impl Queue {
         self.namespaces.values().filter_map(next).min()
     }
 
-    /// Runs that have expired and are still in the queue.
+    /// Runs that have expired and are still in the queue, whenever their deletion is tried again.
     pub fn backlog(&self, now: Timestamp) -> usize {
+        let is_put_off = |uid: &str| self.expiries.get(uid).is_some_and(|(at, ..)| *at > now);
+        let failed = self.failed.iter().filter(|(uid, expiry)| **expiry <= now && is_put_off(uid)).count();
         let late = |namespace: &Namespace| namespace.runs.iter().take_while(|(at, ..)| *at <= now).count();
-        self.namespaces.values().map(late).sum()
+        failed + self.namespaces.values().map(late).sum::<usize>()
     }
 }
 
@@ -155,6 +168,23 @@ mod tests {
         queue.remove("ns-a");
         queue.retain(|run| run.namespace != "other");
         assert_eq!(names(&queue.take_due(at(1))), ["b"]);
+    }
+
+    /// [HL-04]
+    #[test]
+    fn a_run_that_could_not_be_deleted_stays_in_the_backlog() {
+        let mut queue = Queue::new(10);
+        queue.set(run("ns", "a"), Some(at(1)));
+        let [due] = queue.take_due(at(2)).try_into().unwrap();
+        queue.try_again(due, at(1), at(60));
+        assert_eq!((queue.backlog(at(3)), queue.next_at()), (1, Some(at(60))));
+        assert_eq!((queue.take_due(at(59)), queue.backlog(at(60))), (Vec::new(), 1));
+        assert_eq!(names(&queue.take_due(at(60))), ["a"]);
+        assert_eq!(queue.backlog(at(60)), 0);
+        // A new decision about the run is no failure any more.
+        queue.try_again(run("ns", "a"), at(1), at(90));
+        queue.set(run("ns", "a"), Some(at(300)));
+        assert_eq!(queue.backlog(at(100)), 0);
     }
 
     proptest! {

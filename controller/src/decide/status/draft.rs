@@ -18,7 +18,7 @@ use crate::defects::Defect;
 use super::super::idempotency::Taken;
 use super::super::limits::Limit;
 use super::super::outcome::Outcome;
-use super::super::restored::{Mark, RELEASE};
+use super::super::restored::{Mark, RELEASE, is_restored};
 use super::super::validate::Refusal;
 use super::artifacts::{self, Limited};
 use super::{phase, reason};
@@ -51,13 +51,14 @@ pub struct Draft<'a> {
     pub(super) run: &'a AgentRun,
     pub(super) now: Time,
     pub(super) status: AgentRunStatus,
+    has_no_job: bool,
 }
 
 impl<'a> Draft<'a> {
     /// Starts from the status that was read. Times are whole seconds, as everywhere in Kubernetes.
     pub fn of(run: &'a AgentRun, now: Timestamp) -> Self {
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Self { run, now: Time(now), status: run.status.clone().unwrap_or_default() }
+        Self { run, now: Time(now), status: run.status.clone().unwrap_or_default(), has_no_job: false }
     }
 
     /// Sets a condition; its transition time moves only with its status.
@@ -103,6 +104,13 @@ impl<'a> Draft<'a> {
         if conditions.any(|condition| condition.type_ == reason::WARNING && condition.reason == about) {
             self.settle(reason::WARNING, reason::NONE);
         }
+        self
+    }
+
+    /// The run has got no Job in this cluster. If it is a restored one it stays that until it has: the next pass
+    /// may not take its Job for one that has vanished here.
+    pub fn without_job(&mut self) -> &mut Self {
+        self.has_no_job = true;
         self
     }
 
@@ -169,8 +177,14 @@ impl<'a> Draft<'a> {
 
     /// A name that the run needs is taken. It has passed the limits and does not wait for them.
     pub fn in_conflict(&mut self, message: &str) -> &mut Self {
-        self.settle(reason::BLOCKED, reason::NOT_BLOCKED);
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED).without_job();
         self.waiting().condition(reason::JOB_CONFLICT, true, reason::JOB_CONFLICT, message)
+    }
+
+    /// The run's Job was not let in, and is submitted again. It has passed the limits and does not wait for them.
+    pub fn submit_retrying(&mut self, answer: &str) -> &mut Self {
+        self.settle(reason::BLOCKED, reason::NOT_BLOCKED).without_job();
+        self.waiting().condition(reason::WARNING, true, reason::SUBMIT_RETRYING, answer)
     }
 
     /// What no run may ever do.
@@ -346,7 +360,9 @@ impl<'a> Draft<'a> {
         if Defect::PassesAreCounted.is_planted() {
             self.condition(reason::WARNING, false, reason::NONE, &Timestamp::now().to_string());
         }
-        self.status.observed_uid = self.run.uid();
+        if !(self.has_no_job && is_restored(self.run)) {
+            self.status.observed_uid = self.run.uid();
+        }
         if self.status == before && !Defect::HotLoop.is_planted() {
             return None;
         }

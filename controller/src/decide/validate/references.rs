@@ -91,14 +91,15 @@ pub fn with_references(
         policy::image(resolved, &settings.policy).map_err(|refusal| in_step(refusal, piece))
     })?;
     let secrets = entries(run.spec.secrets.as_ref());
-    policy::allowed_secrets(&agent, secrets.iter().copied())?;
+    let mounted = || pieces.iter().flat_map(Piece::mounted_secrets);
+    policy::allowed_secrets(&agent, secrets.iter().copied().chain(mounted()))?;
     let account = effective_service_account(run.spec.runtime.config.as_ref(), &settings.runner);
     policy::service_account(&agent, account.as_deref().unwrap_or("default"))?;
     let work = each(&pieces, |piece| implementation(piece, &references.implementations))?;
     let contracts = contracts(&pieces, &work)?;
     let memory = memory(run, &agent, references.memory, &secrets)?;
     let memory_secret = memory.as_ref().and_then(|memory| non_blank(&memory.spec.connection.secret_ref.name));
-    policy::blocked_secrets(&settings.policy, secrets.iter().copied().chain(memory_secret))?;
+    policy::blocked_secrets(&settings.policy, secrets.iter().copied().chain(mounted()).chain(memory_secret))?;
     let auth = settings.auth_secret.as_ref().map(|auth| auth.name.as_str());
     policy::allowed_secrets(&agent, auth)?;
     policy::blocked_secrets(&settings.policy, auth)?;
@@ -380,6 +381,34 @@ mod tests {
             settings.policy.blocked_secrets = blocked.map(str::to_owned).into_iter().collect();
         };
         assert_eq!(refused(change), expected);
+    }
+
+    /// [SEC-01] [SEC-02] A mounted Secret is as readable as one in the environment.
+    #[rstest]
+    #[case::listed("s", &["s"], None, None)]
+    #[case::padded(" s ", &[], Some("s"), Some(reason::SECRET_BLOCKED))]
+    #[case::blocked("s", &[], Some("s"), Some(reason::SECRET_BLOCKED))]
+    #[case::unlisted("x", &["s"], None, Some(reason::SECRET_NOT_ALLOWED))]
+    fn mounted_secrets_pass_both_lists(
+        #[case] name: &str,
+        #[case] allowed: &[&str],
+        #[case] blocked: Option<&str>,
+        #[case] expected: Option<&str>,
+        #[values(false, true)] by_step: bool,
+    ) {
+        let workload = json!({"image": "i:1", "volumes": [
+            {"type": "emptyDir", "name": "e", "mountPath": "/e"},
+            {"type": "secret", "name": "v", "mountPath": "/v", "secretName": name},
+        ]});
+        let (of_run, of_step) =
+            if by_step { (json!({"image": "i:1"}), workload) } else { (workload, json!(null)) };
+        let run = workflow(json!([{"name": "a"}, {"name": "b", "workload": of_step}]), of_run);
+        let mut references = existing();
+        allow_secrets(&mut references, allowed);
+        let mut settings = Settings::default();
+        settings.policy.blocked_secrets = blocked.map(str::to_owned).into_iter().collect();
+        let checked = with_references(&run, &BTreeMap::new(), references, &settings, Extent::Whole);
+        assert_eq!(checked.err().map(|refusal| refusal.reason), expected);
     }
 
     /// [SEC-02]

@@ -6,7 +6,7 @@ use crate::api::{AgentRun, ImplementationRef, ImplementationSpecSpec, NameRef, W
 use crate::defects::Defect;
 
 use super::super::status::reason;
-use super::super::text::non_blank;
+use super::super::text::{given, non_blank};
 use super::{Refusal, parameters};
 
 /// Which pieces are asked for.
@@ -48,6 +48,15 @@ impl<'a> Piece<'a> {
     /// Resources and volumes: a step's workload replaces the run's as a whole.
     pub fn workload(&self) -> Workload {
         self.workloads().into_iter().flatten().next().cloned().unwrap_or_default()
+    }
+
+    /// Secrets that the pod mounts because the workload says so.
+    pub fn mounted_secrets(&self) -> impl Iterator<Item = &'a str> {
+        let workload = self.workloads().into_iter().flatten().next();
+        let volumes = workload.and_then(|workload| workload.volumes.as_ref()).into_iter().flatten();
+        volumes
+            .filter(|volume| volume.type_ == "secret")
+            .filter_map(|volume| given(volume.secret_name.as_ref()))
     }
 
     /// The work written inline, the step's before the run's.

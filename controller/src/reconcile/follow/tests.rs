@@ -81,3 +81,18 @@ async fn a_warning_of_an_edit_is_taken_back_with_the_edit(#[values(json!({}), wo
     let conditions = asked.last().unwrap().body["status"]["conditions"].clone();
     assert_eq!((&conditions[0]["status"], &conditions[0]["reason"]), (&json!("False"), &json!("None")));
 }
+
+/// [LC-15] Whatever number a status names, the work stays small and the Job of an early attempt is found.
+#[tokio::test]
+async fn a_status_far_beyond_all_attempts_neither_costs_much_nor_hides_a_job() {
+    let steps =
+        json!({"workflow": {"steps": [{"name": "s", "phase": "Running", "attempt": 2_147_483_648_i64}]}});
+    let mut status = running(&json!({"artifacts": [{"name": " "}]}));
+    json_patch::merge(&mut status, &steps);
+    let settings = Settings { artifacts_strict: true, artifacts_max: 50, ..Settings::default() };
+    let asked = asked(run(&workflow(), &status), &json!({}), settings).await;
+    let deleted: Vec<_> = asked.iter().filter(|asked| asked.line.starts_with("DELETE ")).collect();
+    let [deleted] = deleted.as_slice() else { panic!("{asked:?}") };
+    assert!(deleted.line.ends_with("/jobs/r-step-1-attempt-1"));
+    assert!(asked.len() < 10);
+}

@@ -40,10 +40,19 @@ pub struct Mark {
     pub spec_hash: String,
 }
 
-/// The annotations that a run gets before anything is done for it.
+/// The annotations that a run gets before anything is done for it. One that has lost its status keeps the mark
+/// that tells so: it may come with the mark and without what is written along with it.
 pub fn annotations(run: &AgentRun) -> Value {
+    with_mark(&mark_of_lost(run).unwrap_or_else(|| mark_of(run)))
+}
+
+fn with_mark(mark: &Mark) -> Value {
+    json!({MARK: json!(mark).to_string(), RESTORE_STATUS: "true"})
+}
+
+fn mark_of(run: &AgentRun) -> Mark {
     let status = run.status.as_ref();
-    let mark = Mark {
+    Mark {
         uid: run.uid().unwrap_or_default(),
         name: run.name_any(),
         phase: status.and_then(|status| status.phase.clone()).unwrap_or_else(|| phase::PENDING.to_owned()),
@@ -53,8 +62,7 @@ pub fn annotations(run: &AgentRun) -> Value {
             Stage::Terminal => String::new(),
             Stage::New | Stage::Accepted => spec_hash::compute(&run.spec),
         },
-    };
-    json!({MARK: json!(mark).to_string(), RESTORE_STATUS: "true"})
+    }
 }
 
 /// Whether the status was written for the object that this one is the restored copy of.
@@ -91,7 +99,7 @@ pub fn is_released(run: &AgentRun) -> bool {
 /// The annotations that make a released run an ordinary new one. The decision was about one restore: if the
 /// next one loses the status again, somebody has to decide again.
 pub fn renewed(run: &AgentRun) -> Value {
-    let mut annotations = annotations(run);
+    let mut annotations = with_mark(&mark_of(run));
     if let Some(annotations) = annotations.as_object_mut() {
         annotations.insert(RELEASE.to_owned(), Value::Null);
     }
@@ -220,6 +228,15 @@ mod tests {
         let mut copy = marked("uid", &json!(null), &json!({}));
         copy.metadata.name = Some("copy".to_owned());
         assert_eq!(lost(&copy), None);
+    }
+
+    /// [DR-C02] Whatever took the finalizer away that is put back with the mark.
+    #[test]
+    fn a_run_whose_status_was_lost_keeps_the_mark_that_tells_so() {
+        let lost_run = marked("uid", &json!(null), &json!({}));
+        assert_eq!(annotations(&lost_run)[MARK], lost_run.annotations()[MARK].as_str());
+        let followed = marked("uid", &json!(null), &json!({"phase": "Running"}));
+        assert_ne!(annotations(&followed)[MARK], followed.annotations()[MARK].as_str());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
-use kube::runtime::finalizer::{self, Event, finalizer};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::{Instrument as _, info_span, warn};
@@ -99,27 +98,38 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
     if is_new && Defect::FinalizerAfterJob.is_planted() {
         return apply(&run, context).await;
     }
-    let name = run.name_any();
-    let api = context.api::<AgentRun>(&run);
-    let is_marked = run.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    if !is_marked && run.metadata.deletion_timestamp.is_none() {
+    let place = run.finalizers().iter().position(|finalizer| finalizer == FINALIZER);
+    if run.metadata.deletion_timestamp.is_some() {
+        let Some(place) = place else { return Ok(Action::await_change()) };
+        let action = cleanup::delete_jobs(&run, context).await?;
+        unmark(&run, place, context).await?;
+        return Ok(action);
+    }
+    if place.is_none() {
         mark(&run, &restored::annotations(&run), context).await?;
         return Ok(Action::await_change());
     }
-    let passed = finalizer(&api, FINALIZER, run, |event| async {
-        match event {
-            Event::Apply(run) => apply(&run, context).await,
-            Event::Cleanup(run) => cleanup::delete_jobs(&run, context).await,
-        }
-    });
-    passed.await.or_else(|error| match error {
-        finalizer::Error::ApplyFailed(error) | finalizer::Error::CleanupFailed(error) => Err(error),
-        finalizer::Error::AddFinalizer(source) | finalizer::Error::RemoveFinalizer(source) => {
-            Err(Error::Finalizer { run: name, source })
-        }
-        // An object from the API server has a name, and the finalizer's path is a constant.
-        finalizer::Error::UnnamedObject | finalizer::Error::InvalidFinalizer => Ok(Action::await_change()),
-    })
+    apply(&run, context).await
+}
+
+/// Takes the finalizer away, and nothing from an object that has the name by now.
+async fn unmark(run: &AgentRun, place: usize, context: &Context) -> Result<(), Error> {
+    let path = format!("/metadata/finalizers/{place}");
+    let patch = json!([
+        {"op": "test", "path": "/metadata/uid", "value": run.uid()},
+        {"op": "test", "path": path, "value": FINALIZER},
+        {"op": "remove", "path": path},
+    ]);
+    let name = run.name_any();
+    let failed = |source| Error::Finalizer { run: name.clone(), source };
+    let patch = serde_json::from_value(patch).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    let patch = Patch::<()>::Json(patch);
+    context
+        .api::<AgentRun>(run)
+        .patch_metadata(&name, &PatchParams::default(), &patch)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Adds the finalizer, and with the same write what tells after a restore that this run may have been
@@ -174,6 +184,30 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use crate::log::captured::Captured;
+
+    /// [LC-02] [DR-C02] An object of the same name may be there by then, a restored one for example.
+    #[tokio::test]
+    async fn the_finalizer_is_only_taken_from_the_run_that_was_deleted() {
+        let mut run = run(&json!({}), &json!({"phase": "Succeeded"}));
+        run.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        run.metadata.finalizers = Some(vec!["other".to_owned(), FINALIZER.to_owned()]);
+        let (client, log) = api_server(|asked| match asked.line.split_once(' ').unwrap() {
+            ("PATCH", _) => (200, json!({"metadata": {"name": "r"}})),
+            _ => refusal(404, "NotFound"),
+        });
+        reconcile(run.into(), context(client, reflector::store().0, Settings::default())).await.unwrap();
+        let asked = log.lock().unwrap().clone();
+        let patches: Vec<_> = asked.iter().filter(|asked| asked.line.starts_with("PATCH ")).collect();
+        let [patch] = patches.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(
+            patch.body,
+            json!([
+                {"op": "test", "path": "/metadata/uid", "value": "u"},
+                {"op": "test", "path": "/metadata/finalizers/1", "value": FINALIZER},
+                {"op": "remove", "path": "/metadata/finalizers/1"},
+            ])
+        );
+    }
 
     #[tokio::test]
     async fn what_a_pass_logs_tells_which_look_at_which_run_it_was() {

@@ -24,6 +24,8 @@ pub struct Ledger {
     waiting: BTreeMap<Position, Scopes>,
     /// Those of them that were not looked at yet.
     fresh: BTreeSet<Position>,
+    /// Those of them whose status names queue or rate, which come after the runs in flight.
+    told_turn: BTreeSet<Position>,
     /// Whether somebody who was looked at may start now, because somebody else left.
     has_room: bool,
     /// When somebody who was looked at may start although nothing happens until then.
@@ -92,6 +94,7 @@ impl Ledger {
             runs: HashMap::new(),
             waiting: BTreeMap::new(),
             fresh: BTreeSet::new(),
+            told_turn: BTreeSet::new(),
             has_room: false,
             again_at: None,
             in_flight: Counts::default(),
@@ -180,6 +183,11 @@ impl Ledger {
             if let Some(entry) = self.runs.get_mut(&position.uid) {
                 entry.state = State::Waiting { told: Some(limit) };
             }
+            if matches!(limit, Limit::Concurrency { .. }) {
+                self.told_turn.remove(&position);
+            } else {
+                self.told_turn.insert(position.clone());
+            }
             Answer::Wait(limit)
         } else {
             // Whoever is told to start has a slot, whatever kept the look at the queue from giving it.
@@ -206,7 +214,16 @@ impl Ledger {
         }
         self.again_at = self.again_at.into_iter().chain(advance.again_at).min();
         advance.again_at = self.again_at;
+        if self.is_full() {
+            // Nobody's turn comes before somebody leaves. Each is woken once, and learns that by asking.
+            advance.woken.extend(std::mem::take(&mut self.told_turn));
+        }
         advance
+    }
+
+    /// Whether nobody can start, whoever it is.
+    fn is_full(&self) -> bool {
+        self.in_flight.all() >= self.limits.concurrency.cluster
     }
 
     fn look_at_fresh(&mut self, now: Timestamp) -> Advance {
@@ -224,29 +241,39 @@ impl Ledger {
     fn look_at_all(&mut self, now: Timestamp) -> Advance {
         let mut advance = Advance::default();
         let mut ahead = Counts::default();
-        for (position, scopes) in self.waiting.clone() {
-            if self.in_flight.all() >= self.limits.concurrency.cluster {
+        // Nothing that is called on the way looks at the queue, and a copy would cost more than the look.
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut admitted = Vec::new();
+        for (position, scopes) in &waiting {
+            if self.is_full() {
                 break;
             }
-            let limit = self.concurrency_limit(&scopes).or_else(|| self.turn_limit(&scopes, &ahead));
+            let limit = self.concurrency_limit(scopes).or_else(|| self.turn_limit(scopes, &ahead));
             let Some(limit) = limit else {
-                self.admit(position, &scopes, now, &mut advance);
+                self.admit(position.clone(), scopes, now, &mut advance);
+                admitted.push(position.clone());
                 continue;
             };
-            ahead.add(&scopes);
+            ahead.add(scopes);
             advance.look_again(&limit);
             let told = self.runs.get(&position.uid).map(|entry| entry.state);
             if let Some(State::Waiting { told: Some(told) }) = told
                 && !told.is_same(&limit)
             {
-                advance.woken.push(position);
+                advance.woken.push(position.clone());
+                self.told_turn.remove(position);
             }
         }
+        for position in admitted {
+            waiting.remove(&position);
+        }
+        self.waiting = waiting;
         advance
     }
 
     fn admit(&mut self, position: Position, scopes: &Scopes, now: Timestamp, advance: &mut Advance) {
         self.waiting.remove(&position);
+        self.told_turn.remove(&position);
         self.in_flight.add(scopes);
         self.starts.add(&position.uid, scopes, now, now);
         if let Some(entry) = self.runs.get_mut(&position.uid) {
@@ -328,6 +355,7 @@ impl Ledger {
             }
             self.waiting.remove(&before.position);
             self.fresh.remove(&before.position);
+            self.told_turn.remove(&before.position);
             // A start that becomes visible frees nothing.
             let stays = state.is_some_and(State::is_in_flight) && before.state.is_in_flight();
             self.has_room |= !stays || before.scopes != scopes;

@@ -109,6 +109,44 @@ fn running_runs_and_jobs_that_no_status_shows_count_after_a_restart() {
     assert_eq!(answer, Answer::Wait(Limit::Concurrency { scope: Scope::Namespace, most: 2 }));
 }
 
+/// [LIM-02] The reason that a run shows is that of the first limit it has reached.
+#[test]
+fn whoever_waits_for_the_rate_learns_when_the_cluster_is_full() {
+    let rate = Bounds { namespace: Some(1), ..Bounds::default() };
+    let concurrency = Concurrency { cluster: 2, ..lifted().concurrency };
+    let mut ledger = Ledger::new(Limits { concurrency, rate, ..lifted() });
+    observe(&mut ledger, [run(1), run(2), run(3)]);
+    assert_eq!(ledger.ask(&run(1), at(0)).0, Answer::Start);
+    for number in [2, 3] {
+        assert!(matches!(ledger.ask(&run(number), at(0)).0, Answer::Wait(Limit::Rate { .. })));
+    }
+    // Somebody from elsewhere takes the last slot.
+    let other = in_state(4, "other", "a", json!({}));
+    observe(&mut ledger, [other.clone()]);
+    let (answer, advance) = ledger.ask(&other, at(1));
+    assert_eq!((answer, names(&advance)), (Answer::Start, vec!["run-002", "run-003"]));
+    let full = Answer::Wait(Limit::Concurrency { scope: Scope::Cluster, most: 2 });
+    for number in [2, 3] {
+        assert_eq!(
+            ledger.ask(&run(number), at(1)),
+            (full, Advance { again_at: Some(at(60)), ..Advance::default() })
+        );
+    }
+    // It leaves, and the rate is what keeps them again.
+    observe(
+        &mut ledger,
+        [in_state(4, "other", "a", json!({"phase": "Succeeded", "startedAt": at(1).to_string()}))],
+    );
+    assert_eq!(names(&ledger.advance(at(2))), ["run-002", "run-003"]);
+    assert!(matches!(ledger.ask(&run(2), at(2)).0, Answer::Wait(Limit::Rate { .. })));
+    assert!(matches!(ledger.ask(&run(3), at(2)).0, Answer::Wait(Limit::Rate { .. })));
+    // The next start by the rate fills the cluster, which the last one has to learn.
+    observe(&mut ledger, [in_state(5, "other", "a", json!({"phase": "Running"}))]);
+    observe(&mut ledger, [finished(1)]);
+    assert_eq!(names(&ledger.advance(at(60))), ["run-002", "run-003"]);
+    assert_eq!(ledger.ask(&run(3), at(60)).0, full);
+}
+
 #[test]
 fn a_run_that_its_agent_holds_back_does_not_stop_others() {
     let mut ledger =

@@ -114,21 +114,18 @@ async fn pass(run: Arc<AgentRun>, context: &Context) -> Result<Action, Error> {
 
 /// Takes the finalizer away, and nothing from an object that has the name by now.
 async fn unmark(run: &AgentRun, place: usize, context: &Context) -> Result<(), Error> {
-    let path = format!("/metadata/finalizers/{place}");
-    let patch = json!([
+    let entry = format!("/metadata/finalizers/{place}");
+    let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": run.uid()},
-        {"op": "test", "path": path, "value": FINALIZER},
-        {"op": "remove", "path": path},
+        {"op": "test", "path": entry, "value": FINALIZER},
+        {"op": "remove", "path": entry},
     ]);
     let name = run.name_any();
     let failed = |source| Error::Finalizer { run: name.clone(), source };
-    let patch = serde_json::from_value(patch).map_err(|error| failed(kube::Error::SerdeError(error)))?;
-    let patch = Patch::<()>::Json(patch);
-    context
-        .api::<AgentRun>(run)
-        .patch_metadata(&name, &PatchParams::default(), &patch)
-        .await
-        .map_err(failed)?;
+    let operations =
+        serde_json::from_value(operations).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    let (params, patch) = (PatchParams::default(), Patch::<()>::Json(operations));
+    context.api::<AgentRun>(run).patch_metadata(&name, &params, &patch).await.map_err(failed)?;
     Ok(())
 }
 

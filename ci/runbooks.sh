@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
 # cluster without nodes, and a PostgreSQL server for those that name $DATABASE_URL. What needs a running pod is
-# named and not executed. Pods have to pass the restricted Pod Security level. Where a document begins to restore,
+# named and not executed; what it asks for has to be there at some time. Pods have to pass the restricted Pod Security level. Where a document begins to restore,
 # every object is lost, and at its end everything has to be there as before.
 #
 # usage: ci/runbooks.sh HALLMARK-BINARY
@@ -29,7 +29,7 @@ trap finish EXIT
 finish() {
     HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster down || true
     [[ -z ${postgres:-} ]] || kill -QUIT "$postgres" || true
-    rm -rf "$work" agents-database.dump agents.tar.zst* agents-restored.tar.zst*
+    rm -rf "$work" agents-database.dump agents.tar.zst* agents-restored.tar.zst* agents-values.yaml
 }
 
 fail() {
@@ -111,6 +111,22 @@ objects() {
         --output custom-columns=KIND:.kind,NAME:.metadata.name,PHASE:.status.phase
 }
 
+# asked COMMAND prints what the command asks for: a port of a Service, or an object by kind and name.
+asked() {
+    if [[ $1 =~ /services/([a-z-]+:[a-z]+)/proxy/ || $1 =~ \ ((deployment|agentrun)/[a-z-]+) ]]; then
+        echo "${BASH_REMATCH[1]}"
+    fi
+}
+
+# present prints what a command could ask for now.
+present() {
+    kubectl --namespace "$namespace" get services --no-headers \
+        --output custom-columns=NAME:.metadata.name,PORTS:.spec.ports[*].name |
+        awk '{count = split($2, ports, ","); for (i = 1; i <= count; i++) print $1 ":" ports[i]}'
+    kubectl --namespace "$namespace" get deployments,agentruns --no-headers \
+        --output custom-columns=KIND:.kind,NAME:.metadata.name | awk '{print tolower($1) "/" $2}'
+}
+
 # The release is lost, and every object with it.
 lose() {
     objects >"$work/before" && grep -q '^AgentRun .*Succeeded$' "$work/before" && teardown && [[ -z $(objects) ]]
@@ -143,6 +159,8 @@ teardown() {
 # execute DOCUMENT
 execute() {
     local command executed=0 passed_over=0
+    : >"$work/asked"
+    : >"$work/present"
     # The README begins with the installation itself.
     [[ $1 == */README.md ]] || setup >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be set up"; }
     while IFS= read -r command; do
@@ -155,13 +173,19 @@ execute() {
         esac
         if [[ $command =~ $needs_pod ]]; then
             echo "    needs a pod: $command"
+            asked "$command" >>"$work/asked"
             passed_over=$((passed_over + 1))
             continue
         fi
         bash -euo pipefail -c "$command" </dev/null >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: $command"; }
         executed=$((executed + 1))
+        present >>"$work/present"
     done < <(commands "$1")
     ((executed > 0)) || fail "$1: holds no command"
+    # Not each at its place: a document is read from the top, but followed from where one stands.
+    local missing
+    missing=$(sort -u "$work/asked" | comm -23 - <(sort -u "$work/present"))
+    [[ -z $missing ]] || fail "$1: commands ask for what was never there: $missing"
     if [[ -e $work/before ]]; then
         diff "$work/before" <(objects) || fail "$1: not everything is as it was before the loss"
         echo "$1: restored $(wc -l <"$work/before") objects as they were"

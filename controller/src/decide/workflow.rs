@@ -104,7 +104,7 @@ pub fn retry_at(run: &AgentRun, step: usize, attempt: i32, now: Timestamp) -> Op
 }
 
 /// The attempts of which a Job may be at work, a started one that is not on record yet included. There are
-/// never more than [`LATEST`] of each step; earlier ones are left out, see [`has_earlier_attempts`].
+/// never more than five of each step; earlier ones are left out, see [`has_earlier_attempts`].
 pub fn possible_attempts(run: &AgentRun) -> Vec<(usize, i32)> {
     let attempts = numbers_of_attempts(run).enumerate().flat_map(|(step, known)| {
         let next = known.saturating_add(1);

@@ -25,8 +25,8 @@ use super::error::api_code;
 const ASK: Duration = Duration::from_secs(1);
 /// Longest time for one answer.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long the last answer is believed while the API server gives none. Whoever gets no answer cannot write
-/// to runs either, and asks again before all else when there is one.
+/// How long the last answer is believed while the API server gives none. Whoever gets no answer can
+/// hardly write to runs either.
 const BELIEVED: Duration = Duration::from_secs(15);
 
 /// Tells what is known of the object, at the start and whenever that may have changed. Never ends.

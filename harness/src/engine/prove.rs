@@ -88,7 +88,7 @@ pub async fn prove(
         stage: &stage,
         run_id: &run_id,
         control: Control::default(),
-        controls: AtomicUsize::new(0),
+        tried_without: AtomicUsize::new(0),
     };
     let tried = stream::iter(request.defects.iter().enumerate())
         .map(|(number, defect)| attempt.of(number, defect, &cancel))
@@ -113,7 +113,7 @@ struct Attempt<'a> {
     run_id: &'a str,
     control: Control,
     /// How many cases were tried without a defect.
-    controls: AtomicUsize,
+    tried_without: AtomicUsize,
 }
 
 impl Attempt<'_> {
@@ -182,7 +182,7 @@ impl Attempt<'_> {
     /// Runs a case with the same programs and no defect; returns why it says nothing about one.
     async fn without_defect(&self, case: &str, cancel: CancellationToken) -> Option<String> {
         let filter = Filter { exact: vec![case.to_owned()], ..Filter::default() };
-        let number = self.controls.fetch_add(1, Ordering::Relaxed);
+        let number = self.tried_without.fetch_add(1, Ordering::Relaxed);
         let own_id = format!("{}-c{number}", self.run_id);
         let implementation = Some(&self.request.implementation);
         let plan =

@@ -219,7 +219,7 @@ pub(super) struct PreflightArgs {
     /// Go on although Secrets are missing that objects refer to
     #[arg(long)]
     allow_missing_secrets: bool,
-    /// Namespace of the controller, where its leader's Lease and its hold are; without it all are searched
+    /// Namespace of the controller, where its leader's Lease and its hold are; without it only a Lease tells where
     #[arg(long, value_name = "NAME")]
     controller_namespace: Option<String>,
     /// Name of the Lease of the controller's leader

@@ -10,7 +10,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use crate::api::{Agent, AgentProvider, ImplementationSpec, Memory};
 use super::backoff::WatchBackoff;
 use super::context::Filled;
 use super::slim::slim;
+use super::streamed::streamed;
 use super::triggers::triggers;
 
 /// Objects per page of a list. A page is in memory as a whole, several times over while it is read.
@@ -104,7 +105,7 @@ where
 {
     let (store, writer) = reflector::store();
     let (filled, is_filled) = watch::channel(false);
-    let events = watched::<K>(client, namespace, watcher::Config::default().page_size(page))
+    let events = readable(streamed(api::<DeserializeGuard<K>>(client, namespace), page))
         .backoff(WatchBackoff::default())
         .modify(|object| slim(object.meta_mut()))
         .reflect(writer)
@@ -112,26 +113,17 @@ where
     (store, is_filled, events.boxed())
 }
 
-/// Events of all objects that can be read.
+/// Events of those objects that can be read.
 ///
 /// One object that cannot be read does not stop the others. If it could be read before, it is dropped
 /// from the cache: what it was may not be what it is.
-pub(super) fn watched<K>(
-    client: &Client,
-    namespace: Option<&str>,
-    config: watcher::Config,
-) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>
+pub(super) fn readable<K>(
+    events: impl Stream<Item = watcher::Result<Event<DeserializeGuard<K>>>> + Send,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + Default
-        + DeserializeOwned
-        + Send
-        + 'static,
+    K: Resource<DynamicType = ()> + Default + Send,
 {
-    watcher(api::<DeserializeGuard<K>>(client, namespace), config)
-        .filter_map(|event| future::ready(event.map(readable).transpose()))
+    events.filter_map(|event| future::ready(event.map(read).transpose()))
 }
 
 /// Access to a kind in one namespace, or in all of them.
@@ -154,7 +146,7 @@ pub(super) fn announce<K>(event: &watcher::Result<Event<K>>, filled: &watch::Sen
     }
 }
 
-fn readable<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
+fn read<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Default,
 {
@@ -228,7 +220,7 @@ mod tests {
         #[case] event: Event<DeserializeGuard<Agent>>,
         #[case] expected: Option<&str>,
     ) {
-        let told = told(readable(event));
+        let told = told(read(event));
         assert_eq!(told.as_ref().map(|(what, _)| *what), expected);
         assert!(told.is_none_or(|(_, name)| name == "a"));
     }

@@ -15,7 +15,7 @@ use crate::decide::metadata::RUN_LABEL;
 use crate::serve::View;
 
 use super::backoff::WatchBackoff;
-use super::caches::{self, PAGE, announce, api, watched};
+use super::caches::{self, PAGE, announce, api, readable};
 use super::context::{Context, Shared};
 use super::doubt::Doubt;
 use super::kinds;
@@ -72,7 +72,8 @@ pub(super) fn prepare(shared: &Shared, namespace: Option<&str>, wakes: Arc<Wakes
     );
     let expire = Arc::clone(&retention).run(runs_filled.subscribe());
     let every = watcher::Config::default().page_size(PAGE);
-    let run_stream = watched(client, namespace, every.clone()).backoff(WatchBackoff::default());
+    let run_stream =
+        readable(watcher(api(client, namespace), every.clone())).backoff(WatchBackoff::default());
     let of_runs = Arc::clone(&doubt);
     let run_stream = count(run_stream, shared, &jobs)
         .modify(slim_run)

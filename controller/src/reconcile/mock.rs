@@ -26,6 +26,8 @@ use super::events::events;
 pub(crate) struct Asked {
     /// Method and path, for example `GET /api/v1/namespaces/ns/secrets/s`.
     pub line: String,
+    /// Parameters, for example `watch=true`; empty without any.
+    pub query: String,
     /// JSON body, null without one.
     pub body: Value,
 }
@@ -42,8 +44,9 @@ pub(crate) fn api_server(answer: impl Fn(&Asked) -> (u16, Value) + Send + Sync +
         let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
         async move {
             let line = format!("{} {}", request.method(), request.uri().path());
+            let query = request.uri().query().unwrap_or_default().to_owned();
             let bytes = request.into_body().collect_bytes().await?;
-            let request = Asked { line, body: serde_json::from_slice(&bytes).unwrap_or_default() };
+            let request = Asked { line, query, body: serde_json::from_slice(&bytes).unwrap_or_default() };
             let (code, body) = answer(&request);
             asked.lock().unwrap().push(request);
             let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes()));

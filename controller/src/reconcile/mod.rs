@@ -41,6 +41,7 @@ mod references;
 mod retention;
 mod slim;
 mod status;
+mod streamed;
 mod submit;
 mod supervisor;
 mod triggers;

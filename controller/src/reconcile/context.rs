@@ -24,6 +24,7 @@ use super::doubt::Doubt;
 use super::error::Error;
 use super::events::Events;
 use super::keys::Keys;
+use super::origins::Origins;
 
 /// Whether a cache holds everything that was there at the start.
 pub(super) type Filled = watch::Receiver<bool>;
@@ -91,6 +92,8 @@ pub(super) struct Context {
     pub stop: CancellationToken,
     /// Failures in a row.
     pub backoff: Backoff,
+    /// What Jobs were made from that no status tells of.
+    pub origins: Origins,
     missing: Mutex<HashMap<String, Instant>>,
     written: Mutex<HashMap<String, Written>>,
     warned: Mutex<HashSet<String>>,
@@ -120,6 +123,7 @@ impl Context {
             keys,
             stop,
             backoff: Backoff::default(),
+            origins: Origins::default(),
             missing: Mutex::default(),
             written: Mutex::default(),
             warned: Mutex::default(),
@@ -182,6 +186,7 @@ impl Context {
     /// Drops everything that is remembered about a run.
     pub(super) fn forget(&self, run_uid: &str) {
         self.not_missing(run_uid);
+        self.origins.forget(run_uid);
         self.backoff.succeeded(run_uid);
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).remove(run_uid);
     }

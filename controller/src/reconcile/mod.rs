@@ -36,6 +36,7 @@ mod kinds;
 #[cfg(test)]
 pub(crate) mod mock;
 mod objects;
+mod origins;
 mod pass;
 mod references;
 mod retention;

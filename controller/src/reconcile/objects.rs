@@ -25,6 +25,8 @@ pub(super) enum Submitted {
         job: Box<JobView>,
         /// When its execution began: now, unless it was there already.
         began: Timestamp,
+        /// Whether it was made from this spec just now.
+        is_new: bool,
     },
     /// An object of somebody else has a name that is needed; the text says whose.
     Conflict(String),
@@ -54,9 +56,9 @@ pub(super) async fn submit(run: &AgentRun, plan: &Plan, context: &Context) -> Re
     };
     let now = Timestamp::now();
     match ensure(run, &config_maps, &job, context).await {
-        Ok(Ok(Ensured { job, is_new: true })) => Ok(Submitted::Job { job: Box::new(job), began: now }),
-        Ok(Ok(Ensured { job, is_new: false })) => {
-            Ok(Submitted::Job { began: began(&job, now), job: Box::new(job) })
+        Ok(Ok(Ensured { job, is_new })) => {
+            let began = if is_new { now } else { began(&job, now) };
+            Ok(Submitted::Job { job: Box::new(job), began, is_new })
         }
         Ok(Err(Conflict { message })) => Ok(Submitted::Conflict(message)),
         Err(error) => match error.rejected_submission() {

@@ -9,6 +9,7 @@ use kube::runtime::controller::Action;
 use tracing::debug;
 
 use crate::api::{AgentRun, JobView};
+use crate::decide::contract;
 use crate::decide::idempotency::{Key, Taken};
 use crate::decide::limits::{Answer, Limit};
 use crate::decide::names::Part;
@@ -16,7 +17,6 @@ use crate::decide::restored::{self, Lost};
 use crate::decide::stage::Stage;
 use crate::decide::status::{Draft, Submission, reason};
 use crate::decide::validate::{Extent, Refusal};
-use crate::decide::{contract, spec_hash};
 use crate::defects::{self, Defect};
 
 use super::context::Context;
@@ -48,7 +48,7 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
         }
         let prepared = prepare(run, Extent::Whole, context).await?.ok();
         let began = began(&job, Timestamp::now());
-        return accept(run, part, &job, began, submission(run, prepared.as_ref()), context).await;
+        return accept(run, part, &job, began, submission(run, prepared.as_ref(), context), context).await;
     }
     if Defect::LooksElsewhere.is_planted() {
         let elsewhere = kube::Api::<JobView>::namespaced(context.client.clone(), "default");
@@ -125,9 +125,13 @@ async fn settle_lost(run: &AgentRun, lost: &Lost, context: &Context) -> Result<A
 async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Context) -> Result<Action, Error> {
     // Checked runs have at least one piece of work.
     let Some(plan) = prepared.plans.first() else { return Ok(Action::await_change()) };
+    context.origins.attempted(run);
     match objects::submit(run, plan, context).await? {
-        Submitted::Job { job, began } => {
-            accept(run, part, &job, began, submission(run, Some(prepared)), context).await
+        Submitted::Job { job, began, is_new } => {
+            if is_new {
+                context.origins.made(run);
+            }
+            accept(run, part, &job, began, submission(run, Some(prepared), context), context).await
         }
         Submitted::Conflict(message) => conflict(run, &message, context).await,
         Submitted::Impossible(message) => {
@@ -239,11 +243,12 @@ async fn accept(
     // Before the write, which brings the next pass.
     defects::note_accepted(run.uid());
     write(run, draft, context).await?;
+    context.origins.forget(&run.uid().unwrap_or_default());
     Ok(Action::await_change())
 }
 
-fn submission(run: &AgentRun, prepared: Option<&Prepared>) -> Submission {
-    let spec_hash = spec_hash::compute(&run.spec);
+fn submission(run: &AgentRun, prepared: Option<&Prepared>, context: &Context) -> Submission {
+    let spec_hash = context.origins.hash(run);
     match prepared {
         None => Submission { spec_hash, ..Submission::default() },
         Some(prepared) => Submission {

@@ -195,7 +195,7 @@ impl Attempt<'_> {
         let Some(mut plan) = plans.pop() else { return Ok(Action::await_change()) };
         plan.part = self.part();
         match objects::submit(run, &plan, context).await? {
-            Submitted::Job { job, began } => {
+            Submitted::Job { job, began, .. } => {
                 draft.attempt_started(self.step, self.number, &job, began);
                 write(run, draft, context).await?;
                 Ok(Action::await_change())

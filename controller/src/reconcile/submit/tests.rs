@@ -1,5 +1,7 @@
 //! What a pass over a run without a Job asks, and what others may do meanwhile.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use kube::runtime::reflector;
 use kube::runtime::watcher::Event;
 use rstest::rstest;
@@ -9,11 +11,21 @@ use super::super::mock::{self, Asked, Log, api_server, context, refusal};
 use super::super::pass::reconcile;
 use super::*;
 use crate::config::{InFlightPolicy, Settings};
+use crate::decide::spec_hash;
 
 /// An API server with an Agent and its provider, that answers so when a Job is created or read.
 fn cluster(
     creation: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static,
     read: (u16, Value),
+) -> (kube::Client, Log) {
+    cluster_that(creation, read, |asked| (200, asked.body.clone()))
+}
+
+/// The same, with an answer to each status that is written.
+fn cluster_that(
+    creation: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static,
+    read: (u16, Value),
+    update: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static,
 ) -> (kube::Client, Log) {
     api_server(move |asked| match asked.line.split_once(' ').unwrap() {
         ("GET", path) if path.ends_with("/agents/a") => {
@@ -26,6 +38,7 @@ fn cluster(
         ("GET", path) if path.contains("/jobs/") => read.clone(),
         ("GET", _) => refusal(404, "NotFound"),
         ("POST", path) if path.ends_with("/jobs") => creation(asked),
+        ("PUT", _) => update(asked),
         ("PATCH", _) => {
             (200, json!({"metadata": {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "8"}}))
         }
@@ -179,4 +192,30 @@ async fn a_released_run_starts_when_the_release_is_used_up() {
     assert_eq!((count(&log, "POST ", "/jobs"), count(&log, "PATCH ", "")), (1, 1));
     released.metadata.uid = Some("next".to_owned());
     assert_eq!(restored::lost(&released), Some(Lost::Undecided));
+}
+
+/// [LC-12] The Job executes what the run was before the edit: that has to be what was accepted, so that the edit ends it.
+#[tokio::test]
+async fn an_edit_between_job_and_status_is_noticed() {
+    let conflicts = AtomicUsize::new(1);
+    let update = move |asked: &Asked| {
+        let is_late = conflicts.swap(0, Ordering::SeqCst) == 1;
+        if is_late { refusal(409, "Conflict") } else { (200, asked.body.clone()) }
+    };
+    let (client, log) = cluster_that(created, no_job(), update);
+    let (jobs, mut writer) = reflector::store::<JobView>();
+    let context = context(client, jobs, settings());
+    let before = run(&json!({}), &json!({}));
+    let accepted = spec_hash::compute(&before.spec);
+    let name = jobs::name(&before, jobs::first(&before));
+    reconcile(before.into(), context.clone()).await.unwrap();
+
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(mock::job(&name, &json!({}))).unwrap()));
+    let edited = run(&json!({"implementation": {"inline": {"text": "do something else"}}}), &json!({}));
+    assert_ne!(spec_hash::compute(&edited.spec), accepted);
+    reconcile(edited.into(), context).await.unwrap();
+    let log = log.lock().unwrap();
+    let hashes: Vec<&str> =
+        log.iter().filter_map(|asked| asked.body["status"]["specHash"].as_str()).collect();
+    assert_eq!(hashes, [&accepted, &accepted]);
 }

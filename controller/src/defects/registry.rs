@@ -199,6 +199,8 @@ registry! {
     UnknownEndIsLongAgo = "unknown-end-is-long-ago" ["DR-C13"],
     /// A changed spec of an accepted run goes unnoticed.
     ChangedSpecPasses = "changed-spec-passes" ["DR-C15"],
+    /// An API server that sends no initial events with a watch is asked for nothing else.
+    InitialEventsAreDemanded = "initial-events-are-demanded" ["LC-18"],
     /// What a Job was made from is taken to be what the run is when its status is written.
     EditAtTheStartPasses = "edit-at-the-start-passes" ["LC-12"],
     /// A run can only be deleted together with a Job.

@@ -13,6 +13,8 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tracing::info;
 
+use crate::defects::Defect;
+
 /// Events of all objects of `api`; with a list in pages of `page` objects where initial events are refused.
 pub(super) fn streamed<K>(api: Api<K>, page: u32) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
@@ -36,7 +38,9 @@ where
 /// `WatchList` switched off, call it invalid.
 fn is_refused<K>(event: &watcher::Result<Event<K>>) -> bool {
     match event {
-        Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) => matches!(status.code, 400 | 422),
+        Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) => {
+            matches!(status.code, 400 | 422) && !Defect::InitialEventsAreDemanded.is_planted()
+        }
         _ => false,
     }
 }

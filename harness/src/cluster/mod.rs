@@ -7,6 +7,7 @@
 //! - [`k3s`]: a node in a container through testcontainers;
 //! - [`kubeconfig`]: a cluster that already runs.
 
+pub mod audit;
 mod client;
 mod error;
 mod info;

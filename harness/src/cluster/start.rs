@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::info::{ClusterInfo, KubernetesVersion};
 use super::process::Supervisor;
-use super::{ClusterError, client, k3s, kept, kinds, kubeconfig, local};
+use super::{ClusterError, audit, client, k3s, kept, kinds, kubeconfig, local};
 use crate::event::EventSink;
 
 /// Which cluster is wanted.
@@ -148,8 +148,10 @@ impl Cluster {
     /// The log of the requests that its API server answers, if it writes one that can be read here.
     pub fn audit_log(&self) -> Option<PathBuf> {
         match &self.running {
-            Running::Local(_) | Running::Kept(_) => local::audit::log_beside(self.kubeconfig_path()),
-            Running::K3s(_) | Running::Kubeconfig(_) => None,
+            Running::Local(_) | Running::K3s(_) | Running::Kept(_) => {
+                audit::log_beside(self.kubeconfig_path())
+            }
+            Running::Kubeconfig(_) => None,
         }
     }
 

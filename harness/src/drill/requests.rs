@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
 
 use super::error::DrillError;
-use crate::cluster::local::audit::MARK;
+use crate::cluster::audit::MARK;
 use crate::engine::{OwnCluster, request};
 use crate::event::CaseId;
 use crate::record::{Observation, Record, RecordWriter, Request, RequestHub};

@@ -13,7 +13,7 @@ use super::act::trouble_of;
 use super::api::request;
 use super::case::{CaseRun, Stop};
 use crate::check::{Judgement, explain, judge};
-use crate::cluster::local::audit::MARK;
+use crate::cluster::audit::MARK;
 use crate::record::{Entry, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
 use crate::yaml::Location;

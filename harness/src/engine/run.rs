@@ -114,7 +114,8 @@ pub(super) fn abilities_at_most(cluster: &ClusterSpec) -> Abilities {
     let backend = cluster.backend;
     let local = !matches!(backend, BackendChoice::K3s | BackendChoice::Kubeconfig);
     let database = local && database::programs().is_some();
-    Abilities { node: backend != BackendChoice::Local, audit: local, own: local, database }
+    let audit = backend != BackendChoice::Kubeconfig;
+    Abilities { node: backend != BackendChoice::Local, audit, own: local, database }
 }
 
 /// Tells of a run in which there is nothing to be done, for which no cluster is started.

@@ -9,7 +9,7 @@ use super::plan::{PlacedCase, Plan};
 use super::played::PlayedJobs;
 use super::prepare::Prepared;
 use crate::cluster::Cluster;
-use crate::cluster::local::audit::MARK;
+use crate::cluster::audit::MARK;
 use crate::event::EventSink;
 use crate::record::{Record, RequestHub, WatchHub};
 use crate::scenario::suite::Fence;

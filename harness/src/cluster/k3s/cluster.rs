@@ -1,14 +1,16 @@
 //! Starting a node in a container and removing it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 use testcontainers::bollard::Docker;
 use testcontainers::core::client::ClientError;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, TestcontainersError};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::super::audit;
 use super::super::info::{Backend, ClusterInfo};
 use super::super::start::ClusterSpec;
 use super::image::{self, DEFAULT_IMAGE, K3sImage, Privileges};
@@ -16,6 +18,7 @@ use super::owner::{Owner, fresh_run_name};
 use super::readiness::{self, Ready, Stage};
 use super::{K3sError, docker, kubeconfig, sweep};
 use crate::event::EventSink;
+use crate::scratch;
 
 /// How long a started container may take until it is a usable cluster.
 const READY_DEADLINE: Duration = Duration::from_mins(3);
@@ -24,7 +27,11 @@ const READY_DEADLINE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub struct K3sCluster {
     info: ClusterInfo,
-    kubeconfig: NamedTempFile,
+    kubeconfig: PathBuf,
+    /// Holds the kubeconfig and the audit log.
+    _folder: TempDir,
+    /// Copies the audit log.
+    _copying: DropGuard,
     docker: Docker,
     /// Empty only after [`K3sCluster::stop`].
     container: Option<ContainerAsync<K3sImage>>,
@@ -48,7 +55,14 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
     events.progress(&phase, "");
     let container = launch(&docker, image, spec, events).await?;
     let ready = wait_until_ready(&docker, &container, image, &Stage::new(events, &phase)).await?;
-    let kubeconfig = kubeconfig::write(&ready.kubeconfig).map_err(K3sError::WriteKubeconfig)?;
+    let folder = scratch::folder("node").map_err(K3sError::WriteFiles)?;
+    let kubeconfig = folder.path().join("kubeconfig");
+    kubeconfig::write(&ready.kubeconfig, &kubeconfig).map_err(K3sError::WriteFiles)?;
+    let log = audit::beside(&kubeconfig);
+    std::fs::write(&log, "").map_err(K3sError::WriteFiles)?;
+    let copying = CancellationToken::new();
+    let copy = super::audit::copy(docker.clone(), container.id().to_owned(), log);
+    tokio::spawn(copying.clone().run_until_cancelled_owned(copy));
     events.progress_done(&phase, begun.elapsed());
 
     let info = ClusterInfo {
@@ -58,7 +72,14 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
         node: true,
         disposable: true,
     };
-    Ok(K3sCluster { info, kubeconfig, docker, container: Some(container) })
+    Ok(K3sCluster {
+        info,
+        kubeconfig,
+        _folder: folder,
+        _copying: copying.drop_guard(),
+        docker,
+        container: Some(container),
+    })
 }
 
 /// Starts the container, with fewer rights if the daemon refuses a privileged one.
@@ -147,7 +168,7 @@ impl K3sCluster {
 
     /// A kubeconfig with an administrator's rights, gone with the cluster.
     pub fn kubeconfig_path(&self) -> &Path {
-        self.kubeconfig.path()
+        &self.kubeconfig
     }
 
     /// Resolves with a sentence when the node's container ends unasked.

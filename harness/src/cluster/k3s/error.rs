@@ -125,9 +125,9 @@ pub enum K3sError {
         #[source]
         source: kube::config::KubeconfigError,
     },
-    /// The kubeconfig for this machine is not written.
-    #[error("write a kubeconfig")]
-    WriteKubeconfig(#[source] std::io::Error),
+    /// The files of this machine about the node, kubeconfig and audit log, are not written.
+    #[error("write kubeconfig and audit log of the node")]
+    WriteFiles(#[source] std::io::Error),
     /// The API server refuses a question about the node's readiness.
     #[error("{action}")]
     Api {

@@ -10,6 +10,8 @@ use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers::{ContainerRequest, CopyToContainer, Image, ImageExt};
 
+use super::super::audit;
+
 /// The image that is used if none is named.
 pub const DEFAULT_IMAGE: &str = "rancher/k3s:v1.35.4-k3s1";
 
@@ -47,7 +49,7 @@ const ARGUMENTS: &[&str] = &[
 pub(super) struct K3sImage {
     name: String,
     tag: String,
-    images: Vec<CopyToContainer>,
+    files: Vec<CopyToContainer>,
 }
 
 impl K3sImage {
@@ -59,9 +61,9 @@ impl K3sImage {
         let images = images
             .iter()
             .enumerate()
-            .map(|(index, path)| CopyToContainer::new(path.clone(), format!("{IMAGE_FOLDER}/{index}.tar")))
-            .collect();
-        Self { name: name.to_owned(), tag: tag.to_owned(), images }
+            .map(|(index, path)| CopyToContainer::new(path.clone(), format!("{IMAGE_FOLDER}/{index}.tar")));
+        let policy = CopyToContainer::new(audit::policy().into_bytes(), super::audit::POLICY);
+        Self { name: name.to_owned(), tag: tag.to_owned(), files: images.chain([policy]).collect() }
     }
 }
 
@@ -81,7 +83,8 @@ impl Image for K3sImage {
 
     fn cmd(&self) -> impl IntoIterator<Item = impl Into<Cow<'_, str>>> {
         let node = format!("--node-name={NODE_NAME}");
-        ARGUMENTS.iter().map(|argument| Cow::Borrowed(*argument)).chain([Cow::Owned(node)])
+        let made = super::audit::arguments().chain([node]).map(Cow::Owned);
+        ARGUMENTS.iter().map(|argument| Cow::Borrowed(*argument)).chain(made)
     }
 
     fn expose_ports(&self) -> &[ContainerPort] {
@@ -89,7 +92,7 @@ impl Image for K3sImage {
     }
 
     fn copy_to_sources(&self) -> impl IntoIterator<Item = &CopyToContainer> {
-        &self.images
+        &self.files
     }
 }
 

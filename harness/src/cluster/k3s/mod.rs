@@ -12,6 +12,7 @@
 //! ended without that is removed by [`sweep`], with which every start begins.
 
 pub mod archive;
+mod audit;
 mod cluster;
 mod docker;
 mod error;

@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use super::certificates::{self, Certificates};
 use super::ports::{self, Ports};
-use super::{audit, flags, log};
+use super::{flags, log};
 use crate::cluster::info::{Backend, ClusterInfo};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Supervisor};
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
-use crate::cluster::{ClusterError, ClusterSpec, client, kinds, kubeconfig};
+use crate::cluster::{ClusterError, ClusterSpec, audit, client, kinds, kubeconfig};
 use crate::event::EventSink;
 use crate::scratch;
 
@@ -106,7 +106,7 @@ async fn start_once(
     let kubeconfig = path.join("kubeconfig");
     kubeconfig::write(&admin_kubeconfig(&certificates, ports), &kubeconfig)?;
     let mut flags = flags::apiserver(&certificates, ports);
-    flags.extend(audit::flags(path)?);
+    flags.extend(audit_flags(path, &kubeconfig)?);
     let apiserver_command = Command { name: APISERVER, component: binaries.apiserver.clone(), flags };
     let apiserver = launch.run(&apiserver_command).await?;
     let client = client::connect(&kubeconfig).await?;
@@ -154,6 +154,14 @@ async fn start_once(
         ports,
         folder,
     })
+}
+
+/// Writes the policy and an empty log, and tells the API server of them.
+fn audit_flags(folder: &Path, kubeconfig: &Path) -> Result<[String; 4], ClusterError> {
+    let (policy, log) = (folder.join("audit-policy.json"), audit::beside(kubeconfig));
+    std::fs::write(&policy, audit::policy()).map_err(ClusterError::io("write", &policy))?;
+    std::fs::write(&log, "").map_err(ClusterError::io("write", &log))?;
+    Ok(audit::flags(&policy.to_string_lossy(), &log.to_string_lossy()))
 }
 
 struct Launch<'a> {

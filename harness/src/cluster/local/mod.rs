@@ -7,7 +7,6 @@
 //!
 //! Everything listens on 127.0.0.1 only and lives in one temporary folder that goes with the cluster.
 
-pub mod audit;
 mod certificates;
 mod cluster;
 mod datastore;

@@ -5,13 +5,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::PostParams;
 use kube::config::{Cluster, Kubeconfig};
-use kube::runtime::conditions::is_created;
-use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use super::call::request;
@@ -20,6 +19,9 @@ use super::error::SubjectError;
 
 /// How long a `ServiceAccount` may take to appear; `default` is made by a controller after the namespace.
 const ACCOUNT: Duration = Duration::from_secs(20);
+/// How often it is looked for meanwhile.
+const PAUSE: ConstantBuilder =
+    ConstantBuilder::new().with_delay(Duration::from_millis(50)).without_max_times();
 /// Lifetime of the token in seconds: longer than any run, as nothing renews it.
 const LIFETIME: i64 = 24 * 3600;
 
@@ -67,26 +69,31 @@ pub(super) async fn write_kubeconfig(
 
 async fn token(context: &SubjectContext, namespace: &str, account: &str) -> Result<String, SubjectError> {
     let api: Api<ServiceAccount> = Api::namespaced(context.client.clone(), namespace);
-    let exists = await_condition(api.clone(), account, is_created());
-    if tokio::time::timeout(ACCOUNT, exists).await.is_err() {
-        return Err(SubjectError::Deadline {
-            action: format!("wait for ServiceAccount `{namespace}/{account}`"),
-            within: ACCOUNT,
-            last_seen: "it does not exist".to_owned(),
-        });
-    }
     let wanted = TokenRequest {
         spec: TokenRequestSpec { expiration_seconds: Some(LIFETIME), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
     let action = format!("request a token of ServiceAccount `{namespace}/{account}`");
     let parameters = PostParams::default();
-    let answer = request(&action, api.create_token_request(account, &parameters, &wanted)).await?;
+    let ask = || request(&action, api.create_token_request(account, &parameters, &wanted));
+    let answer = tokio::time::timeout(ACCOUNT, ask.retry(PAUSE).when(is_missing)).await;
+    let answer = answer.unwrap_or_else(|_elapsed| {
+        Err(SubjectError::Deadline {
+            action: format!("wait for ServiceAccount `{namespace}/{account}`"),
+            within: ACCOUNT,
+            last_seen: "it does not exist".to_owned(),
+        })
+    })?;
     answer.status.map(|status| status.token).ok_or_else(|| SubjectError::Deadline {
         action,
         within: ACCOUNT,
         last_seen: "the answer holds no token".to_owned(),
     })
+}
+
+fn is_missing(error: &SubjectError) -> bool {
+    let SubjectError::Api { source, .. } = error else { return false };
+    matches!(&**source, kube::Error::Api(status) if status.code == 404)
 }
 
 /// The credentials of the harness, with paths that hold in any folder.

@@ -38,6 +38,11 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// What ends a run before its end.
+    Trouble {
+        /// One sentence, and what a log tells of it.
+        message: String,
+    },
     /// All that is known before the first scenario.
     RunStarted(Box<RunInfo>),
     /// Instead of [`Event::RunStarted`]: filters left no case that could be run, so nothing is started. The
@@ -390,6 +395,11 @@ impl EventSink {
     /// Tells something that is no verdict.
     pub fn note(&self, message: impl Into<String>) {
         self.send(Event::Note { message: message.into() });
+    }
+
+    /// Tells what ends the run before its end.
+    pub fn trouble(&self, message: impl Into<String>) {
+        self.send(Event::Trouble { message: message.into() });
     }
 }
 

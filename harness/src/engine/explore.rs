@@ -144,7 +144,7 @@ pub async fn explore(
     };
     tokio::select! {
         () = exploring => {}
-        lost = prepared.cluster.lost() => events.note(format!("the cluster was lost: {lost}")),
+        lost = prepared.cluster.lost() => events.trouble(format!("the cluster was lost: {lost}")),
     }
     drop(explorer);
     drop(stage);

@@ -100,7 +100,7 @@ pub async fn prove(
         });
     tokio::select! {
         () = tried => {}
-        lost = prepared.cluster.lost() => events.note(format!("the cluster was lost: {lost}")),
+        lost = prepared.cluster.lost() => events.trouble(format!("the cluster was lost: {lost}")),
     }
     drop(stage);
     Ok(prepared.cluster.stop().await?)

@@ -100,7 +100,7 @@ async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(),
     let outcome = tokio::select! {
         outcome = on_cluster(request, events, halt, (&prepared, &plan, &info), begin) => outcome,
         lost = prepared.cluster.lost() => {
-            events.note(format!("the cluster was lost: {lost}"));
+            events.trouble(format!("the cluster was lost: {lost}"));
             halt.token.cancel();
             Ok(())
         }

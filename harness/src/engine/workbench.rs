@@ -219,7 +219,7 @@ impl Workbench {
     /// Resolves, with a note, when the cluster is gone.
     pub async fn lost(&self, events: &EventSink) {
         let lost = self.prepared.cluster.lost().await;
-        events.note(format!("the cluster was lost: {lost}"));
+        events.trouble(format!("the cluster was lost: {lost}"));
     }
 
     async fn retire(&self, releases: Vec<Arc<Shared>>) {

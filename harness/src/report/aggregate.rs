@@ -91,7 +91,7 @@ impl Aggregate {
                 self.running.insert(case.clone());
             }
             Event::CaseFinished(result) => self.finish_case(result),
-            Event::Note { message } => self.notes.push(message.clone()),
+            Event::Note { message } | Event::Trouble { message } => self.notes.push(message.clone()),
             Event::RunFinished { elapsed, interrupted } => {
                 self.end = Some(End { elapsed: *elapsed, interrupted: *interrupted });
             }

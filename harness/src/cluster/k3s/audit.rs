@@ -51,6 +51,11 @@ async fn copied(
     Ok(())
 }
 
+/// Whether a line of the output is one of the audit log.
+pub(super) fn is_event(line: &[u8]) -> bool {
+    line.starts_with(EVENT)
+}
+
 /// Puts the output together again, which Docker hands out in parts that end anywhere.
 #[derive(Debug, Default)]
 struct Lines {
@@ -66,7 +71,7 @@ impl Lines {
         let whole = std::mem::replace(&mut self.unfinished, rest);
         whole
             .split_inclusive(|byte| *byte == b'\n')
-            .filter(|line| line.starts_with(EVENT))
+            .filter(|line| is_event(line))
             .flatten()
             .copied()
             .collect()

@@ -12,8 +12,8 @@ use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContaine
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncRunner;
 
-use super::K3sError;
 use super::image::K3sImage;
+use super::{K3sError, audit};
 use crate::event::EventSink;
 
 /// How long the daemon may take for an ordinary answer. Removing a running node takes the longest.
@@ -23,7 +23,9 @@ const PING_DEADLINE: Duration = Duration::from_secs(10);
 /// How long an image may take to arrive.
 const PULL_DEADLINE: Duration = Duration::from_mins(10);
 /// How many lines of a node's log are shown when it fails.
-const LOG_LINES: &str = "25";
+const LOG_LINES: usize = 25;
+/// Among how many they are looked for: most may be requests.
+const LOG_TAIL: &str = "2000";
 
 /// The label with which an image says what it is.
 const DISTRIBUTION_LABEL: &str = "dev.hallmark.distribution";
@@ -104,12 +106,16 @@ pub(super) async fn exited(docker: &Docker, container: &str) -> i64 {
     }
 }
 
-/// The last lines of a container's log, or why there are none.
+/// The last lines of a container's log but for requests, or why there are none.
 pub(super) async fn log_tail(docker: &Docker, container: &str) -> String {
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(LOG_LINES).build();
-    let lines = docker.logs(container, Some(options)).map_ok(|line| line.to_string()).try_collect::<String>();
-    match in_time("read a log", lines).await {
-        Ok(Ok(log)) => log,
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(LOG_TAIL).build();
+    let log = docker.logs(container, Some(options)).map_ok(|line| line.to_string()).try_collect::<String>();
+    match in_time("read a log", log).await {
+        Ok(Ok(log)) => {
+            let lines: Vec<&str> = log.lines().filter(|line| !audit::is_event(line.as_bytes())).collect();
+            let all = lines.len();
+            lines.into_iter().skip(all.saturating_sub(LOG_LINES)).collect::<Vec<_>>().join("\n")
+        }
         Ok(Err(error)) => format!("(no log: {error})"),
         Err(error) => format!("(no log: {error})"),
     }

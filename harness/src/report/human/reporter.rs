@@ -53,6 +53,8 @@ impl<W: Write> Human<W> {
             Event::Note { message } => {
                 self.say(Verbosity::Normal, &format!("{} {message}", paint(BOLD, "note:")));
             }
+            // Without it nobody would know what became of the cases, however little is to be said.
+            Event::Trouble { message } => self.say(Verbosity::Quiet, message),
             Event::RunStarted(info) => self.run_started(info),
             Event::CaseFinished(result) => self.case_finished(result, run),
             Event::NothingToRun { .. } | Event::CaseStarted { .. } | Event::RunFinished { .. } => {}
@@ -251,6 +253,24 @@ mod tests {
         assert!(text.starts_with("FAILED       case-2"), "{text}");
         assert!(text.ends_with("NOT conformant: IMG-02, TTL-01\n"), "{text}");
         assert!(!text.contains("passed"), "{text}");
+    }
+
+    #[test]
+    fn what_ended_a_run_is_told_however_quiet_it_is() {
+        for (verbosity, notes) in [(Verbosity::Quiet, 0), (Verbosity::Normal, 1)] {
+            let settings = Settings { verbosity, ..Settings::default() };
+            let mut human = Human::new(anstream::StripStream::new(Vec::new()), settings);
+            let mut state = Aggregate::default();
+            let note = Event::Note { message: "by the way".to_owned() };
+            for event in [note, Event::Trouble { message: "the cluster was lost".to_owned() }] {
+                state.apply(&event);
+                human.event(&event, &state);
+            }
+            let text = String::from_utf8(human.out.into_inner()).expect("text");
+            assert!(text.ends_with("the cluster was lost\n"), "{text}");
+            assert_eq!(text.matches("by the way").count(), notes);
+            assert_eq!(state.notes(), ["by the way", "the cluster was lost"]);
+        }
     }
 
     #[test]

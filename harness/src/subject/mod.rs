@@ -35,6 +35,7 @@ mod local;
 mod log_tail;
 mod manifests;
 pub mod mapping;
+pub(crate) mod package;
 mod pod_status;
 pub mod pod_template;
 mod pod_watch;

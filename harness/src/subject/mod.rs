@@ -22,6 +22,7 @@ mod call;
 mod context;
 pub mod crds;
 pub mod defects;
+pub(crate) mod digest;
 mod endpoint;
 mod error;
 mod exits;

@@ -153,6 +153,8 @@ pub struct Artifact {
 pub enum ArtifactKind {
     /// The implementation file itself.
     Implementation,
+    /// The chart of the version before, with which releases begin that are upgraded.
+    PreviousChart,
     /// Values of every install of a chart.
     Values,
     /// Objects that are applied.

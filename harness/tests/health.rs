@@ -85,6 +85,7 @@ async fn start_subject(context: &SubjectContext, namespace: &str) -> Subject {
         watched: Vec::new(),
         values: json!({"runner": {"image": {"repository": "hallmark.dev/runner", "tag": "v1"}}}),
         shared: false,
+        upgraded: false,
     };
     Subject::start(context, release, Arc::new(|_observation| {})).await.unwrap()
 }

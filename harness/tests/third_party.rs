@@ -215,7 +215,13 @@ async fn start_release(context: &SubjectContext, namespace: &str) -> Subject {
     let object = Namespace { metadata, ..Namespace::default() };
     namespaces.create(&PostParams::default(), &object).await.unwrap();
     let values = json!({"replicaCount": 1});
-    let release = ReleaseSpec { namespace: namespace.to_owned(), watched: Vec::new(), values, shared: false };
+    let release = ReleaseSpec {
+        namespace: namespace.to_owned(),
+        watched: Vec::new(),
+        values,
+        shared: false,
+        upgraded: false,
+    };
     Subject::start(context, release, Arc::new(|_observation| {})).await.unwrap()
 }
 

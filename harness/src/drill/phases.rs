@@ -110,6 +110,7 @@ pub(super) async fn start_subject(
         watched: Vec::new(),
         values: site.values.clone(),
         shared: false,
+        upgraded: false,
     };
     let log: LogSink = Arc::new(|_observation| {});
     let started = Subject::start(cluster.subjects(), release, log).await;

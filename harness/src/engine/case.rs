@@ -255,6 +255,7 @@ impl<'a> CaseRun<'a> {
             watched: Vec::new(),
             values: self.values(),
             shared: false,
+            upgraded: self.placed.case.is_upgraded(),
         };
         let log: LogSink = Arc::new(move |observation: Observation| {
             record.append(observation);

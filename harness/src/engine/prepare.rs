@@ -1,10 +1,8 @@
 //! Everything that has to be there before the first case: programs, cluster, kinds, watches.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kube::Client;
-use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::images::{self, Images};
@@ -164,34 +162,4 @@ pub(super) async fn prepare(
         artifacts,
         _images: images,
     })
-}
-
-/// SHA-256 over paths and contents of all files below a folder.
-pub(super) fn digest(folder: &Path) -> Result<String, EngineError> {
-    let mut files = Vec::new();
-    collect(folder, &mut files)?;
-    files.sort();
-    let mut hash = Sha256::new();
-    for path in files {
-        let content =
-            std::fs::read(&path).map_err(|source| EngineError::Chart { path: path.clone(), source })?;
-        hash.update(path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().as_bytes());
-        hash.update([0]);
-        hash.update(content.len().to_le_bytes());
-        hash.update(content);
-    }
-    Ok(format!("sha256:{}", hex::encode(hash.finalize())))
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), EngineError> {
-    let failed = |source| EngineError::Chart { path: folder.to_owned(), source };
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -26,6 +26,7 @@ use crate::scenario::Filter;
 use crate::scenario::golden;
 use crate::scenario::suite::Suite;
 use crate::subject::Implementation;
+use crate::subject::digest::digest;
 
 /// What to run, where, and how.
 #[derive(Debug)]
@@ -146,7 +147,9 @@ pub(super) fn about(
     let info = prepared.cluster.info();
     let implementation = prepared.context.as_ref().map(|context| &context.implementation);
     let chart = implementation.and_then(|implementation| implementation.chart());
-    let chart_digest = chart.map_or(Ok(String::new()), |chart| prepare::digest(&chart))?;
+    let chart_digest = chart.map_or(Ok(String::new()), |chart| {
+        digest(&chart).map_err(|(path, source)| EngineError::Chart { path, source })
+    })?;
     Ok(RunInfo {
         run_id: run_id.to_owned(),
         cluster: info.clone(),

@@ -80,6 +80,7 @@ impl Shared {
             watched: self.release.watched.clone(),
             values: self.release.values.clone(),
             shared: true,
+            upgraded: false,
         };
         Subject::start(context, release, self.log_sink())
             .await

@@ -1,5 +1,7 @@
 //! What a run of the suite says about a new version.
 
+use std::collections::BTreeMap;
+
 use super::finding::Finding;
 use super::rules::{self, Rule};
 use crate::report::Statement;
@@ -58,11 +60,14 @@ pub fn disturbed(upgrades: &Statement) -> Vec<Finding> {
         .collect()
 }
 
-/// Cases about which nothing is known.
-pub fn open(statement: &Statement) -> Vec<String> {
+/// Cases about which nothing is known, and what is told of each.
+pub fn open(statement: &Statement) -> BTreeMap<String, String> {
     let unknown = statement.cases.iter().filter(|case| case.verdict == "inconclusive");
     unknown
-        .map(|case| format!("{}: {}", case.name, case.reason.as_deref().unwrap_or("inconclusive")))
+        .map(|case| {
+            let reason = case.reason.as_deref().unwrap_or("inconclusive");
+            (case.name.clone(), format!("{}: {reason}", case.name))
+        })
         .collect()
 }
 
@@ -116,6 +121,6 @@ mod tests {
         assert_eq!((finding.rule.id, finding.place.as_str()), ("UPGRADE-DISTURBS", "a.yaml:7"));
         assert_eq!(finding.what, "never two Jobs; two at version 7");
         assert_eq!(disturbed(&upgrades).len(), 1);
-        assert_eq!(open(&upgrades), ["c: inconclusive"]);
+        assert_eq!(open(&upgrades), BTreeMap::from([("c".to_owned(), "c: inconclusive".to_owned())]));
     }
 }

@@ -1,24 +1,20 @@
 //! Where charts come from: a folder, a package, or a revision of a git repository.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use flate2::read::MultiGzDecoder;
-use tar::EntryType;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::chart::Chart;
 use super::error::GateError;
 use crate::scratch;
+use crate::subject::package::{BadArchive, is_packed, unpack, unpack_chart};
 
 /// The chart of a git ref that is named without a path.
 pub const USUAL_PATH: &str = "charts/agents";
-/// The most that a packed chart may hold, in bytes.
-const MOST: u64 = 64 << 20;
 /// Deadline of a call of git.
 const GIT: Duration = Duration::from_mins(1);
 
@@ -76,9 +72,9 @@ impl Opened {
                 folder: path.to_owned(),
                 _unpacked: None,
             }
-        } else if path.is_file() && is_package(name) {
+        } else if path.is_file() && is_packed(path) {
             let packed = std::fs::read(path).map_err(|source| file("read", path, source))?;
-            let files = without_top(unpack(name, MultiGzDecoder::new(packed.as_slice()))?);
+            let files = unpack_chart(packed.as_slice()).map_err(archive(name))?;
             Self::laid_out(name, &files, Origin::Package)?
         } else if path.is_file() {
             let content = std::fs::read(path).map_err(|source| file("read", path, source))?;
@@ -113,8 +109,8 @@ impl Opened {
         let path = path.unwrap_or_else(|| path_within(&repository, beside));
         let label = format!("{revision}:{path}");
         let tree = format!("{commit}:{path}");
-        let archive = git(&repository, &["archive", "--format=tar", &tree]).await?;
-        let files = unpack(&label, archive.as_slice())?;
+        let packed = git(&repository, &["archive", "--format=tar", &tree]).await?;
+        let files = unpack(packed.as_slice()).map_err(archive(&label))?;
         Self::laid_out(&label, &files, Origin::Git { repository, commit })
     }
 
@@ -153,12 +149,13 @@ pub async fn export(repository: &Path, commit: &str, into: &Path) -> Result<Path
     if folder.is_dir() {
         return Ok(folder);
     }
-    let archive = git(repository, &["archive", "--format=tar", commit]).await?;
+    let packed = git(repository, &["archive", "--format=tar", commit]).await?;
+    let files = unpack(packed.as_slice()).map_err(archive(commit))?;
     let failed = |source| file("make a folder in", into, source);
     std::fs::create_dir_all(into).map_err(failed)?;
     // Under another name until it is whole.
     let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(into).map_err(failed)?;
-    lay_out(partial.path(), &unpack(commit, archive.as_slice())?)?;
+    lay_out(partial.path(), &files)?;
     match std::fs::rename(partial.path(), &folder) {
         // Another process was faster; both have the same.
         Err(_) if folder.is_dir() => Ok(folder),
@@ -176,10 +173,6 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), GateE
         std::fs::write(&path, content).map_err(|source| file("write", &path, source))?;
     }
     Ok(())
-}
-
-fn is_package(name: &str) -> bool {
-    [".tgz", ".tar.gz"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The path of a folder within the repository that it is in, else the usual one.
@@ -208,40 +201,9 @@ async fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, GateError> {
     }
 }
 
-/// The files of a tar archive.
-fn unpack(name: &str, archive: impl Read) -> Result<BTreeMap<String, Vec<u8>>, GateError> {
-    let failed = |reason: String| GateError::Archive { name: name.to_owned(), reason };
-    let io = |error: std::io::Error| failed(error.to_string());
-    let mut archive = tar::Archive::new(archive.take(MOST + 1));
-    let mut files = BTreeMap::new();
-    let mut total = 0;
-    for entry in archive.entries().map_err(io)? {
-        let mut entry = entry.map_err(io)?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        match entry.header().entry_type() {
-            EntryType::Regular => {}
-            // Folders follow from the files, and comments of git are no content.
-            EntryType::Directory | EntryType::XGlobalHeader => continue,
-            _ => return Err(failed(format!("`{path}` is neither file nor folder"))),
-        }
-        if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "..")) {
-            return Err(failed(format!("`{path}` leads elsewhere")));
-        }
-        total += entry.size();
-        if total > MOST {
-            return Err(failed(format!("it holds more than {MOST} bytes")));
-        }
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(io)?;
-        files.insert(path, content);
-    }
-    Ok(files)
-}
-
-/// A package has everything in a folder with the name of the chart.
-fn without_top(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
-    let inner = |path: String| path.split_once('/').map(|(_top, path)| path.to_owned());
-    files.into_iter().filter_map(|(path, content)| Some((inner(path)?, content))).collect()
+/// What is wrong with an archive, under the name that people gave it.
+fn archive(name: &str) -> impl FnOnce(BadArchive) -> GateError {
+    |error| GateError::Archive { name: name.to_owned(), reason: error.to_string() }
 }
 
 fn files_of(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, GateError> {
@@ -271,26 +233,12 @@ fn file(action: &'static str, path: &Path, source: std::io::Error) -> GateError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subject::package::pack;
 
     fn write(folder: &Path, path: &str, text: &str) {
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("written");
-    }
-
-    fn packed(entries: &[(&str, &str)]) -> Vec<u8> {
-        let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let mut builder = tar::Builder::new(encoder);
-        for (path, text) in entries {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o644);
-            // `set_path` refuses what an attacker would write.
-            header.as_gnu_mut().expect("gnu").name[..path.len()].copy_from_slice(path.as_bytes());
-            header.set_cksum();
-            builder.append(&header, text.as_bytes()).expect("appended");
-        }
-        builder.into_inner().and_then(flate2::write::GzEncoder::finish).expect("packed")
     }
 
     #[tokio::test]
@@ -301,7 +249,7 @@ mod tests {
         write(folder.path(), "c/crds/a.yaml", "kind: CustomResourceDefinition\n");
         std::fs::write(
             folder.path().join("c.tgz"),
-            packed(&[
+            pack(&[
                 ("c/Chart.yaml", "version: 1.0.0\n"),
                 ("c/crds/a.yaml", "kind: CustomResourceDefinition\n"),
             ]),
@@ -326,12 +274,5 @@ mod tests {
             matches!(error, GateError::NoSource { .. }) && error.to_string().contains("help: "),
             "{error}"
         );
-    }
-
-    #[test]
-    fn an_archive_may_not_lead_elsewhere() {
-        let archive = packed(&[("c/../../x", "")]);
-        let error = unpack("c.tgz", MultiGzDecoder::new(archive.as_slice())).expect_err("refused");
-        assert!(error.to_string().contains("leads elsewhere"), "{error}");
     }
 }

@@ -160,6 +160,11 @@ impl PlannedCase {
         self.steps.iter().chain(&self.expect).map(|step| &step.action)
     }
 
+    /// Whether it upgrades its release.
+    pub fn is_upgraded(&self) -> bool {
+        self.actions().any(|action| matches!(action, Action::Upgrade { .. }))
+    }
+
     /// Every object that the case brings.
     pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         self.objects.iter().chain(self.actions().flat_map(Action::manifests))

@@ -212,7 +212,8 @@ pub enum StepDocument {
     Churn(ChurnDocument),
     /// Nothing happens to requests any more, until the next `fault`, and nothing is churned.
     Calm {},
-    /// Stops the controller, puts values over those it has, upgrades its release, and starts it again.
+    /// Stops the controller, puts values over those it has, upgrades its release, and starts it again. Where the
+    /// implementation file names the previous version of the chart, the case begins with that one.
     Upgrade(UpgradeDocument),
     /// Stops the controller, takes its release back to the revision before the last upgrade, and starts it again.
     Rollback {},

@@ -1,12 +1,12 @@
-//! Digests by which the same subject is known again: of its file, what that names, and its programs. That of a
-//! chart is the digest of a folder and stands beside them.
+//! Digests by which the same subject is known again: of its file, what that names, and its programs. That of the
+//! chart itself stands beside them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::digest::digest;
 use super::implementation::Implementation;
 use super::{bundle, program};
 use crate::event::{Artifact, ArtifactKind};
@@ -23,8 +23,9 @@ pub enum Programs {
 }
 
 impl Implementation {
-    /// What it is made of, each file with its SHA-256, as `sha256sum` tells it. A file that cannot be read is
-    /// left out: nothing of it is run or applied.
+    /// What it is made of, each file with its SHA-256, as `sha256sum` tells it; a previous version of the chart
+    /// that is a folder has the digest of one. A file that cannot be read is left out: nothing of it is run or
+    /// applied.
     pub fn artifacts(&self, programs: Programs) -> Vec<Artifact> {
         let own = self.file().file_name().unwrap_or_default();
         let mut found = vec![Artifact {
@@ -32,6 +33,10 @@ impl Implementation {
             name: own.to_string_lossy().into_owned(),
             sha256: format!("sha256:{}", hex::encode(Sha256::digest(self.text()))),
         }];
+        let previous = self.install.chart().and_then(|chart| chart.previous.as_ref());
+        found.extend(
+            previous.and_then(|named| artifact(ArtifactKind::PreviousChart, named, &self.resolve(named))),
+        );
         let values = self.install.chart().map(|chart| chart.value_files.as_slice()).unwrap_or_default();
         let values = values.iter().map(|named| (named.value.clone(), self.resolve(named)));
         found.extend(values.filter_map(|(name, path)| artifact(ArtifactKind::Values, &name, &path)));
@@ -78,15 +83,16 @@ impl Implementation {
 }
 
 fn artifact(kind: ArtifactKind, name: &Path, path: &Path) -> Option<Artifact> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut File::open(path).ok()?, &mut hash).ok()?;
-    let sha256 = format!("sha256:{}", hex::encode(hash.finalize()));
+    let sha256 = digest(path).ok()?;
     Some(Artifact { kind, name: name.display().to_string(), sha256 })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::subject::package;
 
     /// SHA-256 of nothing.
     const NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -95,7 +101,8 @@ mod tests {
         let file = folder.join("mine.yaml");
         let text = format!(
             "apiVersion: hallmark.dev/v1alpha1\nkind: Implementation\nmetadata: {{name: n}}\nspec:\n  \
-             install: {install}\n  health: {{ready: {{port: 8080, path: /readyz}}}}\n"
+             install: {install}\n  settings: {{namespaces: {{path: n}}}}\n  \
+             health: {{ready: {{port: 8080, path: /readyz}}}}\n"
         );
         std::fs::write(&file, text).unwrap();
         Implementation::load(&file).unwrap()
@@ -126,6 +133,28 @@ mod tests {
         let rebuilt = implementation(folder.path(), install).artifacts(Programs::Elsewhere);
         assert_eq!(found[..3], rebuilt[..3]);
         assert_ne!(found[3], rebuilt[3], "another program is told");
+    }
+
+    #[test]
+    fn the_previous_version_of_a_chart_is_told_whether_packed_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for (chart, version) in [("now", "2.0.0"), ("old", "1.0.0")] {
+            std::fs::create_dir(folder.path().join(chart)).unwrap();
+            let file = folder.path().join(chart).join("Chart.yaml");
+            std::fs::write(file, format!("version: {version}")).unwrap();
+        }
+        let packed = package::pack(&[("mine/Chart.yaml", "version: 1.0.0")]);
+        std::fs::write(folder.path().join("old.tgz"), packed).unwrap();
+        let mut digests = BTreeSet::new();
+        for previous in ["old", "old.tgz"] {
+            let install = format!("{{chart: {{path: now, release: r, previous: {previous}}}}}");
+            let found = implementation(folder.path(), &install).artifacts(Programs::Images);
+            let expected =
+                [(ArtifactKind::Implementation, "mine.yaml"), (ArtifactKind::PreviousChart, previous)];
+            assert_eq!(names(&found), expected);
+            digests.insert(found[1].sha256.clone());
+        }
+        assert_eq!(digests.len(), 2);
     }
 
     #[test]

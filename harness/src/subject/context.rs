@@ -79,6 +79,8 @@ pub struct ReleaseSpec {
     pub values: Value,
     /// Whether it serves several namespaces and needs the implementation's values for that.
     pub shared: bool,
+    /// Whether it will be upgraded, so that it begins with the version before, where there is one.
+    pub upgraded: bool,
 }
 
 /// Where log lines and the subject's own ups and downs go: [`Observation::Log`] and

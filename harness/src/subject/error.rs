@@ -151,6 +151,17 @@ pub enum SubjectError {
         /// The last lines of its log.
         log: Vec<String>,
     },
+    /// The version before the one under test could not be installed or started.
+    #[error(
+        "begin with the previous version, chart `{}`, and values that both versions have to accept",
+        .chart.display()
+    )]
+    Previous {
+        /// Its chart.
+        chart: PathBuf,
+        /// Why.
+        source: Box<Self>,
+    },
     /// The subject is stopped, so it cannot be asked anything.
     #[error("the subject in namespace `{0}` is not running")]
     NotRunning(String),
@@ -201,6 +212,7 @@ impl SubjectError {
             | Self::NoAnswer { .. } => true,
             Self::Template { source, .. } => source.is_subject_fault(),
             Self::Helm(error) => error.is_chart_fault(),
+            // Also [`Self::Previous`]: what the version before refuses says nothing about the one under test.
             _ => false,
         }
     }
@@ -223,5 +235,23 @@ fn tail(lines: &[String]) -> String {
 impl From<ClusterError> for SubjectError {
     fn from(error: ClusterError) -> Self {
         Self::Cluster(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_before_is_never_the_one_that_failed() {
+        let refused = HelmError::Chart {
+            action: "install release `r`".to_owned(),
+            message: "values don't meet the specifications of the schema".to_owned(),
+        };
+        let error = SubjectError::Previous { chart: "old.tgz".into(), source: Box::new(refused.into()) };
+        assert!(!error.is_subject_fault());
+        let expected =
+            "begin with the previous version, chart `old.tgz`, and values that both versions have to accept";
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -6,6 +6,7 @@
 mod claims;
 mod health;
 mod install;
+mod previous;
 mod process;
 mod settings;
 mod succession;
@@ -149,7 +150,8 @@ pub struct Implementation {
     pub defects: Option<Defects>,
     /// The objects of its manifests, as they are written.
     pub objects: Arc<Vec<serde_json::Value>>,
-    /// The version with which releases begin, if not with this one; an upgrade takes them to this one.
+    /// The version with which releases begin that will be upgraded, where somebody else than the file says
+    /// it, see [`Implementation::succeeding`].
     pub before: Option<Arc<Self>>,
     file: Arc<Source>,
 }
@@ -167,6 +169,7 @@ impl Implementation {
                 implementation.require(file, "", "no values file")?;
             }
         }
+        implementation.check_previous().map_err(ImplementationError::Invalid)?;
         for file in implementation.install.manifests() {
             implementation.require(file, "", "no file or folder")?;
         }

@@ -78,7 +78,30 @@ impl Subject {
         release: ReleaseSpec,
         log: LogSink,
     ) -> Result<Self, SubjectError> {
-        let first = SubjectContext { implementation: context.implementation.first(), ..context.clone() };
+        let first = if release.upgraded {
+            SubjectContext { implementation: context.implementation.first(), ..context.clone() }
+        } else {
+            context.clone()
+        };
+        let chart = first.implementation.chart();
+        let previous = chart.filter(|chart| context.implementation.chart().as_ref() != Some(chart));
+        if let Some(chart) = &previous {
+            tell(&log, format!("the release begins with the previous version, chart `{}`", chart.display()));
+        }
+        let started = Self::begin(context, first, release, log).await;
+        match previous {
+            Some(chart) => started.map_err(|error| SubjectError::Previous { chart, source: Box::new(error) }),
+            None => started,
+        }
+    }
+
+    /// Installs and starts the first version of a release.
+    async fn begin(
+        context: &SubjectContext,
+        first: SubjectContext,
+        release: ReleaseSpec,
+        log: LogSink,
+    ) -> Result<Self, SubjectError> {
         install(&first, &release).await?;
         let deployments = deployments(&first, &release).await?;
         let subject = Self {

@@ -106,6 +106,7 @@ mod tests {
             watched: watched.iter().map(|&name| name.to_owned()).collect(),
             values: own,
             shared,
+            upgraded: false,
         };
         assert_eq!(for_release(&implementation, &release), expected);
     }

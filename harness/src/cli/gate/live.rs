@@ -20,7 +20,6 @@ use crate::gate::source::{Opened, Origin, export};
 use crate::gate::{GateError, live};
 use crate::report::{self, REPORT_FILE, Settings, Statement};
 use crate::scenario::Filter;
-use crate::scenario::step::Action;
 use crate::scenario::suite::Suite;
 use crate::subject::Implementation;
 use crate::yaml::Source;
@@ -123,17 +122,21 @@ impl<'a> Live<'a> {
             return Ok(());
         };
         let mut found = live::disturbed(&upgraded);
-        evidence.open.extend(live::open(&upgraded));
-        if !found.is_empty() {
-            // A case that the old version fails by itself says nothing about the upgrade.
-            let failed: Vec<String> = found.iter().map(|finding| finding.subject.clone()).collect();
-            let alone = self.play("upgrade-old", self.before.clone(), failed, evidence).await?;
+        // A case that the old version fails by itself says nothing about the upgrade; one that it does not even
+        // begin, for example because it refuses the values, is inconclusive here.
+        let mut open = live::open(&upgraded);
+        let again: Vec<String> =
+            found.iter().map(|finding| finding.subject.clone()).chain(open.keys().cloned()).collect();
+        if !again.is_empty() {
+            let alone = self.play("upgrade-old", self.before.clone(), again, evidence).await?;
             for finding in alone.iter().flat_map(live::disturbed) {
                 found.retain(|other| other.subject != finding.subject);
+                open.remove(&finding.subject);
                 self.notes
                     .push(format!("{} fails with the old version alone: {}", finding.subject, finding.what));
             }
         }
+        evidence.open.extend(open.into_values());
         self.notes.push(format!("{number} cases upgraded to the new version, {} failed", found.len()));
         evidence.findings.extend(found);
         Ok(())
@@ -143,7 +146,7 @@ impl<'a> Live<'a> {
     async fn suite(&mut self, evidence: &mut Evidence) -> Told<()> {
         let played = self.play("suite", self.candidate.clone(), Vec::new(), evidence).await?;
         let Some(now) = played else { return Ok(()) };
-        evidence.open.extend(live::open(&now));
+        evidence.open.extend(live::open(&now).into_values());
         let found = match &self.baseline {
             Some(before) => live::lost(before, &now),
             None => live::failed(&now),
@@ -227,10 +230,7 @@ fn statement(path: &Path, console: Console) -> Told<Statement> {
 }
 
 fn cases_with_upgrade(suite: &Suite) -> Vec<String> {
-    let upgrades = suite.cases().iter().filter(|case| {
-        let mut steps = case.steps.iter();
-        steps.any(|step| matches!(step.action, Action::Upgrade { .. }))
-    });
+    let upgrades = suite.cases().iter().filter(|case| case.is_upgraded());
     upgrades.map(|case| case.id.to_string()).collect()
 }
 

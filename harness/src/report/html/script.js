@@ -33,7 +33,7 @@
 
   /** The files of the implementation with their digests, by kind; many of a kind stand behind their number. */
   const artifacts = (all) => {
-    const kinds = { program: "Program", implementation: "Implementation file", values: "Values", manifest: "Manifests" };
+    const kinds = { previousChart: "Previous chart", program: "Program", implementation: "Implementation file", values: "Values", manifest: "Manifests" };
     return Object.entries(kinds).map(([kind, title]) => {
       const lines = all.filter((it) => it.kind === kind).map((it) => make("div", {}, `${it.name}, ${it.sha256}`));
       if (lines.length > 3) return [title, make("details", {}, make("summary", {}, `${lines.length} files`), ...lines)];

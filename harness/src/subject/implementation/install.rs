@@ -29,6 +29,10 @@ pub enum Install {
 pub struct Chart {
     /// Folder of the chart, relative to this file.
     pub path: Located<PathBuf>,
+    /// The version before: its folder, or its packed chart (`.tgz`), relative to this file. Cases with an
+    /// `upgrade` begin with it.
+    #[serde(default)]
+    pub previous: Option<Located<PathBuf>>,
     /// Name of the releases.
     pub release: String,
     /// Values of every install.

@@ -157,7 +157,7 @@ impl Testbed {
         started.clone_into(&mut Arc::make_mut(&mut context.implementation).health.ready.path.value);
         let log = log_file(&namespace)?;
         let shared = watched.iter().any(|watched| *watched != namespace);
-        let release = ReleaseSpec { namespace, watched, values, shared };
+        let release = ReleaseSpec { namespace, watched, values, shared, upgraded: false };
         Ok(Subject::start(&context, release, log).await?)
     }
 

@@ -16,8 +16,8 @@ use crate::support::testbed::{Install, unlimited};
 
 const RUNS: usize = 200;
 const KILLS: usize = 3;
-/// How long the next part of the runs may take on a busy machine.
-const PART: Duration = Duration::from_mins(1);
+/// How long the next part of the runs may take on a busy machine: fifty runs, one after the other.
+const PART: Duration = Duration::from_mins(3);
 
 /// With a limit of one run per Agent.
 pub(crate) async fn one_at_a_time(shared: Arc<Shared>) -> Result<()> {

@@ -26,7 +26,7 @@ where
         if is_refused(&event)
             && let Some(api) = otherwise.take()
         {
-            info!(kind = %K::kind(&()), "the API server sends nothing at the begin of a watch: listing instead");
+            info!(kind = %K::kind(&()), "the API server sends nothing at the start of a watch: listing instead");
             events = watcher(api, watcher::Config::default().page_size(page)).boxed();
             return Some((events.next().await?, (events, None)));
         }

@@ -142,6 +142,7 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
         }
         Submitted::Rejected(rejection, error) => {
             if rejection.is_refusal && has_no_job(run, part, context).await {
+                context.origins.forget(&run.uid().unwrap_or_default());
                 // What keeps this run from starting may last, and others that could start wait for the slot.
                 give_way(run, context);
             }

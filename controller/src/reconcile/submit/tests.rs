@@ -219,3 +219,24 @@ async fn an_edit_between_job_and_status_is_noticed() {
         log.iter().filter_map(|asked| asked.body["status"]["specHash"].as_str()).collect();
     assert_eq!(hashes, [&accepted, &accepted]);
 }
+
+/// [LC-12] Of what was refused nothing was made, so an edit after it is no edit of an accepted run.
+#[tokio::test]
+async fn a_refused_job_was_made_from_nothing() {
+    let (client, log) = cluster(|_| refusal(403, "No"), no_job());
+    let (jobs, mut writer) = reflector::store::<JobView>();
+    let context = context(client, jobs, settings());
+    let before = run(&json!({}), &json!({}));
+    let name = jobs::name(&before, jobs::first(&before));
+    reconcile(before.into(), context.clone()).await.unwrap();
+
+    // The next creation is done, and its answer is lost.
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(mock::job(&name, &json!({}))).unwrap()));
+    let edited = run(&json!({"implementation": {"inline": {"text": "do something else"}}}), &json!({}));
+    let expected = spec_hash::compute(&edited.spec);
+    reconcile(edited.into(), context).await.unwrap();
+    let log = log.lock().unwrap();
+    let hashes: Vec<&str> =
+        log.iter().filter_map(|asked| asked.body["status"]["specHash"].as_str()).collect();
+    assert_eq!(hashes, [&expected]);
+}

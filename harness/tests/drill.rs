@@ -43,7 +43,10 @@ fn implementation(folder: &TempDir) -> PathBuf {
                  --bin agents-controller-defects --target-dir target";
     let build = json!({"command": words.split_whitespace().collect::<Vec<_>>(), "directory": root()});
     let program = |name: &str| json!(root().join("target/debug").join(name));
-    spec["install"]["chart"]["path"] = json!(root().join("charts/agents"));
+    for chart in ["path", "previous"] {
+        let relative = spec["install"]["chart"][chart].as_str().unwrap();
+        spec["install"]["chart"][chart] = json!(root().join("controller").join(relative));
+    }
     spec["process"]["build"] = build.clone();
     spec["process"]["programs"] = json!({"/agents-controller": program("agents-controller")});
     spec["defects"]["build"] = build;

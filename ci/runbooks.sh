@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Executes the commands of the chart's README and runbooks, each document from a fresh release, against a
-# cluster without nodes, and a PostgreSQL server for those that name $DATABASE_URL. What needs a running pod is
-# named and not executed; what it asks for has to be there at some time. Pods have to pass the restricted Pod Security level. Where a document begins to restore,
-# every object is lost, and at its end everything has to be there as before.
+# Executes every command of the chart's README and runbooks, each document from a fresh release, on a cluster with
+# a node, where the controller runs from its image and runs end by themselves; beside it is a PostgreSQL server for
+# the commands that name $DATABASE_URL. The chart's pods have to pass the restricted Pod Security level. Where a
+# document begins to restore, every object is lost, and at its end everything has to be there as before.
 #
-# usage: ci/runbooks.sh HALLMARK-BINARY
-# HELM, KUBECTL   programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
+# usage: ci/runbooks.sh HALLMARK-BINARY     (needs Docker)
+# HALLMARK_K3S_IMAGE   image of the node, as for `hallmark run --cluster k3s`
+# HELM, KUBECTL        programs to use; built from ci/cluster/helm and ci/cluster/kubectl otherwise
 set -euo pipefail
 
 (($# == 1)) || {
@@ -17,10 +18,11 @@ cd "$(dirname "$0")/.."
 
 namespace=agents
 documents=(charts/agents/README.md charts/agents/docs/runbooks/*.md)
-# There is no kubelet: nothing becomes ready, logs or answers.
-needs_pod=' rollout status | wait | logs | get --raw '
 kinds=agentruns,agents.agents.proompteng.ai,agentproviders,implementationspecs
-ended='{"status":{"phase":"Succeeded","startedAt":"2026-01-01T00:00:00Z","finishedAt":"2026-01-01T00:01:00Z"}}'
+runs=(charts/agents/examples/agentrun-job.yaml charts/agents/examples/agentrun-workflow.yaml)
+# The README builds and names this one; the other one takes the place of a runner.
+controller_image=registry.example/agents-controller:$(sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' charts/agents/Chart.yaml)
+runner_image=registry.example/runner:v1
 
 work=$(mktemp -d)
 trap finish EXIT
@@ -55,7 +57,7 @@ cluster() {
     local cache=${HALLMARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hallmark}
     mkdir "$work/cache"
     ln -s "$cache/bin" "$work/cache/bin"
-    KUBECONFIG=$(HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster up --cluster local)
+    KUBECONFIG=$(HALLMARK_CACHE=$work/cache "$hallmark" --quiet cluster up --cluster k3s)
     export KUBECONFIG
     # The clusters of the documents are one and the same, which loses everything in between.
     local context cluster user
@@ -65,6 +67,19 @@ cluster() {
     for context in old new; do
         kubectl config set-context "$context" --cluster "$cluster" --user "$user" >"$work/log"
     done
+}
+
+# What the pods run, given to the node, which can pull nothing.
+images() {
+    ci/image.sh "$controller_image"
+    cargo rustc --quiet --release --package hallmark-images --bin runner --target-dir target -- -Ctarget-feature=+crt-static
+    install -D target/release/runner "$work/runner/usr/local/bin/agent-runner"
+    tar --create --directory "$work/runner" usr | docker import --change 'USER 65532:65532' - "$runner_image" >"$work/log"
+    local server node
+    server=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
+    node=$(docker ps --quiet --filter "publish=${server##*:}")
+    docker save "$controller_image" "$runner_image" |
+        docker exec --interactive "$node" ctr --namespace k8s.io images import - >"$work/log"
 }
 
 # unprivileged PROGRAM ARGUMENT... runs a program that refuses to run as root.
@@ -111,58 +126,48 @@ objects() {
         --output custom-columns=KIND:.kind,NAME:.metadata.name,PHASE:.status.phase
 }
 
-# asked COMMAND prints what the command asks for: a port of a Service, or an object by kind and name.
-asked() {
-    if [[ $1 =~ /services/([a-z-]+:[a-z]+)/proxy/ || $1 =~ \ ((deployment|agentrun)/[a-z-]+) ]]; then
-        echo "${BASH_REMATCH[1]}"
-    fi
-}
-
-# present prints what a command could ask for now.
-present() {
-    kubectl --namespace "$namespace" get services --no-headers \
-        --output custom-columns=NAME:.metadata.name,PORTS:.spec.ports[*].name |
-        awk '{count = split($2, ports, ","); for (i = 1; i <= count; i++) print $1 ":" ports[i]}'
-    kubectl --namespace "$namespace" get deployments,agentruns --no-headers \
-        --output custom-columns=KIND:.kind,NAME:.metadata.name | awk '{print tolower($1) "/" $2}'
-}
-
 # The release is lost, and every object with it.
 lose() {
     objects >"$work/before" && grep -q '^AgentRun .*Succeeded$' "$work/before" && teardown && [[ -z $(objects) ]]
 }
 
-# What the documents take for given: a release, objects of each kind they name, and a run that has ended, for which no
-# controller works here. The namespace enforces
-# the restricted Pod Security level, where pods that miss it are not created.
+# setup DOCUMENT makes what the document takes for given: a release, objects of each kind that it names, and runs
+# that have ended unless it makes them itself. Those have no security context, so the namespace enforces the
+# restricted Pod Security level only while the chart's pods are made.
 # Joined by &&, because bash does not stop at a failure inside of a function whose status is asked for.
 setup() {
-    local example examples=()
-    for example in agentprovider agent implementationspec agentrun-job agentrun-workflow; do
-        examples+=(-f "charts/agents/examples/$example.yaml")
-    done
+    local examples=(charts/agents/examples/{agentprovider,agent,implementationspec}.yaml)
     kubectl apply --server-side --force-conflicts -f charts/agents/crds/ &&
         kubectl wait --for=condition=Established --timeout=60s customresourcedefinitions --all &&
         kubectl create namespace "$namespace" --dry-run=client --output yaml | kubectl apply -f - &&
-        kubectl label namespace "$namespace" --overwrite pod-security.kubernetes.io/enforce=restricted &&
-        helm install agents charts/agents --namespace "$namespace" &&
-        kubectl --namespace "$namespace" wait deployment/agents --for=jsonpath='{.status.replicas}'=1 --timeout=60s &&
-        kubectl --namespace "$namespace" apply "${examples[@]}" &&
-        kubectl --namespace "$namespace" patch agentrun example --subresource=status --type=merge --patch "$ended"
+        enforce restricted &&
+        helm install agents charts/agents --namespace "$namespace" --set "image.repository=${controller_image%:*}" \
+            --set "runner.image.repository=${runner_image%:*}" --set "runner.image.tag=${runner_image##*:}" &&
+        kubectl --namespace "$namespace" rollout status deployment/agents --timeout=120s &&
+        enforce baseline &&
+        kubectl --namespace "$namespace" apply "${examples[@]/#/--filename=}" &&
+        if ! grep -q "apply -f ${runs[0]}" "$1"; then
+            kubectl --namespace "$namespace" apply "${runs[@]/#/--filename=}" &&
+                kubectl --namespace "$namespace" wait agentruns --all --for=condition=Succeeded --timeout=120s
+        fi
 }
 
+enforce() {
+    kubectl label namespace "$namespace" --overwrite "pod-security.kubernetes.io/enforce=$1"
+}
+
+# The runs go while the controller is there to take its finalizer away.
 teardown() {
-    helm uninstall agents --namespace "$namespace" --ignore-not-found --wait &&
-        kubectl --namespace "$namespace" delete "$kinds" --all
+    kubectl --namespace "$namespace" delete "$kinds" --all --timeout=60s &&
+        helm uninstall agents --namespace "$namespace" --ignore-not-found --wait &&
+        kubectl --namespace "$namespace" wait pods --all --for=delete --timeout=60s
 }
 
 # execute DOCUMENT
 execute() {
-    local command executed=0 passed_over=0
-    : >"$work/asked"
-    : >"$work/present"
+    local command executed=0
     # The README begins with the installation itself.
-    [[ $1 == */README.md ]] || setup >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be set up"; }
+    [[ $1 == */README.md ]] || setup "$1" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be set up"; }
     while IFS= read -r command; do
         case $command in
             '## Restore')
@@ -171,33 +176,24 @@ execute() {
                 ;;
             '## '*) continue ;;
         esac
-        if [[ $command =~ $needs_pod ]]; then
-            echo "    needs a pod: $command"
-            asked "$command" >>"$work/asked"
-            passed_over=$((passed_over + 1))
-            continue
-        fi
-        bash -euo pipefail -c "$command" </dev/null >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: $command"; }
+        timeout 300 bash -euo pipefail -c "$command" </dev/null >"$work/log" 2>&1 ||
+            { cat "$work/log" >&2; fail "$1: $command"; }
         executed=$((executed + 1))
-        present >>"$work/present"
     done < <(commands "$1")
     ((executed > 0)) || fail "$1: holds no command"
-    # Not each at its place: a document is read from the top, but followed from where one stands.
-    local missing
-    missing=$(sort -u "$work/asked" | comm -23 - <(sort -u "$work/present"))
-    [[ -z $missing ]] || fail "$1: commands ask for what was never there: $missing"
     if [[ -e $work/before ]]; then
         diff "$work/before" <(objects) || fail "$1: not everything is as it was before the loss"
         echo "$1: restored $(wc -l <"$work/before") objects as they were"
         rm "$work/before"
     fi
     teardown >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$1: cannot be cleaned up"; }
-    echo "$1: executed $executed commands, $passed_over need a pod"
+    echo "$1: executed all of its $executed commands"
 }
 
 programs
 database
 cluster
+images
 for document in "${documents[@]}"; do
     execute "$document"
 done

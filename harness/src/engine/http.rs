@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Stop};
 use crate::check::matching::Pattern;
+use crate::count::agree;
 use crate::record::Observation;
 use crate::scenario::step::Http;
 use crate::subject::{Answer, Endpoint, SubjectError};
@@ -88,7 +89,11 @@ impl CaseRun<'_> {
         } else if satisfied == wanted {
             None
         } else {
-            let found = format!("{satisfied} of {} replicas answer so", endpoints.len());
+            let found = format!(
+                "{satisfied} of {} {}",
+                endpoints.len(),
+                agree(&endpoints.len(), "replica answers so", "replicas answer so")
+            );
             Some(format!("{found} instead of {wanted}: {}", objections.join("; ")))
         };
         Ok((answers, objection))

@@ -17,6 +17,7 @@ use super::image::{self, DEFAULT_IMAGE, K3sImage, Privileges};
 use super::owner::{Owner, fresh_run_name};
 use super::readiness::{self, Ready, Stage};
 use super::{K3sError, docker, kubeconfig, sweep};
+use crate::count::count;
 use crate::event::EventSink;
 use crate::scratch;
 
@@ -46,7 +47,9 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
     let docker = docker::connect().await?;
     match sweep::sweep_with(&docker).await? {
         0 => {}
-        removed => events.note(format!("removed {removed} containers that ended runs had left behind")),
+        removed => {
+            events.note(format!("removed {} that ended runs had left behind", count(removed, "container")));
+        }
     }
     let image = if spec.k3s_image.is_empty() { DEFAULT_IMAGE } else { &spec.k3s_image };
     let distribution = docker::prepare_image(&docker, image, events).await?;

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::PATIENCE;
+use super::{PATIENCE, changes_sent};
 use crate::archive::VerifyError;
 use crate::backup::defects::planting;
 use crate::backup::{self, BackupError, BackupOptions, Checked, Limits};
 use crate::check::Judgement;
 use crate::check::matching::Pattern;
+use crate::count::count;
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::event::EventSink;
 use crate::scenario::step::{Backup, Verify};
@@ -38,11 +39,11 @@ impl CaseRun<'_> {
         };
         let written = self.engine_changes() - before;
         if written > 0 {
-            let reason = format!("{written} requests that change something were sent");
+            let reason = changes_sent(written);
             return Err(self.refused("a backup writes nothing", "the cluster", &reason, at));
         }
         let digest = taken.manifest.content_digest;
-        self.tell(format!("{alias} holds {} objects", taken.manifest.entries.len()));
+        self.tell(format!("{alias} holds {}", count(taken.manifest.entries.len(), "object")));
         let earlier = backup.equals.as_ref();
         let earlier = earlier.and_then(|earlier| self.recovery.digests.get(earlier).map(|it| (earlier, it)));
         if let Some((earlier, expected)) = earlier.filter(|(_, expected)| **expected != digest) {

@@ -131,7 +131,8 @@ impl Cluster {
         }
     }
 
-    /// The log of the requests that its API server answers, if it writes one that can be read here.
+    /// The log of the requests that its API server answers, if it writes one that can be read here: one JSON
+    /// object of kind `Event` in `audit.k8s.io/v1` per line.
     pub fn audit_log(&self) -> Option<PathBuf> {
         match &self.running {
             Running::Local(_) | Running::K3s(_) | Running::Kept(_) => {

@@ -234,12 +234,6 @@ impl LocalCluster {
         ended.to_string()
     }
 
-    /// The API server's log of requests as far as it is written: one JSON object of kind `Event` in
-    /// `audit.k8s.io/v1` per line.
-    pub fn audit_log(&self) -> Option<PathBuf> {
-        audit::log_beside(&self.kubeconfig)
-    }
-
     /// Kills the API server and waits until it is gone; its data stays in etcd. [`LocalCluster::lost`]
     /// cannot tell this from an accident.
     pub async fn kill_apiserver(&mut self) {

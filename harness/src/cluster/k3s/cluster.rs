@@ -19,7 +19,7 @@ use super::readiness::{self, Ready, Stage};
 use super::{K3sError, docker, kubeconfig, sweep};
 use crate::count::count;
 use crate::event::EventSink;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// How long a started container may take until it is a usable cluster.
 const READY_DEADLINE: Duration = Duration::from_mins(3);
@@ -58,7 +58,7 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
     events.progress(&phase, "");
     let container = launch(&docker, image, spec, events).await?;
     let ready = wait_until_ready(&docker, &container, image, &Stage::new(events, &phase)).await?;
-    let folder = scratch::folder("node").map_err(K3sError::WriteFiles)?;
+    let folder = scratch::folder(Scratch::Node).map_err(K3sError::WriteFiles)?;
     let kubeconfig = folder.path().join("kubeconfig");
     kubeconfig::write(&ready.kubeconfig, &kubeconfig).map_err(K3sError::WriteFiles)?;
     let log = audit::beside(&kubeconfig);

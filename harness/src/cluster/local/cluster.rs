@@ -14,7 +14,7 @@ use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Super
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
 use crate::cluster::{ClusterError, ClusterSpec, audit, client, kinds, kubeconfig};
 use crate::event::EventSink;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// How often a start is repeated because another process took a port.
 const ATTEMPTS: u32 = 3;
@@ -93,7 +93,7 @@ async fn start_once(
     spec: &ClusterSpec,
     events: &EventSink,
 ) -> Result<LocalCluster, ClusterError> {
-    let folder = scratch::folder("cluster");
+    let folder = scratch::folder(Scratch::Cluster);
     let folder = folder.map_err(ClusterError::io("create a folder in", std::env::temp_dir()))?;
     let (path, supervisor) = (folder.path(), &spec.supervisor);
     let ports = ports::free()?;

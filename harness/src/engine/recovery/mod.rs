@@ -34,7 +34,7 @@ use crate::count::agree;
 use crate::fault::FaultProxy;
 use crate::record::Observation;
 use crate::scenario::step::Harm;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::yaml::Location;
 
 /// The `ConfigMap` that Kubernetes puts into every namespace.
@@ -66,7 +66,7 @@ impl Recovery {
     fn path(&mut self, alias: &str) -> std::io::Result<PathBuf> {
         let folder = match self.folder.take() {
             Some(folder) => folder,
-            None => scratch::folder("archives")?,
+            None => scratch::folder(Scratch::Archives)?,
         };
         Ok(self.folder.insert(folder).path().join(format!("{alias}.tar.zst")))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::case::{CaseRun, Stop};
+use super::wait::Wait;
 use crate::check::matching::Pattern;
 use crate::count::agree;
 use crate::record::Observation;
@@ -31,7 +32,7 @@ impl CaseRun<'_> {
                 })?)
             }
         };
-        let within = http.within + self.run.slack;
+        let within = Wait::Claimed(http.within).within(self.run.slack);
         let patience = self.run.pulse.patience(within);
         let mut pause = tokio::time::interval(ASK_EVERY);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

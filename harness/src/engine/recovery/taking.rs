@@ -11,6 +11,7 @@ use crate::check::Judgement;
 use crate::check::matching::Pattern;
 use crate::count::count;
 use crate::engine::case::{CaseRun, Stop, chain};
+use crate::engine::wait::Wait;
 use crate::event::EventSink;
 use crate::scenario::step::{Backup, Verify};
 use crate::yaml::Location;
@@ -116,7 +117,7 @@ impl CaseRun<'_> {
         let kinds = self.run.kinds.namespaced_in(&self.groups());
         let mut difference = None;
         let judged = self
-            .wait_for(CAUGHT_UP, |history| {
+            .wait_for(Wait::Own(CAUGHT_UP), |history| {
                 difference = super::recorded::difference(checked, &kinds, history, self.first_revision());
                 if difference.is_none() { Judgement::Holds } else { Judgement::NotYet }
             })

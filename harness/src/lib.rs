@@ -27,6 +27,7 @@ pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+mod count;
 pub mod database;
 pub mod diagnostic;
 pub mod drill;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use hallmark::cluster::process::Supervisor;
 use hallmark::cluster::provision::{self, KubernetesBinaries};
-use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, local, start};
+use hallmark::cluster::{Backend, BackendChoice, ClusterSpec, KubernetesVersion, audit, local, start};
 use hallmark::event::EventSink;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -123,7 +123,7 @@ async fn a_killed_api_server_comes_back_with_its_data_and_its_audit_log() {
     namespaces.get("kept").await.unwrap();
     ask("after").await;
 
-    let log = fs::read_to_string(cluster.audit_log().unwrap()).unwrap();
+    let log = fs::read_to_string(audit::log_beside(cluster.kubeconfig_path()).unwrap()).unwrap();
     let asked: Vec<(String, String)> = log
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())

@@ -163,7 +163,7 @@ impl Testbed {
 
     /// What the controller installed in this namespace has asked of the API server so far.
     pub(crate) fn requests(&self, namespace: &str) -> Result<Vec<Request>> {
-        match self.cluster.audit_log() {
+        match hallmark::cluster::audit::log_beside(self.cluster.kubeconfig_path()) {
             Some(log) => audit::read(&log, namespace),
             None => bail!("the cluster has no audit log"),
         }

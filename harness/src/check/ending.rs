@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::path::Path;
 use super::plain::{Plain, name};
 use super::timeline::changed;
+use crate::count::count;
 use crate::record::{Change, Entry};
 
 /// How a case ended, by object (`Job demo`).
@@ -71,7 +72,7 @@ impl ObjectEnding {
     fn differences(&self, name: &str, other: &Self, differences: &mut Vec<String>) {
         if self.incarnations != other.incarnations {
             let (expected, found) = (self.incarnations, other.incarnations);
-            differences.push(format!("{name} was made {found} times, not {expected}"));
+            differences.push(format!("{name} was made {}, not {expected}", count(found, "time")));
         }
         if self.phases != other.phases {
             let (expected, found) = (self.phases.join(" "), other.phases.join(" "));

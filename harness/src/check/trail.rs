@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::count::count;
 use crate::record::{Change, Entry, Observation};
 use crate::scenario::step::INVARIANT;
 
@@ -88,7 +89,7 @@ pub(super) fn words(entry: &Entry) -> String {
             format!("{who} wrote resource version {resource_version}")
         }
         Observation::Rendered { alias, objects } => {
-            format!("{alias} is a rendering of {} objects", objects.len())
+            format!("{alias} is a rendering of {}", count(objects.len(), "object"))
         }
         Observation::StepStarted { index, summary, .. } => {
             format!("step {} began: {}", index + 1, cut(summary, LOG_WIDTH))
@@ -105,7 +106,7 @@ pub(super) fn words(entry: &Entry) -> String {
             let status = status.map_or_else(|| "no answer".to_owned(), |status| format!("code {status}"));
             format!("write {number}: {request}, {status}")
         }
-        Observation::FaultsOver { writes } => format!("faults are over, after {writes} writes"),
+        Observation::FaultsOver { writes } => format!("faults are over, after {}", count(*writes, "write")),
         Observation::Gap { kind, reason } => format!("watch of {kind} interrupted: {reason}"),
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
+use crate::count::count;
 use crate::diagnostic::Diagnostic;
 use crate::report::{ColorChoice, ReportError};
 use crate::scenario::suite::LoadError;
@@ -63,8 +64,7 @@ impl Console {
             self.say(&format!("{}\n", diagnostic.render(true)));
         }
         let number = error.diagnostics.len();
-        let noun = if number == 1 { "problem" } else { "problems" };
-        self.say(&format!("{ERROR}{number} {noun}{ERROR:#} in {}", error.path.display()));
+        self.say(&format!("{ERROR}{}{ERROR:#} in {}", count(number, "problem"), error.path.display()));
     }
 }
 

@@ -14,6 +14,7 @@ use super::args::Output;
 use super::console::Console;
 use super::session::Session;
 use super::{run, signal};
+use crate::count::count;
 use crate::engine::{Round, Workbench, WorkbenchRequest};
 use crate::event::EventSink;
 use crate::exit;
@@ -143,7 +144,7 @@ impl Desk<'_> {
             }
         } else if wanted.is_empty() {
             let all = self.filter.select(suite.cases()).len();
-            let what = format!("{all} cases of suite {}", suite.name());
+            let what = format!("{} of suite {}", count(all, "case"), suite.name());
             self.console.say(&format!("ready for {what}: save a scenario, a fixture or a golden file"));
         }
         if wanted.is_empty() {

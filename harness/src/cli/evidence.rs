@@ -9,6 +9,7 @@ use self::args::{EvidenceArgs, VerifyEvidenceArgs};
 use super::console::Console;
 use super::run;
 use crate::archive::is_published;
+use crate::count::{agree, count};
 use crate::evidence::{self, Bundle, EvidenceError, Judged};
 use crate::exit;
 
@@ -54,7 +55,7 @@ pub(super) fn verify_evidence(args: &VerifyEvidenceArgs, console: Console) -> u8
         console.say(&format!("the report says what the record says: {}", judged.statement.result));
         exit::CONFORMANT
     } else {
-        console.say(&format!("{} disagreements of report and record", judged.disagreements.len()));
+        console.say(&format!("{} of report and record", count(judged.disagreements.len(), "disagreement")));
         exit::NON_CONFORMANT
     }
 }
@@ -77,18 +78,24 @@ fn about(file: &Path, bundle: &Bundle, judged: &Judged) -> String {
     let manifest = &bundle.manifest;
     let (implementation, run) = (&manifest.implementation, &manifest.run);
     let mut text = format!(
-        "{}: {} entries, every digest is right\n{} {} by suite {} on Kubernetes {} ({})\n{} cases judged again",
+        "{}: {} {}, every digest is right\n{} {} by suite {} on Kubernetes {} ({})\n{} judged again",
         file.display(),
         manifest.entries.len(),
+        agree(&manifest.entries.len(), "entry", "entries"),
         implementation.name,
         implementation.version,
         manifest.suite.name,
         run.kubernetes,
         run.distribution,
-        judged.cases,
+        count(judged.cases, "case"),
     );
     if judged.skipped > 0 {
-        let _infallible = write!(text, ", {} skipped ones believed", judged.skipped);
+        let _infallible = write!(
+            text,
+            ", {} {} believed",
+            judged.skipped,
+            agree(&judged.skipped, "skipped one", "skipped ones")
+        );
     }
     let (then, now) = (&manifest.engine.version, env!("CARGO_PKG_VERSION"));
     if then != now {

@@ -5,6 +5,7 @@ mod step;
 use super::args::ExplainArgs;
 use super::console::Console;
 use crate::check::describe;
+use crate::count::{agree, count};
 use crate::event::RequirementInfo;
 use crate::exit;
 use crate::scenario::PlannedCase;
@@ -73,8 +74,12 @@ fn of_invariant(id: &str, cases: &[PlannedCase]) -> Vec<String> {
     let judged: Vec<&PlannedCase> =
         cases.iter().filter(|case| case.standing().iter().any(|other| other == id)).collect();
     let Some(first) = judged.first() else { return Vec::new() };
-    let mut lines =
-        vec![format!("a standing invariant: {} of {} cases are judged on it", judged.len(), cases.len())];
+    let mut lines = vec![format!(
+        "a standing invariant: {} of {} {} judged on it",
+        judged.len(),
+        count(cases.len(), "case"),
+        agree(&judged.len(), "is", "are")
+    )];
     let is_of =
         |assertion: &&Assertion| assertion.standing.as_ref().is_some_and(|standing| standing.id == id);
     for assertion in first.invariants().filter(is_of) {

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::args::LintArgs;
 use super::console::Console;
 use super::run;
+use crate::count::count;
 use crate::engine::{Abilities, Plan};
 use crate::exit;
 use crate::scenario::Filter;
@@ -19,7 +20,7 @@ pub(super) fn lint(args: &LintArgs, console: Console) -> u8 {
             return exit::USAGE;
         }
     };
-    console.say(&format!("no problems in suite {} ({} cases)", suite.name(), suite.cases().len()));
+    console.say(&format!("no problems in suite {} ({})", suite.name(), count(suite.cases().len(), "case")));
     args.implementation.as_deref().map_or(exit::CONFORMANT, |file| against(&suite, file, console))
 }
 
@@ -36,9 +37,9 @@ fn against(suite: &Suite, file: &Path, console: Console) -> u8 {
         *reasons.entry(placed.skip.as_deref().unwrap_or_default()).or_default() += 1;
     }
     for (reason, cases) in reasons {
-        console.say(&format!("skipped, {cases} cases: {reason}"));
+        console.say(&format!("skipped, {}: {reason}", count(cases, "case")));
     }
     let asked = plan.runnable();
-    console.say(&format!("no problems in {}; it is asked {asked} cases", file.display()));
+    console.say(&format!("no problems in {}; it is asked {}", file.display(), count(asked, "case")));
     exit::CONFORMANT
 }

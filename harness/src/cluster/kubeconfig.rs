@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::info::{Backend, ClusterInfo};
 use super::{ClusterError, client};
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// How long somebody else's cluster may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -46,7 +46,7 @@ pub async fn attach(context: Option<&str>) -> Result<AttachedCluster, ClusterErr
     let all = Kubeconfig::read()?;
     let Some(context) = context else { return Err(ClusterError::NoContext { known: names(&all) }) };
     let minimal = minimal(&all, context)?;
-    let dir = scratch::folder("kubeconfig")
+    let dir = scratch::folder(Scratch::Kubeconfig)
         .map_err(ClusterError::io("create a folder in", std::env::temp_dir()))?;
     let path = dir.path().join("kubeconfig");
     write(&minimal, &path)?;

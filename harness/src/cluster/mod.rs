@@ -8,6 +8,7 @@
 //! - [`kubeconfig`]: a cluster that already runs.
 
 pub mod audit;
+mod auto;
 mod client;
 mod error;
 mod info;
@@ -20,6 +21,7 @@ pub mod process;
 pub mod provision;
 mod start;
 
+pub use auto::{RunsAs, resolve};
 pub use error::ClusterError;
 pub use info::{Backend, ClusterInfo, KubernetesVersion};
-pub use start::{BackendChoice, Cluster, ClusterSpec, KubeControllers, resolve, start};
+pub use start::{BackendChoice, Cluster, ClusterSpec, KubeControllers, start};

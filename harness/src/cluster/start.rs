@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::auto::{RunsAs, resolve};
 use super::info::{ClusterInfo, KubernetesVersion};
 use super::process::Supervisor;
 use super::{ClusterError, audit, client, k3s, kept, kinds, kubeconfig, local};
@@ -45,7 +46,8 @@ pub enum KubeControllers {
 /// Which backend is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BackendChoice {
-    /// `k3s` if Docker answers and the image is present or can be pulled, else `local`.
+    /// `local` if its programs are there or Go can build them, else `k3s` if Docker answers and the image is present
+    /// or can be pulled, see [`resolve`].
     #[default]
     Auto,
     /// Processes.
@@ -80,7 +82,7 @@ enum Running {
 /// the controllers act, and the wanted kinds are served.
 pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, ClusterError> {
     let begin = Instant::now();
-    let running = match resolve(spec, events).await {
+    let running = match resolve(spec, RunsAs::Anything, events).await {
         BackendChoice::K3s => Running::K3s(Box::new(k3s::start(spec, events).await?)),
         BackendChoice::Kept => Running::Kept(kept::find()?),
         BackendChoice::Kubeconfig => Running::Kubeconfig(kubeconfig::attach(spec.context.as_deref()).await?),
@@ -98,22 +100,6 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<Cluster, Cl
         kinds::serve(&cluster.client().await?, &spec.kinds).await?;
     }
     Ok(cluster)
-}
-
-/// The backend that [`start`] will use: [`BackendChoice::Auto`] becomes one of the others.
-pub async fn resolve(spec: &ClusterSpec, events: &EventSink) -> BackendChoice {
-    if spec.backend != BackendChoice::Auto {
-        spec.backend
-    } else if k3s::available(&spec.k3s_image).await {
-        events.note(format!("using the k3s backend: Docker answers and can run `{}`", spec.k3s_image));
-        BackendChoice::K3s
-    } else {
-        events.note(format!(
-            "using the local backend, without a node: Docker does not answer or cannot get `{}`",
-            spec.k3s_image
-        ));
-        BackendChoice::Local
-    }
 }
 
 impl Cluster {
@@ -145,7 +131,8 @@ impl Cluster {
         }
     }
 
-    /// The log of the requests that its API server answers, if it writes one that can be read here.
+    /// The log of the requests that its API server answers, if it writes one that can be read here: one JSON
+    /// object of kind `Event` in `audit.k8s.io/v1` per line.
     pub fn audit_log(&self) -> Option<PathBuf> {
         match &self.running {
             Running::Local(_) | Running::K3s(_) | Running::Kept(_) => {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 pub use self::error::DatabaseError;
 use crate::cluster::process::{Output, Signal, Supervised, SupervisedCommand, Supervisor};
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// Where Debian has the programs, in a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -70,13 +70,12 @@ impl Server {
     /// Makes a server without databases and starts it.
     pub async fn start(supervisor: &Supervisor) -> Result<Self, DatabaseError> {
         let programs = programs().ok_or(DatabaseError::NoPrograms)?;
-        // The name of a socket may have 107 bytes, so that the folder is not wherever TMPDIR says.
-        let base = Path::new("/tmp");
         let failed = |action, path: &Path| {
             let path = path.to_owned();
             move |source| DatabaseError::Folder { action, path, source }
         };
-        let folder = scratch::folder_in(base, "postgres").map_err(failed("make a folder in", base))?;
+        let folder = scratch::folder(Scratch::Postgres)
+            .map_err(failed("make a folder in", Path::new(scratch::SHORT)))?;
         let path = folder.path();
         std::fs::set_permissions(path, Permissions::from_mode(0o755))
             .and_then(|()| give_away(path))

@@ -11,6 +11,7 @@ use super::memory::Memory;
 use super::objectives::{self, WRITES_PER_RUN};
 use super::requests::Asked;
 use super::timeline::{Moment, Timeline};
+use crate::count::count;
 
 /// How many objects a broken claim names.
 const NAMED: usize = 5;
@@ -183,7 +184,7 @@ impl Evidence<'_> {
         judged(
             "spec, status and metadata of every object are those of the snapshot",
             &wrong,
-            format!("{} objects with equal digests", expected.len()),
+            format!("{} with equal digests", count(expected.len(), "object")),
         )
     }
 
@@ -207,7 +208,7 @@ impl Evidence<'_> {
         judged(
             "lost are the writes after the snapshot, and no other",
             &wrong,
-            format!("{} of {} writes, all after revision {snapshot}", lost.len(), self.writes.len()),
+            format!("{} of {}, all after revision {snapshot}", lost.len(), count(self.writes.len(), "write")),
         )
     }
 
@@ -232,7 +233,7 @@ impl Evidence<'_> {
             .filter(|(_, jobs)| *jobs > allowed || (released && *jobs < allowed))
             .map(|(run, jobs)| format!("{run} got {jobs}"))
             .collect();
-        let judged = judged(text, &wrong, format!("{} runs", runs.len()));
+        let judged = judged(text, &wrong, count(runs.len(), "run"));
         self.after_release(judged)
     }
 
@@ -246,7 +247,7 @@ impl Evidence<'_> {
         let known = |run: &String| expected.contains_key(&(self.run_kind.to_owned(), run.clone()));
         let stray = self.after.jobs().filter(|job| !job.run.as_ref().is_some_and(known));
         let wrong: Vec<String> = stray.map(|job| job.name.clone()).collect();
-        let found = format!("{} Jobs in all", self.after.jobs().count());
+        let found = format!("{} in all", count(self.after.jobs().count(), "Job"));
         self.after_release(judged("every Job belongs to a run of the archive", &wrong, found))
     }
 
@@ -276,7 +277,7 @@ impl Evidence<'_> {
             })
             .map(|((_, name), _)| name.clone())
             .collect();
-        let found = format!("{} runs", ended.len());
+        let found = count(ended.len(), "run");
         self.after_release(judged("what had ended stays as it was", &wrong, found))
     }
 
@@ -303,7 +304,7 @@ impl Evidence<'_> {
         let wrong: Vec<String> =
             dear.map(|(run, cost)| format!("{run} cost {cost} of at most {WRITES_PER_RUN}")).collect();
         let most = costs.values().max().copied().unwrap_or_default();
-        judged(TEXT, &wrong, format!("{most} at most; {} writes of whatever kind", asked.len()))
+        judged(TEXT, &wrong, format!("{most} at most; {} of whatever kind", count(asked.len(), "write")))
     }
 
     fn quiet(&self) -> Claim {

@@ -13,6 +13,7 @@ use super::error::DrillError;
 use super::ledger::{Ledger, Version};
 use super::plan::{Fate, LateWrite, PlannedRun, RunPlan};
 use super::witness::Witness;
+use crate::count::count;
 use crate::engine::{RequestError, request};
 use crate::event::EventSink;
 use crate::scenario::step::Manifest;
@@ -73,7 +74,7 @@ impl Filler<'_> {
         let mut writes = Vec::new();
         for Lot { fates, missing, arrived } in LOTS {
             let runs: Vec<&PlannedRun> = plan.runs().iter().filter(|run| fates.contains(&run.fate)).collect();
-            self.events.progress(PHASE, format!("{} of {} runs", writes.len(), plan.runs().len()));
+            self.events.progress(PHASE, format!("{} of {}", writes.len(), count(plan.runs().len(), "run")));
             let created = stream::iter(&runs).map(|run| self.run(run)).buffer_unordered(CREATORS);
             writes.extend(created.try_collect::<Vec<_>>().await?);
             let within = FILLED + PER_RUN * u32::try_from(runs.len()).unwrap_or(u32::MAX);
@@ -191,7 +192,7 @@ fn unprepared(
         || "something is written all the time".to_owned(),
         |run| {
             let phase = ledger.latest(&run.name).map_or("none", |version| version.phase.as_str());
-            format!("{} has the phase `{phase}` and {} Jobs", run.name, ledger.jobs_of(&run.name))
+            format!("{} has the phase `{phase}` and {}", run.name, count(ledger.jobs_of(&run.name), "Job"))
         },
     );
     DrillError::Unprepared { what, seconds: within.as_secs(), example }

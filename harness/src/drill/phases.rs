@@ -27,7 +27,7 @@ use crate::engine::{OwnCluster, resource};
 use crate::event::EventSink;
 use crate::scenario::document::Outcome;
 use crate::scenario::suite::DrillSetting;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::subject::values::{at_path, merge};
 use crate::subject::{Implementation, LogSink, ReleaseSpec, Subject};
 
@@ -137,7 +137,7 @@ pub async fn drill(request: DrillRequest, events: EventSink) -> Result<Drill, Dr
     }
     merge(&mut values, &at_path(&setting.limit, plan.active().into()));
     let site = Site { namespace: NAMESPACE, setting: &setting, values };
-    let folder = scratch::folder("drill").map_err(DrillError::Folder)?;
+    let folder = scratch::folder(Scratch::Drill).map_err(DrillError::Folder)?;
     let archive = folder.path().join("drill.tar.zst");
     let identity = implementation.info();
 

@@ -136,7 +136,10 @@ async fn restore(
         Ok(report) => Ok(Ok(report)),
         Err(RestoreError::Refused(findings)) => {
             let first = findings.first().map(ToString::to_string).unwrap_or_default();
-            Ok(Err(format!("refused for {} reasons, the first: {first}", findings.len())))
+            Ok(Err(format!(
+                "refused for {}, the first: {first}",
+                crate::count::count(findings.len(), "reason")
+            )))
         }
         Err(error) => Err(error.into()),
     }
@@ -173,7 +176,12 @@ fn summary(outcome: Result<RestoreReport, String>, took: Duration) -> (RestoreEn
     let said = match report.failed.first() {
         None => format!("{} created, {} there already", report.created, report.unchanged),
         Some(first) => {
-            format!("{} objects failed, the first: {}: {}", report.failed.len(), first.object, first.reason)
+            format!(
+                "{} failed, the first: {}: {}",
+                crate::count::count(report.failed.len(), "object"),
+                first.object,
+                first.reason
+            )
         }
     };
     let complete = report.outcome == Outcome::Completed;
@@ -201,7 +209,7 @@ impl Recovered {
         self.timeline.reached(Moment::T6);
         self.ready().await?;
         self.timeline.reached(Moment::T7);
-        events.progress(PHASE, format!("{} runs", runs.len()));
+        events.progress(PHASE, crate::count::count(runs.len(), "run"));
         let is_over = |ledger: &Ledger, run: &str| ledger.latest(run).is_some_and(Version::is_terminal);
         let within = SETTLED + PER_RUN * u32::try_from(runs.len()).unwrap_or(u32::MAX);
         let settled = self.witness.until(within, |ledger| runs.iter().all(|run| is_over(ledger, run))).await;

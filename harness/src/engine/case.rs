@@ -28,6 +28,7 @@ use crate::database::Server;
 use crate::event::{EventSink, Verdict};
 use crate::pulse::Pulse;
 use crate::record::{End, Entry, Observation, Record};
+use crate::scenario::PlannedCase;
 use crate::scenario::assertion::{Bindings, BoundObject};
 use crate::scenario::document::SubjectMode;
 use crate::scenario::step::Step;
@@ -145,9 +146,7 @@ impl<'a> CaseRun<'a> {
     /// Performs all steps and judges the whole history; never longer than the case's deadline.
     pub(super) async fn judge(&mut self) -> Verdict {
         self.record.append(Observation::CaseStarted { namespace: self.namespace.clone() });
-        let case = &self.placed.case;
-        // What every wait may take longer, all of them together may, too.
-        let limit = case.timeout + self.run.slack * case.waits();
+        let limit = limit(&self.placed.case, self.run.slack);
         let outcome = match tokio::time::timeout(limit, self.perform()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(Stop::Inconclusive(format!(
@@ -415,6 +414,11 @@ fn first_crash(history: &[Arc<Entry>]) -> Option<String> {
     })
 }
 
+/// How long a case may take: what every wait may take longer, all of them together may, too.
+fn limit(case: &PlannedCase, slack: Duration) -> Duration {
+    case.timeout + slack * case.waits()
+}
+
 /// An error with its causes, on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -443,5 +447,17 @@ mod tests {
         assert_eq!(first_crash(&history(&stopped)), None);
         let crashed = [("ready", false), ("ended with code 1", true), ("ready", false)];
         assert_eq!(first_crash(&history(&crashed)).as_deref(), Some("ended with code 1"));
+    }
+
+    #[test]
+    fn a_case_may_take_longer_by_the_slack_of_all_its_waits() {
+        let suite = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/patient");
+        let suite = crate::scenario::suite::Suite::load(&suite).unwrap();
+        let case = &suite.cases()[0];
+        let slack = Duration::from_secs(2);
+        assert_eq!(limit(case, Duration::ZERO), case.timeout);
+        let waits = u32::try_from(case.actions().count()).unwrap();
+        // The claims, and the fence at the end.
+        assert_eq!(limit(case, slack), case.timeout + slack * (waits + 1));
     }
 }

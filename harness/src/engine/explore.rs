@@ -19,6 +19,7 @@ use super::runner::Runner;
 use super::stage::Stage;
 use crate::check::Ending;
 use crate::cluster::ClusterSpec;
+use crate::count::agree;
 use crate::event::{CaseId, Event, EventSink, Verdict};
 use crate::record::{Entry, Observation};
 use crate::scenario::document::SubjectMode;
@@ -221,7 +222,8 @@ impl Explorer<'_> {
             let Event::CaseFinished(result) = event else { return };
             let history = histories.remove(&result.id).unwrap_or_default();
             lived.insert(result.id, Lived { verdict: result.verdict, history });
-            self.events.progress("exploring", format!("{} of {all} lives", lived.len()));
+            self.events
+                .progress("exploring", format!("{} of {all} {}", lived.len(), agree(&all, "life", "lives")));
         };
         {
             let mut running = std::pin::pin!(self.runner.all(&plan));

@@ -12,15 +12,13 @@ use kube::api::{Api, DynamicObject, PostParams};
 use super::act::trouble_of;
 use super::api::request;
 use super::case::{CaseRun, Stop};
+use super::wait::Wait;
 use crate::check::{Judgement, explain, judge};
 use crate::cluster::audit::MARK;
 use crate::record::{Entry, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
 use crate::yaml::Location;
 
-/// How long the subject may take to process the sentinel: the specification's "promptly", and time for a
-/// subject that was just restarted.
-const PROCESSED: Duration = Duration::from_secs(15);
 /// How long the watches may lag behind a list.
 const CAUGHT_UP: Duration = Duration::from_secs(10);
 
@@ -38,7 +36,7 @@ impl CaseRun<'_> {
                 condition: Condition { matches: Some(fence.matches.clone()), ..Condition::default() },
                 location: at.clone(),
             };
-            let within = PROCESSED + self.run.slack;
+            let within = Wait::Fence.within(self.run.slack);
             let assertion = Assertion {
                 operator: Operator::Eventually { claim, within },
                 location: at.clone(),
@@ -47,7 +45,8 @@ impl CaseRun<'_> {
             self.sentinel(&fence).await?;
             let bindings = self.fence_bindings();
             let begin = self.record.snapshot().len().saturating_sub(1) as u64;
-            let judged = self.wait_for(within, |history| judge(&assertion, history, 0, &bindings)).await?;
+            let judged =
+                self.wait_for(Wait::Fence, |history| judge(&assertion, history, 0, &bindings)).await?;
             if !matches!(judged, Judgement::Holds) {
                 self.still_answered().await?;
                 let history = self.record.snapshot();
@@ -105,8 +104,8 @@ impl CaseRun<'_> {
         request(|| async { api.get_opt(MARK).await })
             .await
             .map_err(|error| trouble_of("mark the audit log", &error))?;
-        let caught_up =
-            self.wait_for(CAUGHT_UP, |history| {
+        let caught_up = self
+            .wait_for(Wait::Own(CAUGHT_UP), |history| {
                 if marks(history) > before { Judgement::Holds } else { Judgement::NotYet }
             })
             .await?;
@@ -144,7 +143,7 @@ impl CaseRun<'_> {
                 })
                 .collect();
             let caught_up = self
-                .wait_for(CAUGHT_UP, |history| {
+                .wait_for(Wait::Own(CAUGHT_UP), |history| {
                     let seen = |uid: &str, version: u64| {
                         history.iter().rev().any(|entry| match &entry.observation {
                             Observation::Object(object) => {

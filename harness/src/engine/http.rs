@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::case::{CaseRun, Stop};
+use super::wait::Wait;
 use crate::check::matching::Pattern;
+use crate::count::agree;
 use crate::record::Observation;
 use crate::scenario::step::Http;
 use crate::subject::{Answer, Endpoint, SubjectError};
@@ -30,7 +32,7 @@ impl CaseRun<'_> {
                 })?)
             }
         };
-        let within = http.within + self.run.slack;
+        let within = Wait::Claimed(http.within).within(self.run.slack);
         let patience = self.run.pulse.patience(within);
         let mut pause = tokio::time::interval(ASK_EVERY);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -88,7 +90,11 @@ impl CaseRun<'_> {
         } else if satisfied == wanted {
             None
         } else {
-            let found = format!("{satisfied} of {} replicas answer so", endpoints.len());
+            let found = format!(
+                "{satisfied} of {} {}",
+                endpoints.len(),
+                agree(&endpoints.len(), "replica answers so", "replicas answer so")
+            );
             Some(format!("{found} instead of {wanted}: {}", objections.join("; ")))
         };
         Ok((answers, objection))

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::EngineError;
 use crate::cluster::k3s::archive::{ImageContent, ImageFile, docker_archive};
 use crate::event::EventSink;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::subject::implementation::Image;
 use crate::subject::{self, Implementation};
 
@@ -22,7 +22,7 @@ pub(super) async fn archives(
     implementation: &Implementation,
     events: &EventSink,
 ) -> Result<Images, EngineError> {
-    let folder = scratch::folder("images").map_err(EngineError::ImageFolder)?;
+    let folder = scratch::folder(Scratch::Images).map_err(EngineError::ImageFolder)?;
     let mut archives = Vec::new();
     for (index, image) in implementation.images.iter().enumerate() {
         if let Some(build) = &image.build {

@@ -8,7 +8,7 @@ use super::EngineError;
 use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
-use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers};
+use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers, RunsAs};
 use crate::database;
 use crate::event::{Artifact, EventSink};
 use crate::pulse::Pulse;
@@ -52,7 +52,7 @@ pub(super) async fn prepare_cluster(
     events: &EventSink,
 ) -> Result<Prepared, EngineError> {
     let mut spec = cluster.clone();
-    spec.backend = cluster::resolve(&spec, events).await;
+    spec.backend = cluster::resolve(&spec, RunsAs::Anything, events).await;
     spec.controllers = KubeControllers::WithoutPods;
     let cluster = cluster::start(&spec, events).await?;
     let client = cluster.client().await?;
@@ -80,7 +80,8 @@ pub(super) async fn prepare(
     let renderings = Arc::new(Renderings::default());
     let mut spec = cluster.clone();
     let supervisor = cluster.supervisor.clone();
-    spec.backend = cluster::resolve(&spec, events).await;
+    let runs_as = if implementation.process.is_some() { RunsAs::Anything } else { RunsAs::Pods };
+    spec.backend = cluster::resolve(&spec, runs_as, events).await;
     // The node must be given its images before it starts; the folder that holds them lives that long.
     let images = match spec.backend {
         BackendChoice::K3s => Some(images::archives(&implementation, events).await?),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::parallel::in_parallel;
 use crate::check::bindings::{expand_assertion, refreshed};
 use crate::check::{Failure, History, Judgement, broken, explain, judge, missed, timeline, trail};
+use crate::count::{agree, count};
 use crate::event::{CaseId, CaseInfo, CaseResult, Event, EventSink, RunInfo, Verdict, repetition};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::assertion::{Assertion, Bindings, Operator};
@@ -54,7 +55,9 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
         events.note("the suite has changed since the run; steps that act are taken as they were");
     }
     if known < selected.len() {
-        events.note(format!("{} selected cases are not in the record", selected.len() - known));
+        let unknown = selected.len() - known;
+        let are = agree(&unknown, "is", "are");
+        events.note(format!("{} {are} not in the record", count(unknown, "selected case")));
     }
     let repeated: BTreeSet<CaseId> =
         recorded.iter().filter(|(_, id, _)| *id != id.first()).map(|(_, id, _)| id.first()).collect();

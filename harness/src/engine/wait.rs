@@ -15,17 +15,45 @@ use super::api::{RequestError, request};
 
 /// How long a step waits for the object that it acts on.
 const OBJECT: Duration = Duration::from_secs(5);
+/// How long the subject may take to process the sentinel: the specification's "promptly", and time for a
+/// subject that was just restarted.
+const PROCESSED: Duration = Duration::from_secs(15);
+
+/// What is waited for, which decides how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wait {
+    /// What the scenario gives the subject this long for.
+    Claimed(Duration),
+    /// The object that a step acts on.
+    Object,
+    /// The sentinel of a fence.
+    Fence,
+    /// Something of the cluster or the harness, which no subject makes late.
+    Own(Duration),
+}
+
+impl Wait {
+    /// How long it may take where the subject has this slack.
+    pub(super) fn within(self, slack: Duration) -> Duration {
+        match self {
+            Self::Claimed(within) => within + slack,
+            Self::Object => OBJECT + slack,
+            Self::Fence => PROCESSED + slack,
+            Self::Own(within) => within,
+        }
+    }
+}
 
 impl CaseRun<'_> {
     /// Judges the record now and with every new entry until it is decided or the time is over, not counting
     /// what is lost because the cluster is late.
     pub(super) async fn wait_for(
         &self,
-        within: Duration,
+        wait: Wait,
         mut judgement: impl FnMut(&[Arc<Entry>]) -> Judgement,
     ) -> Result<Judgement, Stop> {
         let mut length = self.record.length();
-        let patience = self.run.pulse.patience(within);
+        let patience = self.run.pulse.patience(wait.within(self.run.slack));
         loop {
             length.mark_unchanged();
             let judged = judgement(&self.record.snapshot());
@@ -53,15 +81,15 @@ impl CaseRun<'_> {
         let bindings = self.fresh_bindings();
         let assertion = expand_assertion(assertion, &bindings)
             .map_err(|problem| Stop::Inconclusive(problem.to_string()))?;
-        let within = match &assertion.operator {
-            Operator::Eventually { within, .. } => *within + self.run.slack,
-            _ => Duration::ZERO,
+        let wait = match &assertion.operator {
+            Operator::Eventually { within, .. } => Wait::Claimed(*within),
+            _ => Wait::Own(Duration::ZERO),
         };
         let window = self.window;
         let begin = tokio::time::Instant::now();
         let mut length = 0;
         let judged = self
-            .wait_for(within, |history| {
+            .wait_for(wait, |history| {
                 length = history.len();
                 judge(&assertion, history, window, &bindings)
             })
@@ -82,7 +110,8 @@ impl CaseRun<'_> {
                 if matches!(judged, Judgement::NotYet) {
                     self.still_answered().await?;
                 }
-                let waited = (!within.is_zero()).then(|| tenths(begin.elapsed()));
+                let waits = matches!(wait, Wait::Claimed(_));
+                let waited = waits.then(|| tenths(begin.elapsed()));
                 Err(Stop::Failed(Box::new(explain(&assertion, &history, window, &bindings, waited))))
             }
         }
@@ -91,10 +120,9 @@ impl CaseRun<'_> {
     /// The one object that a step acts on, as the record shows it; waits until it is there.
     pub(super) async fn reference(&self, target: &Target, at: &Location) -> Result<Reference, Stop> {
         let bindings = self.fresh_bindings();
-        let within = OBJECT + self.run.slack;
         let mut found = Vec::new();
         let judged = self
-            .wait_for(within, |history| {
+            .wait_for(Wait::Object, |history| {
                 found = crate::check::present(target, history, &bindings);
                 if found.len() == 1 { Judgement::Holds } else { Judgement::NotYet }
             })
@@ -111,7 +139,10 @@ impl CaseRun<'_> {
                 Err(self.refused(
                     &format!("{} is exactly one object", crate::scenario::describe_target(target)),
                     "",
-                    &format!("{count} such objects are there after {} s", within.as_secs()),
+                    &format!(
+                        "{count} such objects are there after {} s",
+                        Wait::Object.within(self.run.slack).as_secs()
+                    ),
                     at,
                 ))
             }
@@ -132,4 +163,98 @@ impl CaseRun<'_> {
 /// Without what nobody wants to read.
 fn tenths(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) / 100 * 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use kube::Client;
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::engine::case::RunContext;
+    use crate::engine::kinds::Kinds;
+    use crate::engine::plan::PlacedCase;
+    use crate::event::{CaseId, EventSink};
+    use crate::pulse::Pulse;
+    use crate::record::{Record, RecordWriter};
+    use crate::scenario::assertion::BoundObject;
+    use crate::scenario::step::Action;
+    use crate::scenario::suite::Suite;
+
+    #[test]
+    fn whatever_waits_for_the_subject_gets_the_slack_and_nothing_else_does() {
+        let (second, slack) = (Duration::from_secs(1), Duration::from_millis(2500));
+        for wait in [Wait::Claimed(second), Wait::Claimed(Duration::ZERO), Wait::Object, Wait::Fence] {
+            assert_eq!(wait.within(slack), wait.within(Duration::ZERO) + slack, "{wait:?}");
+        }
+        assert_eq!(Wait::Claimed(second).within(Duration::ZERO), second);
+        assert_eq!(Wait::Own(second).within(slack), second);
+    }
+
+    /// A client of an API server that is there and has nothing.
+    fn client() -> Client {
+        let version = json!({
+            "major": "1", "minor": "35", "gitVersion": "v1.35.4", "gitCommit": "", "gitTreeState": "",
+            "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+        });
+        let answer = tower::service_fn(move |_request: http::Request<kube::client::Body>| {
+            let body = version.to_string().into_bytes();
+            async { Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::from(body))) }
+        });
+        Client::new(answer, "default")
+    }
+
+    #[tokio::test]
+    async fn an_eventually_fails_only_after_the_slack() {
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/patient");
+        let case = Suite::load(&suite).unwrap().cases()[0].clone();
+        let slack = Duration::from_millis(900);
+        let client = client();
+        let run = RunContext {
+            run_id: "run".to_owned(),
+            client: client.clone(),
+            subjects: None,
+            kinds: Kinds::default(),
+            renderings: Arc::default(),
+            pulse: Pulse::start(client),
+            fence: None,
+            events: EventSink::silent(),
+            cancel: CancellationToken::new(),
+            slack,
+            bless: false,
+            engine_defect: None,
+            own_clusters: None,
+            first_revision: 0,
+        };
+        let claims = case.actions().filter_map(|action| match action {
+            Action::Assert(assertion) => Some(assertion.as_ref().clone()),
+            _ => None,
+        });
+        let mut claim =
+            claims.into_iter().find(|claim| matches!(claim.operator, Operator::Eventually { .. })).unwrap();
+        // Less than what a deadline may move by lost time, were there no slack.
+        let Operator::Eventually { within, .. } = &mut claim.operator else { unreachable!() };
+        *within = Duration::from_millis(50);
+        let placed =
+            PlacedCase { case, namespace: "ns".to_owned(), release: None, skip: None, declined: false };
+        let id = CaseId { scenario: "s".to_owned(), case: String::new() };
+        let mut running = CaseRun::new(&run, &placed, Record::new(id, RecordWriter::none()), None);
+        let settings = BoundObject {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: "ns".to_owned(),
+            name: "settings".to_owned(),
+            uid: "1".to_owned(),
+            latest: Arc::default(),
+        };
+        running.bindings.objects.insert("settings".to_owned(), settings);
+        let begin = Instant::now();
+        let stop = running.assert(&claim).await.unwrap_err();
+        assert!(matches!(stop, Stop::Failed(_)), "{stop:?}");
+        assert!(begin.elapsed() >= slack, "{:?}", begin.elapsed());
+    }
 }

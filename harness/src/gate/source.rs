@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::chart::Chart;
 use super::error::GateError;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::subject::package::{BadArchive, is_packed, unpack, unpack_chart};
 
 /// The chart of a git ref that is named without a path.
@@ -116,7 +116,7 @@ impl Opened {
 
     /// Writes files where helm can read them.
     fn laid_out(label: &str, files: &BTreeMap<String, Vec<u8>>, origin: Origin) -> Result<Self, GateError> {
-        let unpacked = scratch::folder("chart")
+        let unpacked = scratch::folder(Scratch::Chart)
             .map_err(|source| file("make a folder in", &std::env::temp_dir(), source))?;
         lay_out(unpacked.path(), files)?;
         let chart = Chart::read(label, files)?;

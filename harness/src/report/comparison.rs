@@ -204,7 +204,6 @@ impl Comparison {
     /// The verdict in one line.
     pub fn verdict(&self) -> String {
         let count = |is: fn(&Likeness) -> bool| self.cases.iter().filter(|case| is(&case.likeness)).count();
-        let noun = if self.cases.len() == 1 { "case" } else { "cases" };
         let parts: Vec<String> = [
             (count(|likeness| *likeness == Likeness::Verdict), "with another verdict"),
             (count(|likeness| *likeness == Likeness::History), "with the same verdict and another history"),
@@ -214,11 +213,11 @@ impl Comparison {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-        let all = self.cases.len();
+        let all = crate::count::count(self.cases.len(), "case");
         match parts.as_slice() {
-            [] if all == 0 => "nothing compared: no case was run".to_owned(),
-            [] => format!("no difference in {all} {noun}"),
-            parts => format!("{all} {noun} compared: {}", parts.join(", ")),
+            [] if self.cases.is_empty() => "nothing compared: no case was run".to_owned(),
+            [] => format!("no difference in {all}"),
+            parts => format!("{all} compared: {}", parts.join(", ")),
         }
     }
 

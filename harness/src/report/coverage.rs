@@ -6,6 +6,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::proof_record::Shift;
+use crate::count::{agree, count};
 use crate::event::{Level, RequirementInfo};
 use crate::exit;
 use crate::scenario::PlannedCase;
@@ -158,14 +159,16 @@ impl Coverage {
             .map(|(Covered { id, level, .. }, why)| format!("  {id:<8} {:<6} {why}", level.word()))
             .collect();
         if !excused.is_empty() {
-            lines
-                .push(format!("\n{} requirements are not proved by a scenario, for a reason", excused.len()));
+            let are = agree(&excused.len(), "is", "are");
+            let number = count(excused.len(), "requirement");
+            lines.push(format!("\n{number} {are} not proved by a scenario, for a reason"));
             lines.extend(excused);
         }
         if holes.is_empty() {
             lines.push("\nevery other requirement is proved".to_owned());
         } else {
-            lines.push(format!("\n{} requirements have a hole", holes.len()));
+            let have = agree(&holes.len(), "has", "have");
+            lines.push(format!("\n{} {have} a hole", count(holes.len(), "requirement")));
             lines.extend(holes);
         }
         if !self.shifts.is_empty() {
@@ -248,7 +251,7 @@ mod tests {
         let coverage = Coverage::of(&[proved("X-1")], suite.cases(), None, &[]);
         assert_eq!(coverage.exit(), exit::CONFORMANT);
         let text = coverage.text();
-        assert!(text.contains("1 requirements are not proved by a scenario, for a reason\n"), "{text}");
+        assert!(text.contains("1 requirement is not proved by a scenario, for a reason\n"), "{text}");
         assert!(text.contains("  X-1      MUST   the drills prove it\n"), "{text}");
         assert!(text.ends_with("every other requirement is proved"), "{text}");
         let both = Coverage::of(&[proved("TTL-04")], suite.cases(), None, &[]);

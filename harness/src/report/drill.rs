@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 
 pub use super::drill_page::page;
+use crate::count::count;
 use crate::drill::{Claim, Drill, Verdict};
 use crate::exit;
 
@@ -19,6 +20,8 @@ pub fn exit(drill: &Drill) -> u8 {
 
 /// The verdict in one line.
 pub fn verdict(drill: &Drill) -> String {
+    let claims = count(drill.claims.len(), "claim");
+    let runs = count(drill.runs, "run");
     let broken: Vec<&str> = drill
         .claims
         .iter()
@@ -26,13 +29,13 @@ pub fn verdict(drill: &Drill) -> String {
         .map(|claim| claim.claim)
         .collect();
     if !broken.is_empty() {
-        return format!("{} of {} claims broken: {}", broken.len(), drill.claims.len(), broken.join("; "));
+        return format!("{} of {claims} broken: {}", broken.len(), broken.join("; "));
     }
     let recovery = drill.recovery_seconds.map_or_else(String::new, |time| format!(" in {time:.1} s"));
     if drill.any(Verdict::Open) {
-        return format!("no claim broken, but not all were judged, of a recovery of {} runs", drill.runs);
+        return format!("no claim broken, but not all were judged, of a recovery of {runs}");
     }
-    format!("{} runs recovered{recovery}, all {} claims kept", drill.runs, drill.claims.len())
+    format!("{runs} recovered{recovery}, all {claims} kept")
 }
 
 /// All of it for people.
@@ -78,8 +81,12 @@ pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
         (
             "runs",
             format!(
-                "{} ({} ended, {} active, {} waiting; {} workflows)",
-                drill.runs, states.ended, states.active, states.waiting, states.workflows
+                "{} ({} ended, {} active, {} waiting; {})",
+                drill.runs,
+                states.ended,
+                states.active,
+                states.waiting,
+                count(states.workflows, "workflow")
             ),
         ),
         ("archive", format!("{} bytes, sha256 {}", drill.archive_bytes, drill.archive)),
@@ -87,8 +94,16 @@ pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
             "recovery time, t1 to t8",
             drill.recovery_seconds.map_or_else(|| "not reached".to_owned(), |time| format!("{time:.3} s")),
         ),
-        ("lost", format!("{} of {} writes, those of the last {:.1} s", lost.writes, lost.of, lost.seconds)),
-        ("restore", format!("{} objects in {:.3} s{rate}", restored.objects, restored.seconds)),
+        (
+            "lost",
+            format!(
+                "{} of {}, those of the last {:.1} s",
+                lost.writes,
+                count(lost.of, "write"),
+                lost.seconds
+            ),
+        ),
+        ("restore", format!("{} in {:.3} s{rate}", count(restored.objects, "object"), restored.seconds)),
         (
             "memory at most",
             format!(
@@ -100,8 +115,10 @@ pub(super) fn facts(drill: &Drill) -> Vec<(&'static str, String)> {
         (
             "machine",
             format!(
-                "{} cores, load {load} before; hallmark built for {}; Kubernetes {}",
-                machine.cores, machine.profile, machine.kubernetes
+                "{}, load {load} before; hallmark built for {}; Kubernetes {}",
+                count(machine.cores, "core"),
+                machine.profile,
+                machine.kubernetes
             ),
         ),
     ];
@@ -164,6 +181,7 @@ pub(super) mod tests {
     #[rstest]
     #[case::all_kept(&[Verdict::Kept, Verdict::Kept], exit::CONFORMANT, "50 runs recovered in 12.3 s, all 2")]
     #[case::a_broken_one_wins(&[Verdict::Open, Verdict::Broken], exit::NON_CONFORMANT, "1 of 2 claims broken: no run repeats")]
+    #[case::the_only_one_is_broken(&[Verdict::Broken], exit::NON_CONFORMANT, "1 of 1 claim broken: no run repeats")]
     #[case::not_judged(&[Verdict::Kept, Verdict::Open], exit::INCONCLUSIVE, "not all were judged")]
     fn the_worst_claim_decides(#[case] verdicts: &[Verdict], #[case] code: u8, #[case] said: &str) {
         let drill = drill(verdicts);

@@ -18,7 +18,7 @@ fn matrix(drill: &Drill) -> Matrix {
         verdict: verdict(drill),
         facts: Vec::new(),
         class: class(exit(drill)),
-        noun: "lines",
+        noun: "line",
         tables: vec![
             section("Claims", &["Verdict", "Claim", "Found"], drill.claims.iter().map(claim).collect()),
             section(

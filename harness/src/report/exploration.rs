@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use crate::count::{agree, count};
 use crate::engine::{Life, Placement};
 use crate::exit;
 
@@ -42,15 +43,20 @@ impl Exploration {
     pub fn verdict(&self) -> String {
         let same = self.placements().filter(|placement| **placement == Placement::Same).count();
         let all = self.placements().count();
-        let lives = match self.lives.len() {
-            1 => "1 life".to_owned(),
-            lives => format!("{lives} lives"),
-        };
+        let lives = self.lives.len();
+        let lives = format!("{lives} {}", agree(&lives, "life", "lives"));
         let unmade = self.placements().filter(|placement| **placement == Placement::NotMade).count();
         let made = all - unmade;
-        let mut text = format!("{same} of {made} kills in {lives} lead to the undisturbed end");
+        let mut text = format!(
+            "{same} of {} in {lives} {} to the undisturbed end",
+            count(made, "kill"),
+            agree(&made, "leads", "lead")
+        );
         if unmade > 0 {
-            text = format!("{text}; {unmade} more were planned at writes that were not made again");
+            text = format!(
+                "{text}; {unmade} more {} planned at writes that were not made again",
+                agree(&unmade, "was", "were")
+            );
         }
         if !self.complete {
             text.push_str("\ninterrupted: not every life was explored");

@@ -19,7 +19,7 @@ impl Exploration {
             verdict: self.verdict(),
             facts: self.defect.iter().map(|defect| format!("planted: {defect}")).collect(),
             class: class(self.exit()),
-            noun: "writes",
+            noun: "write",
             tables: self.lives.iter().map(table).collect(),
         }
     }

@@ -197,8 +197,7 @@ fn cell(text: &str) -> String {
 pub(super) fn counts(findings: &[Judged]) -> String {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let [breaking, notice, harmless] = [Severity::Breaking, Severity::Notice, Severity::Harmless].map(count);
-    let notices = if notice == 1 { "notice" } else { "notices" };
-    format!("{breaking} breaking, {notice} {notices}, {harmless} harmless")
+    format!("{breaking} breaking, {}, {harmless} harmless", crate::count::count(notice, "notice"))
 }
 
 /// The words that stand beside a finding's severity; for the page.

@@ -20,7 +20,7 @@ impl Judgement {
             verdict: self.verdict_and_doubts(),
             facts: self.facts(),
             class: class(self.exit()),
-            noun: "findings",
+            noun: "finding",
             tables: vec![Section {
                 name: format!("{} → {}", self.from.source, self.to.source),
                 notes: Vec::new(),

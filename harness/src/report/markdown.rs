@@ -4,6 +4,7 @@ use super::aggregate::{Aggregate, Outcome};
 use super::requirement::RequirementVerdict;
 use super::shortfall::Shortfall;
 use super::summary::Conformance;
+use crate::count::{agree, count};
 use crate::exit;
 
 /// How many requirements that are not met, and cases without a verdict, are listed.
@@ -55,7 +56,12 @@ pub(super) fn render(run: &Aggregate) -> String {
     if summary.conformance == Conformance::Conformant && open > 0 {
         lines.extend([
             String::new(),
-            format!("{} of {all} requirements are proved by this suite.", all - open),
+            format!(
+                "{} of {} {} proved by this suite.",
+                all - open,
+                count(all, "requirement"),
+                agree(&(all - open), "is", "are")
+            ),
         ]);
     }
     if summary.conformance == Conformance::NotDecided && !run.filtered() && !run.ended_at_failure() {
@@ -136,6 +142,13 @@ mod tests {
         let text = render(&Run::of([passed(), passed(), failed()]).leveled(&should));
         let head = "### agents-controller 0.1.0: ⚠️ conformant; 2 requirements of level SHOULD not met\n";
         assert!(text.starts_with(head), "{text}");
+    }
+
+    #[test]
+    fn one_requirement_is_told_as_one() {
+        let should = [("TTL-01", Level::Should, CORE)];
+        let text = render(&Run::of([passed(), passed(), failed()]).leveled(&should));
+        assert!(text.contains("1 requirement of level SHOULD not met"), "{text}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct Matrix {
     pub(super) facts: Vec<String>,
     /// How the verdict looks: `passed`, `failed` or `inconclusive`.
     pub(super) class: &'static str,
-    /// What a row is, in plural.
+    /// What a row is; its plural ends in `s`.
     pub(super) noun: &'static str,
     pub(super) tables: Vec<Section>,
 }

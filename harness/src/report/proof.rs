@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::self_test::Shown;
+use crate::count::count;
 use crate::engine::{Missed, Noticed, Outcome, Proof};
 use crate::event::{Level, RequirementInfo};
 use crate::exit;
@@ -46,9 +47,9 @@ impl Proofs {
     /// The verdict in one line, and a line for each hole.
     pub fn verdict(&self) -> String {
         let mut lines = vec![format!(
-            "{} of {} defects noticed, {} survived, {} survived in part, {} inconclusive",
+            "{} of {} noticed, {} survived, {} survived in part, {} inconclusive",
             self.count(Outcome::Killed),
-            self.defects.len(),
+            count(self.defects.len(), "defect"),
             self.count(Outcome::Survived),
             self.count(Outcome::Partly),
             self.count(Outcome::Inconclusive),
@@ -116,8 +117,7 @@ pub(super) fn why_missed(missed: &Missed) -> String {
             )
         }
         (None, None, 0) => "not noticed: no case proves it here".to_owned(),
-        (None, None, 1) => "not noticed: 1 case passed".to_owned(),
-        (None, None, passed) => format!("not noticed: {passed} cases passed"),
+        (None, None, passed) => format!("not noticed: {} passed", count(*passed, "case")),
     }
 }
 

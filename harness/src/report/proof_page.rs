@@ -21,7 +21,7 @@ impl Proofs {
             verdict: self.verdict(),
             facts: self.reporters.iter().map(Shown::words).collect(),
             class: class(self.exit()),
-            noun: "broken requirements",
+            noun: "broken requirement",
             tables: vec![Section {
                 name: "Defects and what noticed them".to_owned(),
                 notes: Vec::new(),

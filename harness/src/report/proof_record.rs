@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::count::{agree, count};
 use crate::scenario::PlannedCase;
 use crate::yaml::{Node, Source, parse_documents, to_yaml};
 
@@ -149,14 +150,14 @@ impl Shift {
         let Self { requirement, scenario, recorded, present, scenarios } = self;
         let rest = match scenarios {
             0 => "nothing proves it any more".to_owned(),
-            1 => "1 scenario proves it".to_owned(),
-            many => format!("{many} scenarios prove it"),
+            many => format!("{many} {}", agree(many, "scenario proves it", "scenarios prove it")),
         };
         match (recorded, present) {
             (_, 0) => format!("{requirement:<8} is no longer proved by {scenario}; {rest}"),
             (0, _) => format!("{requirement:<8} is proved by {scenario}, which is not recorded"),
             _ => format!(
-                "{requirement:<8} is proved by {present} cases of {scenario}, recorded are {recorded}"
+                "{requirement:<8} is proved by {} of {scenario}, recorded are {recorded}",
+                count(*present, "case")
             ),
         }
     }
@@ -216,7 +217,7 @@ mod tests {
         let shifts = recorded.shifts(&present);
         let told: Vec<(bool, String)> = shifts.iter().map(|shift| (shift.is_loss(), shift.words())).collect();
         let expected = [
-            (true, "A-1      is proved by 1 cases of one, recorded are 2"),
+            (true, "A-1      is proved by 1 case of one, recorded are 2"),
             (true, "A-1      is no longer proved by two; 2 scenarios prove it"),
             (false, "A-1      is proved by three, which is not recorded"),
             (true, "A-2      is no longer proved by one; nothing proves it any more"),

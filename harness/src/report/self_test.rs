@@ -19,6 +19,7 @@ use super::statement::Statement;
 use super::task;
 use crate::check::Failure;
 use crate::cluster::{Backend, ClusterInfo};
+use crate::count::count;
 use crate::event::{
     CORE, CaseId, CaseInfo, CaseResult, Claims, Event, ImplementationInfo, Level, RequirementInfo, RunInfo,
     Verdict,
@@ -51,7 +52,8 @@ impl Shown {
         let Self { run, exit, result, junit, right } = self;
         let looks = if *right { "as it has to be" } else { "WRONGLY" };
         format!(
-            "a run that is {run} is reported {looks}: exit code {exit}, {result}, {junit} bad test cases in JUnit"
+            "a run that is {run} is reported {looks}: exit code {exit}, {result}, {} in JUnit",
+            count(*junit, "bad test case")
         )
     }
 }

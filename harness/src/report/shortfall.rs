@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::aggregate::Aggregate;
 use super::requirement::RequirementVerdict;
+use crate::count::count;
 use crate::event::Level;
 
 /// Requirements that are not met and decide nothing, of one kind.
@@ -24,10 +25,9 @@ impl Shortfall {
     /// How many of which kind, in words.
     pub fn words(&self) -> String {
         let number = self.requirements.len();
-        let plural = if number == 1 { "" } else { "s" };
         match &self.feature {
-            Some(feature) => format!("{number} MUST{plural} of {feature} not met"),
-            None => format!("{number} requirement{plural} of level {} not met", self.level.word()),
+            Some(feature) => format!("{} of {feature} not met", count(number, "MUST")),
+            None => format!("{} of level {} not met", count(number, "requirement"), self.level.word()),
         }
     }
 }

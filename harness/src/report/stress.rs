@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::ReportError;
 use super::matrix::{Cell, Matrix, Row, Section, class};
 use super::repetition::Repetition;
+use crate::count::count;
 use crate::engine::LoadKind;
 
 /// How sure it is to be that a repetition shows the rare outcome again.
@@ -76,7 +77,10 @@ impl Stress {
         let flaky = self.cases.iter().filter(|case| case.repetition.flaky).count();
         let restless = self.cases.iter().filter(|case| case.outcome() == Outcome::Restless).count();
         let all = self.cases.len();
-        format!("{all} cases under load: {flaky} flaky, {restless} with one verdict and several histories")
+        format!(
+            "{} under load: {flaky} flaky, {restless} with one verdict and several histories",
+            count(all, "case")
+        )
     }
 
     /// The page for a browser.
@@ -86,7 +90,7 @@ impl Stress {
             verdict: self.verdict(),
             facts: Vec::new(),
             class: class(self.exit),
-            noun: "cases",
+            noun: "case",
             tables: vec![Section {
                 name: "Cases".to_owned(),
                 notes: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::PlannedCase;
 use super::shard::{Durations, Shard};
+use crate::count::count;
 
 /// Which cases are wanted; every given part narrows the selection.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +51,7 @@ impl Filter {
             0 => "by the time that scenarios declare, since no durations are known".to_owned(),
             _ => format!("by the recorded durations of {known} of them"),
         };
-        Some(format!("shard {shard}: {mine} of {all} cases, {how}"))
+        Some(format!("shard {shard}: {mine} of {}, {how}", count(all, "case")))
     }
 
     fn wants(&self, case: &PlannedCase) -> bool {

@@ -16,6 +16,7 @@ use super::reader::Reader;
 use super::settings::{self, SettingNames};
 use super::step::{Manifest, Step};
 use super::{catalogue, duration, lint, set};
+use crate::count::count;
 use crate::diagnostic::Diagnostic;
 use crate::event::{CaseId, RequirementInfo};
 use crate::yaml::{Location, Node, Source, decode};
@@ -72,7 +73,7 @@ pub struct DrillSetting {
 
 /// Everything that is wrong with a suite.
 #[derive(Debug, thiserror::Error)]
-#[error("{} has {} problem(s)", path.display(), diagnostics.len())]
+#[error("{} has {}", path.display(), count(diagnostics.len(), "problem"))]
 pub struct LoadError {
     /// The folder.
     pub path: PathBuf,

@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use self::program::{Answer, Program};
 use crate::cluster::provision;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::yaml::{Source, parse_documents};
 
 mod program;
@@ -237,7 +237,7 @@ fn release_arguments<const N: usize>(
 /// A values file; JSON is YAML.
 fn write_values(action: &str, values: &Value) -> Result<NamedTempFile, HelmError> {
     let write = || {
-        let mut file = scratch::file("values", ".yaml")?;
+        let mut file = scratch::file(Scratch::Values, ".yaml")?;
         file.write_all(values.to_string().as_bytes())?;
         file.flush()?;
         Ok(file)

@@ -32,7 +32,7 @@ use super::program::{in_path, is_bare};
 use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand};
 use crate::pulse::Pulse;
 use crate::record::Observation;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// What a container finds in `PATH` when its image says nothing.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -302,7 +302,7 @@ async fn spawn(
         }
         _ => absolute(context.implementation.resolve(program))?,
     };
-    let folder = scratch::folder("subject").map_err(|source| SubjectError::File {
+    let folder = scratch::folder(Scratch::Subject).map_err(|source| SubjectError::File {
         action: "make a folder in",
         path: std::env::temp_dir(),
         source,

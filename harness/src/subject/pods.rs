@@ -23,6 +23,7 @@ use super::exits::{Exits, Wanted};
 use super::install::{pod_spec, replicas};
 use super::pod_status::{Obstacle, is_current, obstacle};
 use super::pod_watch::PodWatch;
+use crate::count::agree;
 
 /// Pause between two questions for readiness; each one goes through API server and node.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -242,7 +243,12 @@ impl Group {
             log.extend(text.unwrap_or_default().lines().map(str::to_owned));
         }
         if states.is_empty() {
-            states.push(format!("{} of {} pods exist", pods.len(), self.replicas));
+            states.push(format!(
+                "{} of {} {}",
+                pods.len(),
+                self.replicas,
+                agree(&self.replicas, "pod exists", "pods exist")
+            ));
         }
         SubjectError::NotReady { name: self.describe(), within, last_answer: states.join(", "), log }
     }

@@ -10,7 +10,7 @@ use hallmark::backup::{
 };
 use hallmark::cluster::local::{self, LocalCluster};
 use hallmark::cluster::process::Supervisor;
-use hallmark::cluster::{BackendChoice, ClusterSpec, KubeControllers};
+use hallmark::cluster::{BackendChoice, ClusterSpec, KubeControllers, audit};
 use hallmark::event::EventSink;
 use hallmark::yaml::{Source, parse_documents};
 use k8s_openapi::api::authentication::v1::TokenRequest;
@@ -75,7 +75,7 @@ impl Bed {
         let folder = tempfile::tempdir().unwrap();
         Self {
             kubeconfig: operator_kubeconfig(kubeconfig, &config.auth_info, folder.path()),
-            audit_log: cluster.audit_log().unwrap(),
+            audit_log: audit::log_beside(cluster.kubeconfig_path()).unwrap(),
             cluster: Mutex::new(cluster),
             admin,
             config,

@@ -68,7 +68,7 @@ pub(crate) async fn obstacles_are_named_before_anything_is_written(bed: &Bed) {
     assert_eq!(
         findings,
         [
-            "the ResourceQuota team-a/small leaves room for 6 of agentruns.agents.proompteng.ai, and 7 are to be created"
+            "the ResourceQuota team-a/small leaves room for 6 of agentruns.agents.proompteng.ai, and 7 would be created"
         ]
     );
     quotas.delete("small", &DeleteParams::default()).await.unwrap();

@@ -49,7 +49,7 @@ static EXPECTATIONS: [Expectation; 11] = [
     Expectation {
         name: "both_verdicts_are_shown_and_what_was_compared",
         address: "compare.html",
-        counts: &[("case-count", "2 cases"), ("requirement-count", "1 requirements")],
+        counts: &[("case-count", "2 cases"), ("requirement-count", "1 requirement")],
         shown: &[
             "2 cases compared: 1 with another verdict",
             "theirs 1.0.0 with the defect late",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backup::api::ApiError;
+use crate::count::agree;
 
 /// A restore that did not begin, or could not go on. Running it again is always safe.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +53,11 @@ pub enum RestoreError {
 }
 
 fn objects(number: usize) -> String {
-    if number == 1 { "1 object needs".to_owned() } else { format!("{number} objects need") }
+    format!("{number} {}", agree(&number, "object needs", "objects need"))
 }
 
 fn obstacles(number: usize) -> String {
-    if number == 1 { "1 thing stands".to_owned() } else { format!("{number} things stand") }
+    format!("{number} {}", agree(&number, "thing stands", "things stand"))
 }
 
 /// One thing in the target that stands in the way of a restore.
@@ -115,7 +116,7 @@ pub enum Finding {
         reason: String,
     },
     /// A quota is too small.
-    #[error("the ResourceQuota {quota} leaves room for {room} of {resource}, and {wanted} are to be created")]
+    #[error("the ResourceQuota {quota} leaves room for {room} of {resource}, and {wanted} would be created")]
     Quota {
         /// Namespace and name.
         quota: String,

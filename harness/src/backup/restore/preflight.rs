@@ -14,6 +14,7 @@ use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::references;
 use crate::backup::verify::Checked;
+use crate::count::agree;
 use crate::event::EventSink;
 
 /// Where objects are tried whose namespace does not exist yet: the schema is the same everywhere.
@@ -145,7 +146,8 @@ async fn config_maps(api: &ObjectApi, checked: &Checked) -> Result<Looked, ApiEr
         match api.get(&kind, Some(namespace), &name).await {
             Ok(Some(_present)) => {}
             Ok(None) => looked.unchecked.push(format!(
-                "{what} is neither in the archive nor in the target, and {referrers} of its objects refer to it"
+                "{what} is neither in the archive nor in the target, and {referrers} of its objects {} to it",
+                agree(&referrers, "refers", "refer")
             )),
             Err(error) if error.is_forbidden() => looked.unchecked(&what, &error),
             Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use crate::check::path::Path;
 use crate::check::select::{Selection, State};
 use crate::check::temporal::ClaimJudge;
 use crate::check::trail::{cut, moment};
+use crate::count::agree;
 use crate::record::{Change, Observation};
 use crate::scenario::assertion::Claim;
 
@@ -69,7 +70,8 @@ impl<'a> Candidate<'a> {
     /// `5 of 6 places hold`.
     pub(super) fn score(&self) -> String {
         let differing = self.mismatches.len().min(self.asserted);
-        format!("{} of {} claimed places hold", self.asserted - differing, self.asserted)
+        let places = agree(&self.asserted, "claimed place holds", "claimed places hold");
+        format!("{} of {} {places}", self.asserted - differing, self.asserted)
     }
 }
 

@@ -263,7 +263,7 @@ fn at_most(count: usize, claim: &Claim, evidence: Evidence<'_>) -> Result<Findin
         when(last, evidence),
         words::some(&names, OTHERS)
     );
-    let expected = format!("not together with {count} others");
+    let expected = format!("not together with {}", words::count(count, "other"));
     Ok(Finding {
         object: describe(last),
         nearest: sentence,

@@ -100,7 +100,7 @@ fn always_shows_the_first_version_that_breaks_it() {
     insta::assert_snapshot!(text(&failure), @r#"
     always Job: spec.ttl = 60
     Job ns/a
-    1 version held, then came resource version 3, +0.100 s: 0 of 1 claimed places hold
+    1 version held, then came resource version 3, +0.100 s: 0 of 1 claimed place holds
     spec.ttl: 60 / 5 since 3 by controller
     "#);
 }
@@ -188,7 +188,7 @@ fn at_most_names_those_that_were_there_together() {
     atMost 1 Job: status.phase = "x"
     Job ns/b
     2 objects at the same time instead of at most 1, first at resource version 2, +0.100 s: Job ns/a, Job ns/b
-    (the whole value): not together with 1 others / there since 2 by nobody
+    (the whole value): not together with 1 other / there since 2 by nobody
     "#);
 }
 

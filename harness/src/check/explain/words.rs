@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::check::matching::Pattern;
 use crate::check::path::Path;
 use crate::check::trail::cut;
+pub(super) use crate::count::count;
 use crate::scenario::assertion::{Claim, Condition, Operator, Target};
 
 /// Leaves of a pattern that are spelled out.
@@ -117,11 +118,6 @@ fn pattern(pattern: &Pattern) -> String {
         parts.push(format!("and {} more", leaves.len() - LEAVES));
     }
     parts.join(", ")
-}
-
-/// `1 job`, `2 jobs`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// `5 s`, `0.25 s`.

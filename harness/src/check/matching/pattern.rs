@@ -106,7 +106,9 @@ impl fmt::Display for Rule {
             Self::Any(rule) => write!(f, "any element: {rule}"),
             Self::All(rule) => write!(f, "at least one element, and all: {rule}"),
             Self::None(rule) => write!(f, "no element: {rule}"),
-            Self::Exactly(count, rule) => write!(f, "exactly {count} elements: {rule}"),
+            Self::Exactly(count, rule) => {
+                write!(f, "exactly {}: {rule}", crate::count::count(*count, "element"))
+            }
             Self::Contains(rules) => {
                 f.write_str("elements: ")?;
                 list(f, rules.iter())

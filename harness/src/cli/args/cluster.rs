@@ -10,7 +10,7 @@ use crate::cluster::{BackendChoice, ClusterSpec, KubeControllers, KubernetesVers
 /// Which cluster.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct SpecArgs {
-    /// Where to run: `auto` takes k3s if Docker can start it, else local processes
+    /// Where to run: `auto` takes local processes if their programs are there or Go can build them, else k3s
     #[arg(long, value_enum, default_value_t, value_name = "KIND")]
     cluster: ClusterKind,
     /// Context of your kubeconfig, for `--cluster kubeconfig`

@@ -10,6 +10,7 @@ use crate::backup::{
     Address, ArchiveKind, BackupReport, Checked, Finding, Inspection, KindSummary, Listing, RestoreReport,
     Warning,
 };
+use crate::count::{agree, count};
 
 /// How many lines of one list are shown; JSON has them all.
 const LINES: usize = 20;
@@ -97,8 +98,8 @@ pub(super) fn backup(report: &BackupReport) -> String {
 
 /// That an archive is sound.
 pub(super) fn verified(archive: &Address, checked: &Checked) -> String {
-    let objects = checked.objects.len();
-    let mut text = format!("{} is whole: {objects} objects, SHA-256 {}", archive, checked.sha256);
+    let objects = count(checked.objects.len(), "object");
+    let mut text = format!("{} is whole: {objects}, SHA-256 {}", archive, checked.sha256);
     list(&mut text, "warning", checked.warnings.iter().map(ToString::to_string));
     text
 }
@@ -175,8 +176,13 @@ pub(super) fn inspection(found: &Inspection) -> String {
     line("executed again", &format!("{} by a restore", found.executed_again.len()));
     if let Some(plan) = &found.plan {
         let words = format!(
-            "{} definitions, {} namespaces, {} config objects, {} runs; then {} statuses",
-            plan.definitions, plan.namespaces, plan.config, plan.runs, plan.statuses
+            "{}, {}, {}, {}; then {} {}",
+            count(plan.definitions, "definition"),
+            count(plan.namespaces, "namespace"),
+            count(plan.config, "config object"),
+            count(plan.runs, "run"),
+            plan.statuses,
+            agree(&plan.statuses, "status", "statuses")
         );
         line("a restore creates", &words);
     }

@@ -12,6 +12,7 @@ use crate::cli::{run, signal};
 use crate::cluster::ClusterSpec;
 use crate::cluster::process::Supervisor;
 use crate::cluster::provision::Cache;
+use crate::count::{agree, count};
 use crate::engine::{self, Request};
 use crate::event::EventSink;
 use crate::exit;
@@ -137,7 +138,11 @@ impl<'a> Live<'a> {
             }
         }
         evidence.open.extend(open.into_values());
-        self.notes.push(format!("{number} cases upgraded to the new version, {} failed", found.len()));
+        self.notes.push(format!(
+            "{} upgraded to the new version, {} failed",
+            count(number, "case"),
+            found.len()
+        ));
         evidence.findings.extend(found);
         Ok(())
     }
@@ -151,9 +156,13 @@ impl<'a> Live<'a> {
             Some(before) => live::lost(before, &now),
             None => live::failed(&now),
         };
-        let words =
-            if self.baseline.is_some() { "that the last version met are lost" } else { "are not met" };
-        self.notes.push(format!("{} requirements {words}", found.len()));
+        let are = agree(&found.len(), "is", "are");
+        let words = if self.baseline.is_some() {
+            format!("that the last version met {are} lost")
+        } else {
+            format!("{are} not met")
+        };
+        self.notes.push(format!("{} {words}", count(found.len(), "requirement")));
         evidence.findings.extend(found);
         Ok(())
     }

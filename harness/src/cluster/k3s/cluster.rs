@@ -17,8 +17,9 @@ use super::image::{self, DEFAULT_IMAGE, K3sImage, Privileges};
 use super::owner::{Owner, fresh_run_name};
 use super::readiness::{self, Ready, Stage};
 use super::{K3sError, docker, kubeconfig, sweep};
+use crate::count::count;
 use crate::event::EventSink;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// How long a started container may take until it is a usable cluster.
 const READY_DEADLINE: Duration = Duration::from_mins(3);
@@ -46,7 +47,9 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
     let docker = docker::connect().await?;
     match sweep::sweep_with(&docker).await? {
         0 => {}
-        removed => events.note(format!("removed {removed} containers that ended runs had left behind")),
+        removed => {
+            events.note(format!("removed {} that ended runs had left behind", count(removed, "container")));
+        }
     }
     let image = if spec.k3s_image.is_empty() { DEFAULT_IMAGE } else { &spec.k3s_image };
     let distribution = docker::prepare_image(&docker, image, events).await?;
@@ -55,7 +58,7 @@ pub async fn start(spec: &ClusterSpec, events: &EventSink) -> Result<K3sCluster,
     events.progress(&phase, "");
     let container = launch(&docker, image, spec, events).await?;
     let ready = wait_until_ready(&docker, &container, image, &Stage::new(events, &phase)).await?;
-    let folder = scratch::folder("node").map_err(K3sError::WriteFiles)?;
+    let folder = scratch::folder(Scratch::Node).map_err(K3sError::WriteFiles)?;
     let kubeconfig = folder.path().join("kubeconfig");
     kubeconfig::write(&ready.kubeconfig, &kubeconfig).map_err(K3sError::WriteFiles)?;
     let log = audit::beside(&kubeconfig);

@@ -14,7 +14,7 @@ use crate::cluster::process::{Exit, Output, Supervised, SupervisedCommand, Super
 use crate::cluster::provision::{self, Component, KubernetesBinaries};
 use crate::cluster::{ClusterError, ClusterSpec, audit, client, kinds, kubeconfig};
 use crate::event::EventSink;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// How often a start is repeated because another process took a port.
 const ATTEMPTS: u32 = 3;
@@ -93,7 +93,7 @@ async fn start_once(
     spec: &ClusterSpec,
     events: &EventSink,
 ) -> Result<LocalCluster, ClusterError> {
-    let folder = scratch::folder("cluster");
+    let folder = scratch::folder(Scratch::Cluster);
     let folder = folder.map_err(ClusterError::io("create a folder in", std::env::temp_dir()))?;
     let (path, supervisor) = (folder.path(), &spec.supervisor);
     let ports = ports::free()?;
@@ -232,12 +232,6 @@ impl LocalCluster {
             ended = self.controller_manager.ended() => ended,
         };
         ended.to_string()
-    }
-
-    /// The API server's log of requests as far as it is written: one JSON object of kind `Event` in
-    /// `audit.k8s.io/v1` per line.
-    pub fn audit_log(&self) -> Option<PathBuf> {
-        audit::log_beside(&self.kubeconfig)
     }
 
     /// Kills the API server and waits until it is gone; its data stays in etcd. [`LocalCluster::lost`]

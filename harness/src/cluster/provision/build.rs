@@ -17,6 +17,7 @@ use super::cache::Cache;
 use super::error::ProvisionError;
 use super::progress::Phase;
 use super::recipe::Recipe;
+use crate::count::count;
 use crate::event::EventSink;
 
 /// How many of Go's last lines an error shows.
@@ -146,8 +147,8 @@ impl Output {
     fn summary(&self) -> String {
         match (self.downloaded, self.compiled) {
             (0, 0) => "compiling and linking".to_owned(),
-            (modules, 0) => format!("{modules} modules downloaded"),
-            (_, packages) => format!("{packages} packages compiled"),
+            (modules, 0) => format!("{} downloaded", count(modules, "module")),
+            (_, packages) => format!("{} compiled", count(packages, "package")),
         }
     }
 
@@ -170,11 +171,11 @@ mod tests {
         let mut output = Output::default();
         assert_eq!(output.summary(), "compiling and linking");
         output.add("go: downloading k8s.io/api v0.35.4".to_owned());
-        assert_eq!(output.summary(), "1 modules downloaded");
+        assert_eq!(output.summary(), "1 module downloaded");
         output.add("k8s.io/api/core/v1".to_owned());
         output.add("# hallmark.dev/ci/cluster/kubernetes".to_owned());
         output.add("./main.go:3:1: undefined: nothing".to_owned());
-        assert_eq!(output.summary(), "1 packages compiled");
+        assert_eq!(output.summary(), "1 package compiled");
         let end = output.end();
         assert!(end.contains("undefined: nothing") && !end.contains("core/v1"), "{end}");
     }

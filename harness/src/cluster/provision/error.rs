@@ -10,11 +10,23 @@ pub enum ProvisionError {
     /// Neither a binary nor Go.
     #[error(
         "build {name}: `go` was not found in PATH\n  \
-         help: install Go 1.24 or newer, name a folder of binaries in HALLMARK_KUBE_BIN, or use Docker with `--cluster k3s`"
+         help: install Go 1.26 or newer, name a folder of binaries in HALLMARK_KUBE_BIN, or use Docker with `--cluster k3s`"
     )]
     NoGo {
         /// What was to be built.
         name: String,
+    },
+    /// Go is too old, and may not fetch a newer one.
+    #[error(
+        "build {name}: Go {wanted} or newer is needed, `go` is {found} and does not fetch another (`go env GOTOOLCHAIN`)"
+    )]
+    OldGo {
+        /// What is to be built.
+        name: String,
+        /// The least version.
+        wanted: String,
+        /// The version of `go`.
+        found: String,
     },
     /// Go does not run.
     #[error("run `go` to build {name}")]

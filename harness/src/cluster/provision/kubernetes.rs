@@ -4,9 +4,11 @@ use std::env;
 use std::path::PathBuf;
 
 use super::build::build;
+use super::cache::Cache;
 use super::error::ProvisionError;
 pub use super::find::Component;
 use super::find::{Found, same_minor, version};
+use super::go;
 use super::recipe::Recipe;
 use crate::cluster::info::KubernetesVersion;
 use crate::event::EventSink;
@@ -25,6 +27,34 @@ pub struct KubernetesBinaries {
     pub apiserver: Component,
     /// kube-controller-manager.
     pub controller_manager: Component,
+}
+
+/// How the components will come to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prospect {
+    /// The user named them, or they were built before.
+    AtHand,
+    /// Go will build what is lacking.
+    ToBeBuilt,
+}
+
+/// What [`kubernetes`] will do, or why it cannot; nothing is built and nothing told.
+pub async fn prospect(wanted: KubernetesVersion) -> Result<Prospect, ProvisionError> {
+    let found = find(wanted, &EventSink::silent()).await?;
+    let cache = Cache::open()?;
+    let unbuilt = unbuilt(&found, wanted, |recipe| cache.binary(&recipe.key()).exists());
+    for recipe in &unbuilt {
+        go::check(recipe).await?;
+    }
+    Ok(if unbuilt.is_empty() { Prospect::AtHand } else { Prospect::ToBeBuilt })
+}
+
+/// What has to be built of the components that were not found.
+fn unbuilt(found: &Found, wanted: KubernetesVersion, built: impl Fn(&Recipe) -> bool) -> Vec<Recipe> {
+    let etcd = found.etcd.is_none().then(Recipe::etcd);
+    let both = found.apiserver.is_some() && found.controller_manager.is_some();
+    let kubernetes = (!both).then(|| Recipe::kubernetes(wanted));
+    etcd.into_iter().chain(kubernetes).filter(|recipe| !built(recipe)).collect()
 }
 
 /// Finds or builds the components of `wanted`, one build after the other.
@@ -111,5 +141,31 @@ fn tell_missing(variable: &str, found: &Found, events: &EventSink) {
     let missing = found.missing();
     if !missing.is_empty() {
         events.note(format!("{variable} has no {}: built instead", missing.join(" and no ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::nothing_named(&[], &[], &["etcd", "kubernetes"])]
+    #[case::built_before(&[], &["etcd", "kubernetes"], &[])]
+    #[case::one_built_before(&[], &["kubernetes"], &["etcd"])]
+    #[case::all_named(&["etcd", "kubernetes"], &[], &[])]
+    #[case::assets_of_envtest(&["etcd", "kube-apiserver"], &[], &["kubernetes"])]
+    #[case::the_rest_built_before(&["etcd", "kube-apiserver"], &["kubernetes"], &[])]
+    fn what_is_neither_named_nor_cached_has_to_be_built(
+        #[case] named: &[&str],
+        #[case] cached: &[&str],
+        #[case] expected: &[&str],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        for name in named {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found = Found::in_dir(dir.path());
+        let unbuilt = unbuilt(&found, KubernetesVersion::V1_36, |recipe| cached.contains(&recipe.name));
+        assert_eq!(unbuilt.iter().map(|recipe| recipe.name).collect::<Vec<_>>(), expected);
     }
 }

@@ -105,6 +105,12 @@ impl Recipe {
         format!("{}-{}-{}", self.name, self.version, digest.get(..12).unwrap_or(&digest))
     }
 
+    /// The Go that its module wants, for example `1.25.0`; empty if it does not say.
+    pub(super) fn go_version(&self) -> &str {
+        let module = self.files.iter().find(|(name, _)| *name == "go.mod").map_or("", |(_, text)| text);
+        module.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default().trim()
+    }
+
     /// Arguments of `go` that write the binary to `output`.
     pub(super) fn go_args(&self, output: &str) -> Vec<String> {
         // `-v` names each package when it is compiled, which is the progress.

@@ -13,6 +13,7 @@ use super::restoring::Came;
 use crate::archive::{VerifyError, digest_path};
 use crate::backup::defects::VARIABLE;
 use crate::backup::{BackupOptions, Checked, RestoreOptions};
+use crate::count::count;
 use crate::engine::api::request;
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::scenario::fault::{Effect, Fault, Moment, Selector, VerbSelector};
@@ -140,11 +141,12 @@ impl CaseRun<'_> {
                 _ => (Moment::Before, NonZeroU32::MIN.saturating_add(1)),
             };
             if let Some(came) = self.restore_until(restore, options, until).await? {
-                self.tell(format!("the restore was killed {killed} times"));
+                self.tell(format!("the restore was killed {}", count(killed, "time")));
                 if killed >= times.get() {
                     return Ok(came);
                 }
-                let claim = format!("restore {} makes at least {times} writes", restore.archive);
+                let claim =
+                    format!("restore {} makes at least {}", restore.archive, count(times.get(), "write"));
                 let reason = format!("after {killed} it came to an end: {}", came.describe());
                 return Err(self.refused(&claim, "the restore", &reason, at));
             }

@@ -30,10 +30,11 @@ use super::api::{RequestError, request};
 use super::case::{CaseRun, Stop};
 use crate::archive::digest_path;
 use crate::backup::Patience;
+use crate::count::agree;
 use crate::fault::FaultProxy;
 use crate::record::Observation;
 use crate::scenario::step::Harm;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::yaml::Location;
 
 /// The `ConfigMap` that Kubernetes puts into every namespace.
@@ -65,7 +66,7 @@ impl Recovery {
     fn path(&mut self, alias: &str) -> std::io::Result<PathBuf> {
         let folder = match self.folder.take() {
             Some(folder) => folder,
-            None => scratch::folder("archives")?,
+            None => scratch::folder(Scratch::Archives)?,
         };
         Ok(self.folder.insert(folder).path().join(format!("{alias}.tar.zst")))
     }
@@ -180,6 +181,13 @@ impl CaseRun<'_> {
 }
 
 /// Deletes all objects of a kind; those that wait for a finalizer lose it.
+/// Tells of requests where there should be none.
+fn changes_sent(number: u64) -> String {
+    let sent =
+        agree(&number, "request that changes something was sent", "requests that change something were sent");
+    format!("{number} {sent}")
+}
+
 async fn wipe<K>(api: &Api<K>, kind: &str) -> Result<(), Stop>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,

@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::Client;
 
-use super::PATIENCE;
+use super::{PATIENCE, changes_sent};
 use crate::backup::defects::planting;
 use crate::backup::{
     self, Existing, LeaderGuard, Outcome, Profile, RestoreError, RestoreOptions, RestoreReport,
 };
+use crate::count::count;
 use crate::engine::case::{CaseRun, Stop, chain};
 use crate::event::EventSink;
 use crate::record::Observation;
@@ -74,7 +75,8 @@ impl CaseRun<'_> {
             }
             RestoreEnd::Outlives(write) => {
                 let Some(came) = Box::pin(self.outlive(restore, options, *write)).await? else {
-                    let claim = format!("restore {} makes at least {write} writes", restore.archive);
+                    let claim =
+                        format!("restore {} makes at least {}", restore.archive, count(write.get(), "write"));
                     return Err(self.refused(&claim, "the restore", "it came to an end before", at));
                 };
                 came
@@ -90,7 +92,7 @@ impl CaseRun<'_> {
             Ok(()) => Ok(()),
             Err(claim) => {
                 let claim = format!("restore {}: {claim}", restore.archive);
-                let reason = format!("{described}; {changes} requests that change something were sent");
+                let reason = format!("{described}; {}", changes_sent(changes));
                 Err(self.refused(&claim, "the restore", &reason, at))
             }
         }

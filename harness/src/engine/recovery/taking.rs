@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::PATIENCE;
+use super::{PATIENCE, changes_sent};
 use crate::archive::VerifyError;
 use crate::backup::defects::planting;
 use crate::backup::{self, BackupError, BackupOptions, Checked, Limits};
 use crate::check::Judgement;
 use crate::check::matching::Pattern;
+use crate::count::count;
 use crate::engine::case::{CaseRun, Stop, chain};
+use crate::engine::wait::Wait;
 use crate::event::EventSink;
 use crate::scenario::step::{Backup, Verify};
 use crate::yaml::Location;
@@ -38,11 +40,11 @@ impl CaseRun<'_> {
         };
         let written = self.engine_changes() - before;
         if written > 0 {
-            let reason = format!("{written} requests that change something were sent");
+            let reason = changes_sent(written);
             return Err(self.refused("a backup writes nothing", "the cluster", &reason, at));
         }
         let digest = taken.manifest.content_digest;
-        self.tell(format!("{alias} holds {} objects", taken.manifest.entries.len()));
+        self.tell(format!("{alias} holds {}", count(taken.manifest.entries.len(), "object")));
         let earlier = backup.equals.as_ref();
         let earlier = earlier.and_then(|earlier| self.recovery.digests.get(earlier).map(|it| (earlier, it)));
         if let Some((earlier, expected)) = earlier.filter(|(_, expected)| **expected != digest) {
@@ -115,7 +117,7 @@ impl CaseRun<'_> {
         let kinds = self.run.kinds.namespaced_in(&self.groups());
         let mut difference = None;
         let judged = self
-            .wait_for(CAUGHT_UP, |history| {
+            .wait_for(Wait::Own(CAUGHT_UP), |history| {
                 difference = super::recorded::difference(checked, &kinds, history, self.first_revision());
                 if difference.is_none() { Judgement::Holds } else { Judgement::NotYet }
             })

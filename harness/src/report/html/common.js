@@ -18,7 +18,8 @@ const make = (tag, attributes = {}, ...children) => {
 const cell = (column, attributes, ...children) => make("td", { "data-column": column, ...attributes }, ...children);
 const tableHead = (columns) => make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name))));
 
-const counted = (shown, all, noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
+const count = (number, one, other = `${one}s`) => `${number} ${number === 1 ? one : other}`;
+const counted = (shown, all, noun) => (shown === all ? count(all, noun) : `${shown} of ${count(all, noun)}`);
 const isIn = (text, parts) => parts.join(" ").toLowerCase().includes(text);
 const options = (id, values, word = (value) => value) => byId(id).append(make("option", { value: "" }, "any"),
   ...[...new Set(values)].sort().map((value) => make("option", { value }, word(value))));

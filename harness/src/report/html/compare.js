@@ -60,7 +60,7 @@
     }
     // Whoever looks for one case wants to see it.
     if (left.length === 1) left[0][1].open = true;
-    byId("requirement-count").textContent = counted(rows, requirements.length, "requirements");
-    byId("case-count").textContent = counted(left.length, cases.length, "cases");
+    byId("requirement-count").textContent = counted(rows, requirements.length, "requirement");
+    byId("case-count").textContent = counted(left.length, cases.length, "case");
   });
 })();

@@ -16,7 +16,7 @@
     const flaky = all.filter((it) => it.flaky);
     const restless = all.filter((it) => it.histories > 1).length;
     const parts = flaky.map((it) => `${it.name} (${Object.entries(it.verdicts).map(([verdict, times]) => `${times} ${verdict}`).join(", ")})`);
-    return `${all.length} cases repeated, ${restless} with more than one history, ${flaky.length} flaky${parts.length ? `: ${parts.join(", ")}` : ""}`;
+    return `${count(all.length, "case")} repeated, ${restless} with more than one history, ${flaky.length} flaky${parts.length ? `: ${parts.join(", ")}` : ""}`;
   };
 
   /** Why there is no verdict, and what is not met beside the MUSTs that decide about it. */
@@ -36,7 +36,7 @@
     const kinds = { previousChart: "Previous chart", program: "Program", implementation: "Implementation file", values: "Values", manifest: "Manifests" };
     return Object.entries(kinds).map(([kind, title]) => {
       const lines = all.filter((it) => it.kind === kind).map((it) => make("div", {}, `${it.name}, ${it.sha256}`));
-      if (lines.length > 3) return [title, make("details", {}, make("summary", {}, `${lines.length} files`), ...lines)];
+      if (lines.length > 3) return [title, make("details", {}, make("summary", {}, count(lines.length, "file")), ...lines)];
       return [title, lines.length ? make("div", {}, ...lines) : null];
     });
   };
@@ -46,7 +46,7 @@
     const [text, style] = words[report.result];
     const met = report.requirements.filter((it) => it.verdict === "passed").length;
     const all = report.requirements.length;
-    const part = report.result === "conformant" && met < all ? ` with ${met} of ${all} requirements` : "";
+    const part = report.result === "conformant" && met < all ? ` with ${met} of ${count(all, "requirement")}` : "";
     const who = run ? `${run.implementation.name} ${run.implementation.version}` : "no implementation";
     const parts = ["passed", "failed", "inconclusive", "skipped"].filter((kind) => numbers[kind] > 0);
     const bar = make("div", { class: "bar", role: "img", "aria-label": parts.map((kind) => `${numbers[kind]} ${kind}`).join(", ") },
@@ -56,10 +56,10 @@
       ...besides(),
       bar,
       make("div", {}, ...parts.flatMap((kind, place) => [place ? " · " : "", make("span", { class: kind }, `${numbers[kind]} ${kind}`)]),
-        make("span", { class: "dim" }, ` of ${numbers.planned} cases in ${seconds(report.seconds)}, ${report.date}`)),
+        make("span", { class: "dim" }, ` of ${count(numbers.planned, "case")} in ${seconds(report.seconds)}, ${report.date}`)),
     );
     const profileWords = { notDecided: "not decided" };
-    const profiles = report.profiles.map((it) => `${it.name} ${profileWords[it.verdict] || it.verdict} (${it.met} of ${it.musts} MUSTs)`);
+    const profiles = report.profiles.map((it) => `${it.name} ${profileWords[it.verdict] || it.verdict} (${it.met} of ${count(it.musts, "MUST")})`);
     const slack = run && run.claims.slackSeconds ? `${seconds(run.claims.slackSeconds)} added to the deadline of every wait` : "";
     const rows = run ? [
       ["Implementation", `${who} of ${run.implementation.organization}, ${run.implementation.url}`],
@@ -71,13 +71,13 @@
       ...artifacts(run.artifacts || []),
       ["Cluster", `${run.cluster.backend} ${run.cluster.kubernetesVersion} (${run.cluster.distribution}), started in ${seconds(run.clusterStartSeconds)}`],
       ["Helm", run.helmVersion],
-      ["Host", run.host && `${run.host.os}, kernel ${run.host.kernel}, ${run.host.architecture}, ${run.host.cores} cores`],
+      ["Host", run.host && `${run.host.os}, kernel ${run.host.kernel}, ${run.host.architecture}, ${count(run.host.cores, "core")}`],
       ["Hallmark", report.hallmarkVersion],
       ["Run", run.id],
       ["Repetitions", repetitions(report.repetitions || [])],
     ] : [];
     const notes = report.notes.map((note) => make("div", {}, note));
-    if (notes.length > 3) rows.push(["Notes", make("details", {}, make("summary", {}, `${notes.length} notes`), ...notes)]);
+    if (notes.length > 3) rows.push(["Notes", make("details", {}, make("summary", {}, count(notes.length, "note")), ...notes)]);
     else for (const note of notes) rows.push(["Note", note]);
     byId("about").append(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   };
@@ -118,7 +118,7 @@
       cell("Verdict", { class: requirement.verdict }, word(requirement.verdict)),
       cell("Requirement", {}, requirement.statement, make("div", { class: "dim" }, `${requirement.feature} · ${requirement.source}`)),
       cell("Cases", { class: "proofs" }, ...proofs(requirement.scenarios),
-        requirement.judged ? make("div", { class: "dim" }, `judged on ${requirement.judged} cases`) : null,
+        requirement.judged ? make("div", { class: "dim" }, `judged on ${count(requirement.judged, "case")}`) : null,
         requirement.unproved ? make("div", { class: "dim" }, `no scenario: ${requirement.unproved}`) : null),
       proved ? cell("Defects", { class: "defects" }, ...defects(requirement)) : null,
       cell("Holes", { class: "inconclusive" }, holes(requirement).join(", ")));
@@ -142,7 +142,7 @@
     const looks = { kept: "passed", broken: "failed", open: "inconclusive" };
     const numbers = Object.keys(looks).map((verdict) => [verdict, claims.filter((it) => it.verdict === verdict).length]);
     byId("drill-summary").append(
-      `${who.name} ${who.version}${defect ? ` with the defect ${defect}` : ""}, a cluster with ${runs} runs destroyed, `,
+      `${who.name} ${who.version}${defect ? ` with the defect ${defect}` : ""}, a cluster with ${count(runs, "run")} destroyed, `,
       recoverySeconds === null ? "not recovered" : `recovered in ${seconds(recoverySeconds)}`,
       ...numbers.filter(([, number]) => number).flatMap(([verdict, number]) => [" · ", make("span", { class: looks[verdict] }, `${number} ${verdict}`)]));
     byId("objectives").prepend(tableHead(["Objective", "Measured", "Verdict"]));
@@ -212,7 +212,7 @@
   byId("coverage").textContent = [
     report.filtered ? "Only selected cases are counted." : "",
     lacking("no case") ? `MUSTs without a case: ${lacking("no case")}.` : "Every MUST has a case, or a reason why no scenario proves it.",
-    proved ? `${proved.defects.filter((it) => it.outcome === "killed").length} of ${proved.defects.length} planted defects were noticed by cases; MUSTs without a defect: ${lacking("no defect")}.`
+    proved ? `${proved.defects.filter((it) => it.outcome === "killed").length} of ${count(proved.defects.length, "planted defect")} noticed by cases; MUSTs without a defect: ${lacking("no defect")}.`
       : "Whether the cases would notice a defect says hallmark prove, with the same report folder.",
   ].filter(Boolean).join(" ");
   byId("requirements").tBodies[0].append(...requirements.map(([, row]) => row));
@@ -247,8 +247,8 @@
     // Whoever looks for one case wants to see it.
     const left = cases.filter(([, item]) => !item.hidden);
     if (left.length === 1) left[0][1].open = true;
-    byId("requirement-count").textContent = counted(rows, requirements.length, "requirements");
-    byId("case-count").textContent = counted(items, cases.length, "cases");
+    byId("requirement-count").textContent = counted(rows, requirements.length, "requirement");
+    byId("case-count").textContent = counted(items, cases.length, "case");
   };
   filters(["search", "verdict", "level", "area", "hole"], show, (hash) => {
     const place = decodeURIComponent(hash);

@@ -47,7 +47,7 @@ const timelines = (histories, rank) => {
     all[Math.min(Math.max(chosen + keys[event.key], 0), all.length - 1)].dot.focus();
   });
   choose(0, false);
-  const list = ([side, moments]) => make("details", {}, make("summary", {}, `all ${moments.length} entries${side ? ` of ${side}` : ""} as a list`),
+  const list = ([side, moments]) => make("details", {}, make("summary", {}, `all ${count(moments.length, "entry", "entries")}${side ? ` of ${side}` : ""} as a list`),
     make("ol", { class: "moments", tabindex: "0" }, ...moments.map((moment) => make("li", moment.bad ? { class: "bad" } : {},
       make("span", { class: "dim mono" }, since(moment)),
       make("span", {}, moment.text, ...(moment.changes || []).map((change) => make("div", { class: "dim mono" }, change)))))));

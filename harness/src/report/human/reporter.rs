@@ -5,8 +5,9 @@ use std::io::{IsTerminal as _, Write};
 use std::time::Duration;
 
 use super::live::Live;
-use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, time};
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, indent, paint, time};
 use super::{explain, summary};
+use crate::count::count;
 use crate::event::{CaseId, CaseResult, Event, RunInfo, Verdict};
 use crate::report::aggregate::{Aggregate, Outcome};
 use crate::report::settings::{Progress, Settings, Verbosity};
@@ -233,7 +234,7 @@ mod tests {
             String::from_utf8(human.out.into_inner()).expect("text")
         };
         let conformant = "conformant with the 2 requirements that this suite proves; \
-                          1 of 5 are not proved (report.yaml lists them)\n";
+                          1 of 5 is not proved (report.yaml lists them)\n";
         let but = "  2 requirements of level SHOULD not met: IMG-03, TTL-01\n  exit code 1: 1 case failed\n";
         assert_eq!(told(&run(failed())), format!("{conformant}{but}"));
         let but = "  exit code 3: nothing is known about 1 case\n";

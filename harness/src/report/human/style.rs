@@ -36,11 +36,6 @@ pub(super) fn time(duration: Duration) -> String {
         .unsigned_duration_to_string(&duration)
 }
 
-/// `1 case`, `2 cases`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
-}
-
 /// Rows in aligned columns without lines, wrapped to `width` columns.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> String {
     let mut table = Table::new();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::style::{BOLD, DIM, GREEN, RED, YELLOW, count, indent, paint, table, time};
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, indent, paint, table, time};
+use crate::count::{agree, count};
 use crate::event::RunInfo;
 use crate::exit;
 use crate::report::aggregate::{Aggregate, Outcome};
@@ -77,8 +78,9 @@ fn conformance(run: &Aggregate, summary: &Summary) -> String {
             let but = match run.with_verdict(&RequirementVerdict::OPEN) {
                 0 => String::new(),
                 holes => format!(
-                    " with the {} that this suite proves; {holes} of {all} are not proved (report.yaml lists them)",
-                    count(met, "requirement")
+                    " with the {} that this suite proves; {holes} of {all} {} not proved (report.yaml lists them)",
+                    count(met, "requirement"),
+                    agree(&holes, "is", "are")
                 ),
             };
             format!("{}{but}", paint(GREEN, "conformant"))
@@ -136,7 +138,7 @@ fn repetitions(all: &[Repetition]) -> String {
     for case in flaky {
         let verdicts: Vec<String> =
             case.verdicts.iter().map(|(verdict, times)| format!("{times} {verdict}")).collect();
-        let histories = if case.histories == 1 { "history" } else { "histories" };
+        let histories = agree(&case.histories, "history", "histories");
         let numbers = format!("{}; {} {histories}", verdicts.join(", "), case.histories);
         text.push_str(&indent(&format!("{} {}: {numbers}\n", paint(RED, "FLAKY"), case.name), 2));
         text.extend(case.divergence().map(|place| indent(&format!("{place}\n"), 4)));
@@ -199,7 +201,7 @@ fn profiles(run: &Aggregate) -> String {
             ProfileVerdict::NotDecided | ProfileVerdict::Unclaimed => DIM,
         };
         let Profile { name, verdict, met, musts, .. } = profile;
-        format!("  {name} {} ({met} of {musts} MUSTs)\n", paint(style, verdict.words()))
+        format!("  {name} {} ({met} of {})\n", paint(style, verdict.words()), count(*musts, "MUST"))
     };
     let lines: Vec<String> = profiles.iter().map(line).collect();
     let slack = match info.claims.slack {

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::server::Servers;
 use crate::cluster::provision;
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 /// Where helm keeps what, in a folder of our own.
 const HOMES: [(&str, &str); 4] = [
@@ -52,7 +52,7 @@ pub(super) struct Program {
 impl Program {
     /// Uses a helm that was found or built.
     pub(super) fn new(found: &provision::Helm) -> io::Result<Self> {
-        let home = scratch::folder("helm")?;
+        let home = scratch::folder(Scratch::Helm)?;
         let servers = found.serves_calls.then(Servers::default);
         Ok(Self { path: found.path.clone(), home, servers })
     }

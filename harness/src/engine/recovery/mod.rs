@@ -180,7 +180,6 @@ impl CaseRun<'_> {
     }
 }
 
-/// Deletes all objects of a kind; those that wait for a finalizer lose it.
 /// Tells of requests where there should be none.
 fn changes_sent(number: u64) -> String {
     let sent =
@@ -188,6 +187,7 @@ fn changes_sent(number: u64) -> String {
     format!("{number} {sent}")
 }
 
+/// Deletes all objects of a kind; those that wait for a finalizer lose it.
 async fn wipe<K>(api: &Api<K>, kind: &str) -> Result<(), Stop>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,

@@ -203,6 +203,16 @@ fn the_record_keeps_what_was_written_right_before_a_loss_and_no_releases_of_helm
     assert_eq!(outcome.report["statistics"]["passed"], 6, "{}", outcome.stderr);
 }
 
+/// Otherwise it would depend on the machine whether anything is tried at all.
+#[test]
+fn faults_are_over_when_each_has_met_its_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = outcome(&mut hallmark(&["run", "late", "--cluster", "local"], []), folder.path());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let cases = [("faults-wait-for-their-requests", "passed")];
+    assert_eq!(outcome.verdicts("cases", "name"), BTreeMap::from(cases));
+}
+
 /// A restart would hide it from whoever looks at the controller that runs then.
 #[test]
 fn a_controller_that_ends_by_itself_fails_the_case_though_it_is_started_again() {

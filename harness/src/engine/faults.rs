@@ -6,8 +6,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::case::{CaseRun, Stop, chain};
+use super::wait::Wait;
+use crate::check::Judgement;
 use crate::fault::FaultProxy;
-use crate::record::Observation;
+use crate::record::{Entry, Observation};
 use crate::scenario::fault::{Fault, Party, WatchFault};
 use crate::subject::{LogSink, Subject, SubjectContext, SubjectError};
 use crate::yaml::Location;
@@ -100,9 +102,10 @@ impl CaseRun<'_> {
         Ok(())
     }
 
-    /// Nothing happens to requests any more, and nobody churns objects.
+    /// Nothing happens to requests any more, once each fault has met its own, and nobody churns objects.
     pub(super) async fn disarm(&mut self) -> Result<(), Stop> {
         self.players.churning.shutdown().await;
+        self.faults_are_met().await?;
         if let Some(proxy) = self.recovery.proxy() {
             proxy.disarm();
         }
@@ -122,9 +125,21 @@ impl CaseRun<'_> {
         Ok(())
     }
 
+    /// Gives the subject time to make the requests that faults are for: one that was just started has made none yet.
+    /// Those that it never makes are told in the end.
+    async fn faults_are_met(&self) -> Result<(), Stop> {
+        let Some(faults) = &self.faults else { return Ok(()) };
+        let proxy = &faults.proxy;
+        // A fault that is met is recorded, and with each new entry this is asked again.
+        let met =
+            |_: &[Arc<Entry>]| if proxy.unmet().is_none() { Judgement::Holds } else { Judgement::NotYet };
+        self.wait_for(Wait::Request, met).await.map(drop)
+    }
+
     /// Faults are over: the subject runs, and each of them met its request.
     pub(super) async fn faults_are_done(&mut self, at: &Location) -> Result<(), Stop> {
         self.recovery_faults_are_done().await?;
+        self.faults_are_met().await?;
         let Some(faults) = &mut self.faults else { return Ok(()) };
         let writes = faults.proxy.disarm();
         let settled = faults.settled().await;

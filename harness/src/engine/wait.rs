@@ -28,6 +28,8 @@ pub(super) enum Wait {
     Object,
     /// The sentinel of a fence.
     Fence,
+    /// The request that a fault is for.
+    Request,
     /// Something of the cluster or the harness, which no subject makes late.
     Own(Duration),
 }
@@ -38,7 +40,7 @@ impl Wait {
         match self {
             Self::Claimed(within) => within + slack,
             Self::Object => OBJECT + slack,
-            Self::Fence => PROCESSED + slack,
+            Self::Fence | Self::Request => PROCESSED + slack,
             Self::Own(within) => within,
         }
     }
@@ -188,7 +190,9 @@ mod tests {
     #[test]
     fn whatever_waits_for_the_subject_gets_the_slack_and_nothing_else_does() {
         let (second, slack) = (Duration::from_secs(1), Duration::from_millis(2500));
-        for wait in [Wait::Claimed(second), Wait::Claimed(Duration::ZERO), Wait::Object, Wait::Fence] {
+        for wait in
+            [Wait::Claimed(second), Wait::Claimed(Duration::ZERO), Wait::Object, Wait::Fence, Wait::Request]
+        {
             assert_eq!(wait.within(slack), wait.within(Duration::ZERO) + slack, "{wait:?}");
         }
         assert_eq!(Wait::Claimed(second).within(Duration::ZERO), second);

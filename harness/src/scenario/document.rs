@@ -210,7 +210,8 @@ pub enum StepDocument {
     Watches(WatchFaultDocument),
     /// From now on creates, changes and deletes objects made from manifests, one write after each pause.
     Churn(ChurnDocument),
-    /// Nothing happens to requests any more, until the next `fault`, and nothing is churned.
+    /// Once each fault has met its request, nothing happens to requests any more, until the next `fault`, and
+    /// nothing is churned.
     Calm {},
     /// Stops the controller, puts values over those it has, upgrades its release, and starts it again. Where the
     /// implementation file names the previous version of the chart, the case begins with that one.

@@ -22,7 +22,8 @@ pub(crate) fn table(measured: &Measurement) -> String {
     let mut row = |name: &str, value: String| {
         table.add_row([name, &value]);
     };
-    row("runs", format!("{} in {} namespaces", measured.runs, measured.namespaces));
+    let plural = if measured.namespaces == 1 { "" } else { "s" };
+    row("runs", format!("{} in {} namespace{plural}", measured.runs, measured.namespaces));
     row("from first creation to last end", format!("{:.2} s", measured.seconds));
     row("runs per second", target(measured.runs_per_second, RUNS_PER_SECOND, f64::ge, 1));
     row("  that the cluster would allow", cluster_limit(measured));

@@ -15,8 +15,8 @@ use super::api::{RequestError, request};
 
 /// How long a step waits for the object that it acts on.
 const OBJECT: Duration = Duration::from_secs(5);
-/// How long the subject may take to process the sentinel: the specification's "promptly", and time for a
-/// subject that was just restarted.
+/// How long the subject may take to process the sentinel, or to come to the request that a fault is for: the
+/// specification's "promptly", and time for a subject that was just restarted.
 const PROCESSED: Duration = Duration::from_secs(15);
 
 /// What is waited for, which decides how long.

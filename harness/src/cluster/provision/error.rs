@@ -28,6 +28,14 @@ pub enum ProvisionError {
         /// The version of `go`.
         found: String,
     },
+    /// Go does not find the sources.
+    #[error("build {name}: Go cannot get its modules: {said}")]
+    NoModule {
+        /// What is to be built.
+        name: String,
+        /// What Go says.
+        said: String,
+    },
     /// Go does not run.
     #[error("run `go` to build {name}")]
     Go {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -10,21 +10,52 @@ use tokio::process::Command;
 use super::error::ProvisionError;
 use super::recipe::Recipe;
 
-/// How long Go may take to tell its version; it may have to fetch itself first.
+/// How long Go may take to answer; it may have to fetch itself first, or to ask a proxy that is far away.
 const ANSWER: Duration = Duration::from_mins(1);
 
 /// From this version on Go fetches another one by itself.
 const FETCHES: (u32, u32) = (1, 21);
 
-/// Whether Go is there and can build `recipe`.
+/// Whether Go is there, is new enough for `recipe`, and finds what that builds.
 pub(super) async fn check(recipe: &Recipe) -> Result<(), ProvisionError> {
-    let name = format!("{} {}", recipe.name, recipe.version);
+    is_new_enough(recipe).await?;
+    finds_module(recipe).await
+}
+
+async fn is_new_enough(recipe: &Recipe) -> Result<(), ProvisionError> {
+    let output = ask(recipe, &["env", "GOVERSION", "GOTOOLCHAIN"]).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    let (version, toolchain) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    if !output.status.success() || version.is_empty() {
+        let said = format!("`go env` {}: {}", output.status, said(&output));
+        return Err(ProvisionError::Go { name: name(recipe), source: io::Error::other(said) });
+    }
+    if suffices(recipe.go_version(), version, toolchain) {
+        return Ok(());
+    }
+    let wanted = recipe.go_version().to_owned();
+    Err(ProvisionError::OldGo { name: name(recipe), wanted, found: version.to_owned() })
+}
+
+/// Asks for one small file, which tells a machine without network from one with it. What Go has fetched before it
+/// finds without any.
+async fn finds_module(recipe: &Recipe) -> Result<(), ProvisionError> {
+    let module = format!("{}@{}", recipe.module, recipe.version);
+    let output = ask(recipe, &["list", "-m", &module]).await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(ProvisionError::NoModule { name: name(recipe), said: said(&output) })
+}
+
+async fn ask(recipe: &Recipe, arguments: &[&str]) -> Result<Output, ProvisionError> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ProvisionError::NoGo { name: name.clone() },
-        _ => ProvisionError::Go { name: name.clone(), source },
+        io::ErrorKind::NotFound => ProvisionError::NoGo { name: name(recipe) },
+        _ => ProvisionError::Go { name: name(recipe), source },
     };
     let run = Command::new("go")
-        .args(["env", "GOVERSION", "GOTOOLCHAIN"])
+        .args(arguments)
         // Away from modules of the user, which may name another version.
         .current_dir(env::temp_dir())
         .env("GOWORK", "off")
@@ -32,22 +63,21 @@ pub(super) async fn check(recipe: &Recipe) -> Result<(), ProvisionError> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(ANSWER, run)
+    tokio::time::timeout(ANSWER, run)
         .await
         .map_err(|_elapsed| failed(io::ErrorKind::TimedOut.into()))?
-        .map_err(failed)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut lines = text.lines();
-    let (version, toolchain) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    if !output.status.success() || version.is_empty() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(io::Error::other(format!("`go env` {}: {}", output.status, said.trim()))));
-    }
-    if suffices(recipe.go_version(), version, toolchain) {
-        return Ok(());
-    }
-    let wanted = recipe.go_version().to_owned();
-    Err(ProvisionError::OldGo { name, wanted, found: version.to_owned() })
+        .map_err(failed)
+}
+
+fn name(recipe: &Recipe) -> String {
+    format!("{} {}", recipe.name, recipe.version)
+}
+
+/// What Go complained of, on one line.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("go: "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a Go of this version, with this `GOTOOLCHAIN`, builds a module that wants `wanted`. What cannot be read
@@ -98,5 +128,17 @@ mod tests {
         for recipe in [Recipe::etcd(), Recipe::kubernetes(wanted), Recipe::helm()] {
             assert!(minor(recipe.go_version()).is_some(), "{}: `{}`", recipe.name, recipe.go_version());
         }
+    }
+
+    #[tokio::test]
+    async fn what_go_cannot_find_is_told_on_one_line() {
+        // A path that Go refuses without asking anybody.
+        let mut recipe = Recipe::etcd();
+        recipe.module = "no module";
+        let error = check(&recipe).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::NoModule { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("malformed module path") && !text.contains('\n'), "{text}");
+        check(&Recipe::etcd()).await.unwrap();
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Recipe {
     pub(super) label: &'static str,
     /// Files of the module, by name.
     pub(super) files: Vec<(&'static str, &'static str)>,
+    /// The module that the version is of.
+    pub(super) module: &'static str,
     /// The package to build.
     package: &'static str,
     /// Linker flags.
@@ -57,6 +59,7 @@ impl Recipe {
             version: full.to_owned(),
             label: "kube-apiserver and kube-controller-manager",
             files: vec![("main.go", KUBERNETES_MAIN), ("go.mod", module), ("go.sum", sums)],
+            module: "k8s.io/kubernetes",
             package: ".",
             ldflags,
         }
@@ -71,6 +74,7 @@ impl Recipe {
             version: required_version(module, package).unwrap_or("unknown").to_owned(),
             label: "etcd",
             files: vec![("go.mod", module), ("go.sum", sums)],
+            module: package,
             package,
             ldflags: "-s -w".to_owned(),
         }
@@ -79,11 +83,13 @@ impl Recipe {
     /// Helm, which as `helm serve-calls` answers many calls in one process.
     pub(super) fn helm() -> Self {
         let [module, sums] = HELM;
-        let version = required_version(module, "helm.sh/helm/v4").unwrap_or("unknown").to_owned();
+        let helm = "helm.sh/helm/v4";
+        let version = required_version(module, helm).unwrap_or("unknown").to_owned();
         Self {
             name: "helm",
             label: "helm",
             files: vec![("main.go", HELM_MAIN), ("go.mod", module), ("go.sum", sums)],
+            module: helm,
             package: ".",
             // Charts read the version through `.Capabilities.HelmVersion`.
             ldflags: format!("-s -w -X helm.sh/helm/v4/internal/version.version={version}"),

@@ -54,14 +54,7 @@ impl Faults {
         let task = tokio::spawn(async move {
             while kills.recv().await.is_some() {
                 working.send_replace(true);
-                let dead = subject.kill().await;
-                // Whatever it still asked for must not be done for the next one.
-                proxy.killed();
-                let alive = match dead {
-                    Ok(()) => subject.start_again().await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = alive {
+                if let Err(error) = replace(&*subject, &mut kills, || proxy.killed()).await {
                     *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
                 working.send_replace(false);
@@ -88,6 +81,50 @@ impl Drop for Faults {
     fn drop(&mut self) {
         if let Some(killer) = &self.killer {
             killer.task.abort();
+        }
+    }
+}
+
+/// A subject as far as it dies and lives again.
+trait Mortal {
+    async fn kill(&self) -> Result<(), SubjectError>;
+    async fn start(&self) -> Result<(), SubjectError>;
+    /// May be given up.
+    async fn until_ready(&self) -> Result<(), SubjectError>;
+}
+
+impl Mortal for Subject {
+    async fn kill(&self) -> Result<(), SubjectError> {
+        self.kill().await
+    }
+
+    async fn start(&self) -> Result<(), SubjectError> {
+        self.start_again_unready().await
+    }
+
+    async fn until_ready(&self) -> Result<(), SubjectError> {
+        self.until_ready().await
+    }
+}
+
+/// Kills a subject, calls `killed`, and starts it again, as often as `kills` demands it before it is ready.
+async fn replace(
+    subject: &impl Mortal,
+    kills: &mut mpsc::UnboundedReceiver<()>,
+    killed: impl Fn(),
+) -> Result<(), SubjectError> {
+    loop {
+        let dead = subject.kill().await;
+        // Whatever it still asked for must not be done for the next one.
+        killed();
+        dead?;
+        subject.start().await?;
+        // One that writes before it was seen to be ready may have to die for that. Its requests are held from then on,
+        // so that it would never be ready.
+        tokio::select! {
+            biased;
+            Some(()) = kills.recv() => {}
+            ready = subject.until_ready() => return ready,
         }
     }
 }
@@ -176,5 +213,60 @@ impl CaseRun<'_> {
     fn proxy(&self) -> Result<&FaultProxy, Stop> {
         let without = || Stop::Inconclusive("there is nothing between subject and API server".to_owned());
         self.faults.as_ref().map(|faults| faults.proxy.as_ref()).ok_or_else(without)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Never ready unless this many of it have died before.
+    struct ReadyAfter {
+        deaths: usize,
+        died: AtomicUsize,
+        started: AtomicUsize,
+    }
+
+    impl Mortal for ReadyAfter {
+        async fn kill(&self) -> Result<(), SubjectError> {
+            self.died.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        async fn start(&self) -> Result<(), SubjectError> {
+            self.started.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        async fn until_ready(&self) -> Result<(), SubjectError> {
+            if self.died.load(Ordering::Relaxed) < self.deaths {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_to_die_before_it_is_ready_dies() {
+        let subject = ReadyAfter { deaths: 3, died: AtomicUsize::new(0), started: AtomicUsize::new(0) };
+        let (demand, mut kills) = mpsc::unbounded_channel();
+        let released = AtomicUsize::new(0);
+        let replaced = replace(&subject, &mut kills, || {
+            released.fetch_add(1, Ordering::Relaxed);
+        });
+        let demanding = async {
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+                demand.send(()).unwrap();
+            }
+        };
+        let both = async { tokio::join!(replaced, demanding).0 };
+        tokio::time::timeout(Duration::from_secs(5), both).await.expect("it is ready in the end").unwrap();
+        for count in [&subject.died, &subject.started, &released] {
+            assert_eq!(count.load(Ordering::Relaxed), 3);
+        }
     }
 }

@@ -128,18 +128,26 @@ impl Processes {
             instances.extend(try_join_all(started).await?);
         }
         let mut processes = Self { instances };
-        if until == Until::Started {
-            return Ok(processes);
+        if until == Until::Ready {
+            processes.until_ready(context, log).await?;
         }
+        Ok(processes)
+    }
+
+    /// Waits until all say that they are ready. Those that are not are of no use; their end is no crash.
+    pub(super) async fn until_ready(
+        &mut self,
+        context: &SubjectContext,
+        log: &LogSink,
+    ) -> Result<(), SubjectError> {
         let ready = &context.implementation.health.ready;
-        let outcomes =
-            processes.instances.iter_mut().map(|instance| instance.wait_ready(ready, &context.pulse));
+        let outcomes = self.instances.iter_mut().map(|instance| instance.wait_ready(ready, &context.pulse));
         if let Err(error) = try_join_all(outcomes).await {
-            processes.want_the_end();
+            self.want_the_end();
             return Err(error);
         }
-        tell(log, format!("{} is ready", processes.describe()));
-        Ok(processes)
+        tell(log, format!("{} is ready", self.describe()));
+        Ok(())
     }
 
     /// Asks all to end, kills what is left after the grace period, and says how each ended.

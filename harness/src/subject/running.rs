@@ -131,6 +131,25 @@ impl Subject {
         self.run(&mut state).await
     }
 
+    /// Starts it again, as [`Subject::start_again`] does, but does not wait until it is ready.
+    ///
+    /// Only where it runs as processes of this host; pods are waited for.
+    pub async fn start_again_unready(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        self.kill_running(&mut state).await?;
+        self.run_until(&mut state, Until::Started).await
+    }
+
+    /// Waits until it is ready after [`Subject::start_again_unready`]. Whoever gives up waiting changes nothing.
+    pub async fn until_ready(&self) -> Result<(), SubjectError> {
+        let mut state = self.state.lock().await;
+        let State { running, context, .. } = &mut *state;
+        match running {
+            Some(Running::Processes(processes)) => processes.until_ready(context, &self.log).await,
+            Some(Running::Pods(_)) | None => Ok(()),
+        }
+    }
+
     /// Replaces it in order: asks it to end within the pod's grace period, upgrades the release if `values`
     /// are given (over the values it was started with), starts new pods and waits until they are ready.
     pub async fn restart(&self, values: Option<Value>) -> Result<(), SubjectError> {

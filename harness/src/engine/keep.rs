@@ -137,6 +137,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_release_watches_for_later_rounds_is_the_plans_from_the_first_one_on() {
+        let mut keep = Keep::default();
+        let mut first = plan(1, &[(&json!({"a": 1}), 1)]);
+        keep.host(&mut first, |release| release);
+        let expected: Vec<String> = first.namespaces().map(ToOwned::to_owned).collect();
+        let mut next = plan(2, &[(&json!({"a": 1}), 1)]);
+        keep.host(&mut next, |_| unreachable!("it runs already"));
+        for namespace in namespaces(&next) {
+            assert!(expected.contains(&namespace.to_owned()), "{namespace} is nobody's in {expected:?}");
+        }
+    }
+
+    #[test]
     fn other_values_start_another_release() {
         let mut keep = Keep::default();
         keep.host(&mut plan(1, &[(&json!({"a": 1}), 1)]), |release| release);

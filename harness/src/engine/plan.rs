@@ -98,6 +98,12 @@ impl Plan {
         Self { cases, releases, filtered }
     }
 
+    /// The namespaces of its cases, and those that its releases watch for cases to come.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let of_cases = self.cases.iter().map(|placed| &placed.namespace);
+        of_cases.chain(self.releases.iter().flat_map(|release| &release.watched)).map(String::as_str)
+    }
+
     /// How many cases will really run.
     pub fn runnable(&self) -> usize {
         self.cases.iter().filter(|placed| placed.skip.is_none()).count()

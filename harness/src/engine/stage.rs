@@ -90,10 +90,10 @@ impl Stage {
         }
     }
 
-    /// Requests of these cases are kept from now on, until their places in the record are known.
+    /// What subjects do in the namespaces of a plan concerns no case but the one that has the namespace.
     pub(super) fn expect(&self, plan: &Plan) {
         if let Some(requests) = &self.requests {
-            requests.expect(plan.cases.iter().map(|placed| placed.namespace.as_str()));
+            requests.expect(plan.namespaces());
         }
     }
 

@@ -3,7 +3,9 @@
 //! What a step did stands in the record and is taken as it is; what a claim says is judged anew. Claims of
 //! the scenario are paired with those of the record between the same two actions. One that has a partner
 //! is judged on the entries that its partner was judged on in the end, so that an unchanged suite gets the
-//! verdicts of the run; one that is new is judged on everything up to the next action.
+//! verdicts of the run; one that is new is judged on everything up to the next action, and so is an `eventually`
+//! that does not hold where its partner did. If it comes true after that action, but in its time, nobody knows what
+//! a run would have said that had waited for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -122,8 +124,19 @@ struct Recorded<'a> {
     assertion: bool,
     /// Sequence number of its beginning.
     started: usize,
-    /// Number of entries up to its end, and of those that a claim was judged on; absent if it never ended.
-    finished: Option<(usize, Option<usize>)>,
+    /// Absent if it never ended.
+    finished: Option<Finished>,
+}
+
+/// The end of a recorded step.
+#[derive(Debug, Clone, Copy)]
+struct Finished {
+    /// How many entries there were before.
+    place: usize,
+    /// How many of them a claim was judged on.
+    judged: Option<usize>,
+    /// Whether it did what was asked.
+    ok: bool,
 }
 
 /// A case and what is known about its run.
@@ -162,10 +175,10 @@ impl<'a> Replay<'a> {
                     started: place,
                     finished: None,
                 }),
-                Observation::StepFinished { judged, .. } => {
+                Observation::StepFinished { ok, judged, .. } => {
                     let judged = judged.and_then(|length| usize::try_from(length).ok());
                     if let Some(step) = replay.steps.last_mut() {
-                        step.finished = Some((place, judged));
+                        step.finished = Some(Finished { place, judged, ok: *ok });
                     }
                 }
                 _ => {}
@@ -282,19 +295,25 @@ impl<'a> Replay<'a> {
                 found.map(|found| unused.remove(found))
             };
             match partner {
-                Some(Recorded { started, finished: Some((finished, judged)), .. }) => {
-                    let waited = self.between(*started, *finished);
-                    self.judge_claim(
-                        assertion,
-                        bounds.window,
-                        *started,
-                        judged.unwrap_or(*finished),
-                        waited,
-                    )?;
+                Some(Recorded { started, finished: Some(finished), .. }) => {
+                    let length = finished.judged.unwrap_or(finished.place);
+                    let waited = self.between(*started, finished.place);
+                    let judged =
+                        self.judge_claim(assertion, Span { started: *started, length, waited }, bounds);
+                    // It held in the run, so it says something else by now, and nobody waited for that.
+                    if finished.ok && waits(assertion) && matches!(judged, Err(Verdict::Failed(_))) {
+                        self.judge_unawaited(assertion, *started, bounds)?;
+                    } else {
+                        judged?;
+                    }
+                }
+                None if !failed_here && waits(assertion) => {
+                    self.judge_unawaited(assertion, bounds.end, bounds)?;
                 }
                 // Claims over the whole history need no time of their own: they were all due at the end.
                 None if !failed_here || (in_expect && !waits(assertion)) => {
-                    self.judge_claim(assertion, bounds.window, bounds.end, bounds.end, None)?;
+                    let span = Span { started: bounds.end, length: bounds.end, waited: None };
+                    self.judge_claim(assertion, span, bounds)?;
                 }
                 _ => {
                     return Err(inconclusive(&format!(
@@ -307,19 +326,31 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn judge_claim(
-        &self,
-        assertion: &Assertion,
-        window: usize,
-        started: usize,
-        length: usize,
-        waited: Option<Duration>,
-    ) -> Result<(), Verdict> {
-        let (before, history) = (self.up_to(started), self.up_to(length));
+    /// Judges an `eventually` that the run did not wait for, on what was recorded until it went on.
+    fn judge_unawaited(&self, assertion: &Assertion, started: usize, bounds: Bounds) -> Result<(), Verdict> {
+        let waited = self.between(started, bounds.end);
+        let judged = self.judge_claim(assertion, Span { started, length: bounds.end, waited }, bounds);
+        let Operator::Eventually { within, .. } = &assertion.operator else { return judged };
+        if !matches!(judged, Err(Verdict::Failed(_))) {
+            return judged;
+        }
+        let in_time = |place: &usize| self.between(started, *place).is_some_and(|passed| passed <= *within);
+        let length = (bounds.end..self.length).take_while(in_time).last().map_or(bounds.end, |last| last + 1);
+        if self.judge_claim(assertion, Span { started, length, waited: None }, bounds).is_ok() {
+            return Err(inconclusive(&format!(
+                "a claim came true in its time, but after the run had gone on ({}); it needs a new run",
+                assertion.location
+            )));
+        }
+        judged
+    }
+
+    fn judge_claim(&self, assertion: &Assertion, span: Span, bounds: Bounds) -> Result<(), Verdict> {
+        let (before, history) = (self.up_to(span.started), self.up_to(span.length));
         let bindings = refreshed(&self.bindings(before), before);
         let assertion =
             expand_assertion(assertion, &bindings).map_err(|problem| inconclusive(&problem.to_string()))?;
-        let window = window as u64;
+        let window = bounds.window as u64;
         let judged = judge(&assertion, history, window, &bindings);
         match judged {
             Judgement::Holds => Ok(()),
@@ -328,7 +359,7 @@ impl<'a> Replay<'a> {
                 if let Some(reason) = missed(&judged, &assertion, history, &bindings) {
                     return Err(inconclusive(&reason));
                 }
-                let waited = waited.filter(|_| waits(&assertion));
+                let waited = span.waited.filter(|_| waits(&assertion));
                 Err(Verdict::Failed(Box::new(explain(&assertion, history, window, &bindings, waited))))
             }
         }
@@ -375,6 +406,17 @@ struct Bounds {
     end: usize,
     /// Whether the run came to no further action.
     last: bool,
+}
+
+/// What a claim is judged on.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// How many entries there were when it was reached.
+    started: usize,
+    /// How many there are to be judged.
+    length: usize,
+    /// How long it was waited for.
+    waited: Option<Duration>,
 }
 
 /// An action and the claims that follow it; the first gap has no action.

@@ -225,6 +225,50 @@ fn what_follows_a_broken_claim_over_the_whole_history_is_judged_too() {
     }
 }
 
+/// `done` held at once, and the run went on with another step, 3 s before the thing was `late`.
+fn gone_on() -> Recording {
+    let mut recording = recording(Run::Passed);
+    let history = recording.cases.get_mut("s").unwrap();
+    let next = Observation::StepStarted {
+        index: 2,
+        summary: "delete thing".to_owned(),
+        assertion: false,
+        digest: String::new(),
+    };
+    let judged = history
+        .iter()
+        .position(|entry| matches!(entry.observation, Observation::StepFinished { index: 1, .. }));
+    let tail = history.split_off(judged.unwrap() + 1);
+    let done = Observation::StepFinished { index: 2, ok: true, judged: None };
+    let observations = [next, version(3, Change::Modified, "late"), done]
+        .into_iter()
+        .chain(tail.iter().map(|entry| entry.observation.clone()));
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
+    for observation in observations {
+        let sequence = history.len() as u64;
+        history.push(Arc::new(Entry { sequence, at, observation }));
+    }
+    recording
+}
+
+#[rstest]
+#[case::as_it_was("done", "5s", "passed")]
+#[case::in_time_but_after_the_run_went_on("late", "5s", "inconclusive")]
+#[case::never("gone", "5s", "failed")]
+#[case::too_late("late", "2s", "failed")]
+fn what_came_true_after_the_run_went_on_fails_nobody(
+    #[case] phase: &str,
+    #[case] within: &str,
+    #[case] expected: &str,
+) {
+    let claim =
+        format!("eventually: {{object: thing, within: {within}, cel: \"self.data.phase == '{phase}'\"}}");
+    let delete = "delete: {object: thing}";
+    let suite = suite(CREATE, &format!("{claim}\n    - {delete}"), &[NEVER]);
+    let (verdict, _) = replayed(&suite, &gone_on());
+    assert_eq!(word(&verdict), expected, "{verdict:?}");
+}
+
 #[test]
 fn a_verdict_that_differs_is_told() {
     let changed = suite(CREATE, EVENTUALLY, &["never: {object: thing, cel: \"self.data.phase == 'new'\"}"]);

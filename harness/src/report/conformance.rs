@@ -53,6 +53,9 @@ pub fn not_passed(folder: &Path) -> Result<Vec<String>, ReportError> {
     let report = documents.first().map(crate::yaml::Node::to_json).unwrap_or_default();
     let cases = report.get("cases").and_then(serde_json::Value::as_array);
     let cases = cases.ok_or_else(|| unreadable("it lists no cases".to_owned()))?;
+    if cases.is_empty() && report.get("result").and_then(serde_json::Value::as_str) == Some("inconclusive") {
+        return Err(unreadable("its run came to none of its cases; run without `--rerun-failed`".to_owned()));
+    }
     let field = |case: &serde_json::Value, name| {
         case.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
     };
@@ -312,7 +315,8 @@ fn seconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{cases_schema, lines, render};
+    use super::{cases_schema, lines, not_passed, render};
+    use crate::report::Aggregate;
     use crate::report::fixture::{Run, failed, inconclusive, passed, skipped};
 
     #[test]
@@ -336,5 +340,20 @@ mod tests {
             let errors: Vec<_> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{line}: {errors:?}");
         }
+    }
+
+    #[test]
+    fn a_report_without_cases_tells_of_no_failed_ones_only_if_its_run_came_to_an_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = "2026-03-01T10:00:00Z".parse().expect("a time");
+        let not_passed_of = |run: &Aggregate| {
+            super::super::write_all(folder.path(), run, now).expect("reports are written");
+            not_passed(folder.path())
+        };
+        assert!(not_passed_of(&Run::of([]).aggregate()).expect("it selected nothing").is_empty());
+        let error = not_passed_of(&Aggregate::default()).expect_err("it never began");
+        assert!(error.to_string().contains("none of its cases"), "{error}");
+        let failed = not_passed_of(&Run::of([passed(), failed()]).aggregate()).expect("one failed");
+        assert_eq!(failed.len(), 1);
     }
 }

@@ -8,7 +8,9 @@ use super::EngineError;
 use super::images::{self, Images};
 use super::plan::{Abilities, Plan};
 use super::renderings::Renderings;
-use crate::cluster::{self, Backend, BackendChoice, Cluster, ClusterSpec, KubeControllers, RunsAs};
+use crate::cluster::{
+    self, Backend, BackendChoice, Cluster, ClusterError, ClusterSpec, KubeControllers, RunsAs, k3s,
+};
 use crate::database;
 use crate::event::{Artifact, EventSink};
 use crate::pulse::Pulse;
@@ -84,7 +86,10 @@ pub(super) async fn prepare(
     spec.backend = cluster::resolve(&spec, runs_as, events).await;
     // The node must be given its images before it starts; the folder that holds them lives that long.
     let images = match spec.backend {
-        BackendChoice::K3s => Some(images::archives(&implementation, events).await?),
+        BackendChoice::K3s => {
+            k3s::answers().await.map_err(ClusterError::from)?;
+            Some(images::archives(&implementation, events).await?)
+        }
         _ => None,
     };
     if let Some(images) = &images {

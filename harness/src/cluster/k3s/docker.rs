@@ -41,6 +41,11 @@ pub async fn available(image: &str) -> bool {
     matches!(asked, Ok(Ok(_)))
 }
 
+/// Fails if Docker does not answer, for whoever has much to do before a node is started.
+pub async fn answers() -> Result<(), K3sError> {
+    connect().await.map(drop)
+}
+
 /// A client of a daemon that answers.
 pub(super) async fn connect() -> Result<Docker, K3sError> {
     let docker = docker_client_instance().await.map_err(K3sError::DockerSettings)?;

@@ -23,7 +23,7 @@ mod readiness;
 mod sweep;
 
 pub use cluster::{K3sCluster, start};
-pub use docker::available;
+pub use docker::{answers, available};
 pub use error::K3sError;
 pub use image::DEFAULT_IMAGE;
 pub use sweep::sweep;

@@ -7,6 +7,8 @@
 //!             Retrying ──▶ Failed (no attempt is left: the run fails)
 //! ```
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{AgentRun, WorkflowStep, WorkflowStepStatus};
@@ -101,6 +103,15 @@ pub fn retry_at(run: &AgentRun, step: usize, attempt: i32, now: Timestamp) -> Op
     let backoff = steps(run).get(step)?.retry_backoff_seconds.unwrap_or_default().max(0);
     let is_left = has_record && attempt < attempts(run, step);
     is_left.then(|| now.saturating_add(SignedDuration::from_secs(backoff.into())).unwrap_or(Timestamp::MAX))
+}
+
+/// Whether an attempt whose Job has been `missing` for this long had taken too long before.
+///
+/// The Job of a late attempt is deleted before the status says so [WF-03]. Who is killed in between finds no Job
+/// afterwards, and must not take it for one that somebody else has deleted.
+pub fn was_late(deadline: Option<Timestamp>, missing: Duration, now: Timestamp) -> bool {
+    let missed_at = now.saturating_sub(missing).unwrap_or(Timestamp::MIN);
+    deadline.is_some_and(|deadline| deadline <= missed_at) && !Defect::LateIsMissing.is_planted()
 }
 
 /// The attempts of which a Job may be at work, a started one that is not on record yet included. There are
@@ -213,6 +224,24 @@ mod tests {
         let run = run(json!([step("a", "Running", 1), step("b", "Running", 1)]));
         let expected = backoff.map(|seconds| now() + SignedDuration::from_secs(seconds));
         assert_eq!(retry_at(&run, step_index, attempt, now()), expected);
+    }
+
+    /// [WF-03]
+    #[rstest]
+    #[case::missed_after_its_time(Some(60), 39, true)]
+    #[case::missed_when_its_time_was_over(Some(60), 40, true)]
+    #[case::missed_before(Some(60), 41, false)]
+    #[case::its_time_is_not_over(Some(101), 0, false)]
+    #[case::missed_since_ever(Some(60), u64::MAX, false)]
+    #[case::has_all_the_time(None, 0, false)]
+    fn an_attempt_was_late_if_its_job_was_missed_after_its_time(
+        #[case] deadline: Option<i64>,
+        #[case] missing: u64,
+        #[case] expected: bool,
+    ) {
+        let deadline =
+            deadline.map(|seconds| START.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds));
+        assert_eq!(was_late(deadline, Duration::from_secs(missing), now()), expected);
     }
 
     #[test]

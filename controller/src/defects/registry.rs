@@ -177,6 +177,8 @@ registry! {
     OneAttemptTooFew = "one-attempt-too-few" ["WF-02"],
     /// Attempts never take too long.
     TimeoutsIgnored = "timeouts-ignored" ["WF-03"],
+    /// A late attempt is told as one without a Job if a kill came between its Job's deletion and the status.
+    LateIsMissing = "late-is-missing" ["WF-03", "LC-13"],
     /// Two steps may have one name.
     DuplicateStepsPass = "duplicate-steps-pass" ["WF-04"],
     /// Labels are never denied.

@@ -14,7 +14,7 @@ use crate::decide::outcome::Outcome;
 use crate::decide::restored::is_restored;
 use crate::decide::status::{AttemptFailure, Draft, Failure, reason};
 use crate::decide::validate::Extent;
-use crate::decide::workflow::{Progress, possible_attempts, progress, recorded, retry_at};
+use crate::decide::workflow::{Progress, possible_attempts, progress, recorded, retry_at, was_late};
 
 use super::admission::until;
 use super::context::Context;
@@ -81,7 +81,7 @@ impl Attempt<'_> {
         let Self { run, context, .. } = *self;
         let name = self.job_name();
         let Found { job, look_again } = jobs::find(run, &name, |job| self.is_recorded(job), context).await?;
-        let Some(job) = job else { return self.without_job(draft).await };
+        let Some(job) = job else { return self.without_job(draft, deadline, now).await };
         context.not_missing(&run.uid().unwrap_or_default());
         if is_restored(run) {
             return self.found_again(draft, &job, now).await;
@@ -141,6 +141,10 @@ impl Attempt<'_> {
     /// The Job is deleted first, so that two attempts never run side by side.
     async fn time_out(&self, draft: Draft<'_>) -> Result<Action, Error> {
         jobs::delete(self.run, &self.job_name(), PropagationPolicy::Foreground, self.context).await?;
+        self.was_late(draft).await
+    }
+
+    async fn was_late(&self, draft: Draft<'_>) -> Result<Action, Error> {
         let failure = AttemptFailure {
             reason: reason::WORKFLOW_STEP_TIMED_OUT,
             message: format!("attempt {} took longer than its timeoutSeconds", self.number),
@@ -149,9 +153,19 @@ impl Attempt<'_> {
         self.ended(draft, &failure).await
     }
 
-    async fn without_job(&self, draft: Draft<'_>) -> Result<Action, Error> {
+    async fn without_job(
+        &self,
+        draft: Draft<'_>,
+        deadline: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Action, Error> {
         let uid = self.run.uid().unwrap_or_default();
         let missing = self.context.missing_for(&uid);
+        if !is_restored(self.run) && was_late(deadline, missing, now) {
+            let action = self.was_late(draft).await?;
+            self.context.not_missing(&uid);
+            return Ok(action);
+        }
         let grace = self.context.settings.job_missing_grace;
         if let Some(left) = grace.checked_sub(missing).filter(|left| !left.is_zero()) {
             return Ok(Action::requeue(left));

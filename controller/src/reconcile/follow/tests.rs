@@ -96,3 +96,29 @@ async fn a_status_far_beyond_all_attempts_neither_costs_much_nor_hides_a_job() {
     assert!(deleted.line.ends_with("/jobs/r-step-1-attempt-1"));
     assert!(asked.len() < 10);
 }
+
+/// [WF-03] The Job of an attempt that took too long is deleted before the status says so. A controller that was
+/// killed in between finds no Job.
+#[rstest]
+#[case::late(json!("2026-01-01T00:00:00Z"), "WorkflowStepTimedOut")]
+#[case::in_time(json!(Timestamp::now().to_string()), "WorkflowJobMissing")]
+#[case::nobody_knows(json!(null), "WorkflowJobMissing")]
+#[tokio::test]
+async fn an_attempt_without_a_job_is_late_once_its_time_is_over(
+    #[case] started: Value,
+    #[case] reason: &str,
+) {
+    let spec = json!({
+        "runtime": {"type": "workflow"}, "workflow": {"steps": [{"name": "s", "timeoutSeconds": 60}]},
+    });
+    let step = json!({"name": "s", "phase": "Running", "attempt": 1, "startedAt": started});
+    let run = run(&spec, &running(&json!({"workflow": {"steps": [step]}})));
+    let (client, log) = api_server(|asked| match asked.line.split_once(' ').unwrap() {
+        ("GET", _) => refusal(404, "NotFound"),
+        _ => (200, asked.body.clone()),
+    });
+    reconcile(run.into(), context(client, reflector::store().0, Settings::default())).await.unwrap();
+    let asked = log.lock().unwrap().clone();
+    let write = asked.iter().find(|asked| asked.line.starts_with("PUT ")).unwrap();
+    assert_eq!(write.body["status"]["reason"], reason);
+}

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{AgentRun, WorkflowStep, WorkflowStepStatus};
+use crate::api::{AgentRun, JobView, WorkflowStep, WorkflowStepStatus};
 use crate::defects::Defect;
 
+use super::outcome::Outcome;
 use super::status::step_phase;
 
 /// Steps that a run can have; the schema allows no more.
@@ -112,6 +113,29 @@ pub fn retry_at(run: &AgentRun, step: usize, attempt: i32, now: Timestamp) -> Op
 pub fn was_late(deadline: Option<Timestamp>, missing: Duration, now: Timestamp) -> bool {
     let missed_at = now.saturating_sub(missing).unwrap_or(Timestamp::MIN);
     deadline.is_some_and(|deadline| deadline <= missed_at) && !Defect::LateIsMissing.is_planted()
+}
+
+/// Whether a Job was deleted because its attempt took too long. What it says afterwards is how its pods ended, which
+/// a kill or a refused write may let the next pass see before the status tells the reason.
+pub fn was_stopped(deadline: Option<Timestamp>, job: &JobView) -> bool {
+    let late = |deleted: Timestamp| deadline.is_some_and(|deadline| deadline <= deleted);
+    cut_short(job).is_some_and(late) && !Defect::StoppedJobsCount.is_planted()
+}
+
+/// Whether pods of the Job may be executed. Of a deleted Job they may be although it says that it has failed:
+/// a termination takes its time.
+pub fn is_at_work(job: &JobView) -> bool {
+    !Outcome::of(job).is_finished() || cut_short(job).is_some()
+}
+
+/// When the Job was deleted, if it had not ended before.
+fn cut_short(job: &JobView) -> Option<Timestamp> {
+    let deleted = job.metadata.deletion_timestamp.as_ref()?.0;
+    let ended = match Outcome::of(job) {
+        Outcome::Active => None,
+        Outcome::Succeeded { at } | Outcome::Failed { at, .. } => at,
+    };
+    ended.is_none_or(|ended| ended.0 >= deleted).then_some(deleted)
 }
 
 /// The attempts of which a Job may be at work, a started one that is not on record yet included. There are

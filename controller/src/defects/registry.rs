@@ -179,6 +179,10 @@ registry! {
     TimeoutsIgnored = "timeouts-ignored" ["WF-03"],
     /// A late attempt is told as one without a Job if a kill came between its Job's deletion and the status.
     LateIsMissing = "late-is-missing" ["WF-03", "LC-13"],
+    /// An attempt is stopped for its time although its Job has ended, which the cache does not know yet.
+    CachedJobsAreLate = "cached-jobs-are-late" ["WF-03", "LC-18"],
+    /// What a Job says that was stopped for its time counts, if the reason was not written before.
+    StoppedJobsCount = "stopped-jobs-count" ["WF-03"],
     /// Two steps may have one name.
     DuplicateStepsPass = "duplicate-steps-pass" ["WF-04"],
     /// Labels are never denied.

@@ -17,8 +17,8 @@ use crate::decide::limits::{Advance, Answer, Ledger, Position, Scope};
 use crate::decide::stage::Stage;
 use crate::metrics::{Metrics, Share};
 
-use super::jobs;
 use super::wakes::{Wakes, wake};
+use super::{jobs, objects};
 
 /// Longest time between two looks at the clock, which may be set while a timer runs.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
@@ -129,8 +129,9 @@ impl Admission {
     }
 
     fn take_in(&self, run: &AgentRun, jobs: &Store<JobView>) {
-        let owns_job = jobs::has_unrecorded(run, jobs);
-        if self.lock(|ledger| ledger.observe(run, owns_job, Timestamp::now())) {
+        let now = Timestamp::now();
+        let unrecorded = jobs::unrecorded(run, jobs).map(|job| objects::began(&job, now));
+        if self.lock(|ledger| ledger.observe(run, unrecorded, now)) {
             self.changed.notify_one();
         }
     }

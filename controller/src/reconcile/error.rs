@@ -119,6 +119,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the run itself does not exist any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Finalizer { source, .. } if api_code(source) == Some(404))
+    }
+
     /// Whether the pass only acted on an outdated copy, so that the next one will do better.
     pub fn is_outdated(&self) -> bool {
         match self {
@@ -128,7 +133,8 @@ impl Error {
             }
             Self::WriteStatus { source, .. }
             | Self::WriteVerdict { source, .. }
-            | Self::SetTtl { source, .. } => api_code(source) == Some(409),
+            | Self::SetTtl { source, .. }
+            | Self::DeleteJob { source, .. } => api_code(source) == Some(409),
             Self::Claim { .. } => true,
             _ => false,
         }

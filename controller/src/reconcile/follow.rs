@@ -23,18 +23,16 @@ use super::error::Error;
 use super::status::write;
 use super::{jobs, submit, ttl, workflow};
 
+const EDITED: &str = "the spec was changed after the run was accepted";
+
 /// Brings an accepted run forward.
 pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, Error> {
     let mut draft = Draft::of(run, Timestamp::now());
     if is_edited(run) {
-        let message = "the spec was changed after the run was accepted";
         if context.settings.immutability_enforced {
-            jobs::delete_all(run, context).await?;
-            draft.failed(Failure::Failed, reason::SPEC_IMMUTABLE_VIOLATION, message, None);
-            write(run, draft, context).await?;
-            return Ok(Action::await_change());
+            return violated(run, draft, context).await;
         }
-        draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, message);
+        draft.condition(reason::WARNING, true, reason::SPEC_IMMUTABLE_VIOLATION, EDITED);
     } else {
         draft.settle_warning(reason::SPEC_IMMUTABLE_VIOLATION);
     }
@@ -53,6 +51,18 @@ pub(super) async fn follow(run: &AgentRun, context: &Context) -> Result<Action, 
         Some(job) => with_job(run, &job, draft, found.look_again, context).await,
         None => without_job(run, &name, draft, context).await,
     }
+}
+
+/// Ends a run whose spec is no more the one that it was started from.
+pub(super) async fn violated(
+    run: &AgentRun,
+    mut draft: Draft<'_>,
+    context: &Context,
+) -> Result<Action, Error> {
+    jobs::delete_all(run, context).await?;
+    draft.failed(Failure::Failed, reason::SPEC_IMMUTABLE_VIOLATION, EDITED, None);
+    write(run, draft, context).await?;
+    Ok(Action::await_change())
 }
 
 async fn with_job(

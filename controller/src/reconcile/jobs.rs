@@ -32,22 +32,31 @@ pub(super) fn first(run: &AgentRun) -> Part {
     if validate::is_workflow(run) { Part::Attempt { step: 0, attempt: 1 } } else { Part::Run }
 }
 
-/// Names of the Jobs of the run that may be at work; of a workflow the last attempts.
-pub(super) fn possible_names(run: &AgentRun) -> Vec<String> {
-    if !validate::is_workflow(run) {
-        let own = name(run, Part::Run);
-        let recorded = recorded(run, "name").map(str::to_owned).filter(|recorded| *recorded != own);
-        return [own].into_iter().chain(recorded).collect();
-    }
-    let attempts = workflow::possible_attempts(run);
-    attempts.into_iter().map(|(step, attempt)| name(run, Part::Attempt { step, attempt })).collect()
+/// The part whose Job would have been the first if the run were of the other type, which it may have been.
+fn first_of_other_type(run: &AgentRun) -> Part {
+    if validate::is_workflow(run) { Part::Run } else { Part::Attempt { step: 0, attempt: 1 } }
 }
 
-/// Names of all Jobs that the run may have. Those of early attempts, which are not looked for by name, are taken
-/// from the cache.
+/// Names of the Jobs of the run that may be at work; of a workflow the last attempts. What is on record counts
+/// whatever type the run has by now.
+pub(super) fn possible_names(run: &AgentRun) -> Vec<String> {
+    let (is_workflow, was_workflow) = (validate::is_workflow(run), !workflow::recorded(run).is_empty());
+    let mut names = if is_workflow { Vec::new() } else { vec![name(run, Part::Run)] };
+    if is_workflow || was_workflow {
+        let attempts = workflow::possible_attempts(run).into_iter();
+        names.extend(attempts.map(|(step, attempt)| name(run, Part::Attempt { step, attempt })));
+    }
+    let recorded = recorded(run, "name").filter(|recorded| !names.iter().any(|name| name == recorded));
+    let recorded = recorded.map(str::to_owned);
+    names.extend(recorded);
+    names
+}
+
+/// Names of all Jobs that the run may have. Those that neither record nor spec lead to are taken from the cache:
+/// of early attempts, and of a run whose type was changed before its Job was on record.
 pub(super) fn all_names(run: &AgentRun, context: &Context) -> Vec<String> {
     let mut names = possible_names(run);
-    if validate::is_workflow(run) && workflow::has_earlier_attempts(run) {
+    if Stage::of(run) != Stage::Terminal || workflow::has_earlier_attempts(run) {
         let others = context.jobs.state().into_iter().filter(|job| is_owned(run, job));
         let others: Vec<_> = others.map(|job| job.name_any()).filter(|name| !names.contains(name)).collect();
         names.extend(others);
@@ -60,9 +69,16 @@ pub(super) fn recorded<'a>(run: &'a AgentRun, key: &str) -> Option<&'a str> {
     text::non_blank(run.status.as_ref()?.runtime_ref.as_ref()?.get(key)?.as_str()?)
 }
 
-/// Whether a Job of a run that looks new is known, created right before a crash.
-pub(super) fn has_unrecorded(run: &AgentRun, jobs: &Store<JobView>) -> bool {
-    Stage::of(run) == Stage::New && in_store(run, &name(run, first(run)), jobs).is_some()
+/// The Job of a run that looks new, created right before a crash.
+pub(super) fn unrecorded(run: &AgentRun, jobs: &Store<JobView>) -> Option<Arc<JobView>> {
+    let known = |part| in_store(run, &name(run, part), jobs);
+    let is_new = Stage::of(run) == Stage::New;
+    is_new.then(|| known(first(run)).or_else(|| known(first_of_other_type(run))))?
+}
+
+/// Whether a run that looks new has a Job that was made when the run was of another type.
+pub(super) async fn has_one_of_other_type(run: &AgentRun, context: &Context) -> Result<bool, Error> {
+    Ok(known(run, &name(run, first_of_other_type(run)), context).await?.is_some())
 }
 
 /// The owned Job of this name in the cache.
@@ -107,7 +123,12 @@ pub(super) async fn find(
     Ok(Found { job, look_again })
 }
 
-async fn read_owned(run: &AgentRun, name: &str, context: &Context) -> Result<Option<Arc<JobView>>, Error> {
+/// The owned Job of this name as the API server has it now.
+pub(super) async fn read_owned(
+    run: &AgentRun,
+    name: &str,
+    context: &Context,
+) -> Result<Option<Arc<JobView>>, Error> {
     let read = read(run, name, context).await?;
     Ok(read.filter(|job| is_owned(run, job)).map(Arc::new))
 }
@@ -139,7 +160,7 @@ pub(super) fn is_owned(run: &AgentRun, job: &JobView) -> bool {
 /// Deletes all Jobs of the run; their pods go in the background.
 pub(super) async fn delete_all(run: &AgentRun, context: &Context) -> Result<(), Error> {
     for name in all_names(run, context) {
-        delete(run, &name, PropagationPolicy::Background, context).await?;
+        delete(run, &name, context).await?;
     }
     Ok(())
 }
@@ -150,19 +171,14 @@ pub(super) async fn delete_active(run: &AgentRun, context: &Context) -> Result<(
     for name in all_names(run, context) {
         let known = known(run, &name, context).await?;
         if !known.is_some_and(|job| Outcome::of(&job).is_finished()) {
-            delete(run, &name, PropagationPolicy::Background, context).await?;
+            delete(run, &name, context).await?;
         }
     }
     Ok(())
 }
 
-/// Deletes the owned Job of this name, if there is one.
-pub(super) async fn delete(
-    run: &AgentRun,
-    name: &str,
-    propagation: PropagationPolicy,
-    context: &Context,
-) -> Result<(), Error> {
+/// Deletes the owned Job of this name, if there is one; its pods go in the background.
+async fn delete(run: &AgentRun, name: &str, context: &Context) -> Result<(), Error> {
     let job = if let Some(job) = cached(run, name, context) {
         Some(job)
     } else {
@@ -173,14 +189,31 @@ pub(super) async fn delete(
     let Some(job) = job else {
         return if Defect::DeletionNeedsJob.is_planted() { Err(Error::Stopping) } else { Ok(()) };
     };
+    remove(run, &job, PropagationPolicy::Background, None, context).await
+}
+
+/// Stops this version of an owned Job; it stays until its pods are gone. One that has changed is left alone, as it may
+/// have ended.
+pub(super) async fn stop(run: &AgentRun, job: &JobView, context: &Context) -> Result<(), Error> {
+    remove(run, job, PropagationPolicy::Foreground, job.resource_version(), context).await
+}
+
+async fn remove(
+    run: &AgentRun,
+    job: &JobView,
+    propagation: PropagationPolicy,
+    resource_version: Option<String>,
+    context: &Context,
+) -> Result<(), Error> {
     let params = DeleteParams {
         propagation_policy: Some(propagation),
-        preconditions: Some(Preconditions { uid: job.uid(), resource_version: None }),
+        preconditions: Some(Preconditions { uid: job.uid(), resource_version }),
         ..DeleteParams::default()
     };
-    match context.api::<JobView>(run).delete(name, &params).await {
+    let name = job.name_any();
+    match context.api::<JobView>(run).delete(&name, &params).await {
         Ok(_) => Ok(()),
         Err(error) if api_code(&error) == Some(404) => Ok(()),
-        Err(source) => Err(Error::DeleteJob { name: name.to_owned(), source }),
+        Err(source) => Err(Error::DeleteJob { name, source }),
     }
 }

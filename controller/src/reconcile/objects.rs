@@ -54,9 +54,10 @@ pub(super) async fn submit(run: &AgentRun, plan: &Plan, context: &Context) -> Re
         Ok(job) => job,
         Err(error) => return Ok(Submitted::Impossible(error.to_string())),
     };
-    let now = Timestamp::now();
     match ensure(run, &config_maps, &job, context).await {
         Ok(Ok(Ensured { job, is_new })) => {
+            // Read now: the time that the requests took is none that the Job had.
+            let now = Timestamp::now();
             let began = if is_new { now } else { began(&job, now) };
             Ok(Submitted::Job { job: Box::new(job), began, is_new })
         }

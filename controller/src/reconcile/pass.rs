@@ -33,6 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// When a run is looked at again whose cached copy is behind; the watch usually is faster.
 const CATCH_UP_POLL: Duration = Duration::from_millis(250);
+/// When a run is looked at again that turned out not to exist, unless its deletion comes before.
+const GONE_POLL: Duration = Duration::from_secs(1);
 
 /// Brings one run forward. Whatever fails is logged and repeated later, so towards the controller
 /// runtime a pass never fails.
@@ -66,6 +68,10 @@ async fn observed(run: Arc<AgentRun>, context: &Context) -> Action {
 
 /// Decides when a failed pass is repeated.
 fn after_error(run: &AgentRun, error: &Error, context: &Context) -> Action {
+    if error.is_gone() {
+        // The failure is not counted: no pass comes after that could forget it.
+        return Action::requeue(GONE_POLL);
+    }
     let outdated = error.is_outdated();
     let delay = context.backoff.failed(&run.uid().unwrap_or_default(), outdated);
     if !outdated {

@@ -125,7 +125,7 @@ impl Retention {
     }
 
     async fn delete(&self, due: Due) {
-        let Some(run) = self.cached(&due) else { return };
+        let Some(run) = self.cached(&due) else { return self.backoff.succeeded(&due.uid) };
         // The cached copy may be newer than the decision, so the rules are looked at again.
         let expiry = match self.expiry(&run) {
             Some(at) if at <= Timestamp::now() => at,
@@ -144,6 +144,7 @@ impl Retention {
                 info!(namespace, run = name, "deleted, its retention is over");
             }
             Ok(Err(error)) if api_code(&error) == Some(404) => {
+                self.backoff.succeeded(uid);
                 debug!(namespace, run = name, "gone already: {error}");
             }
             failed => {

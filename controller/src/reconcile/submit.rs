@@ -21,12 +21,12 @@ use crate::defects::{self, Defect};
 
 use super::context::Context;
 use super::error::Error;
-use super::jobs;
 use super::keys::{Claimed, Gate, claim};
 use super::objects::{self, Submitted, began};
 use super::pass::mark;
 use super::references::{Prepared, prepare};
 use super::status::write;
+use super::{follow, jobs};
 
 /// How often a taken name is looked at: nothing tells when somebody else's `ConfigMap` goes away.
 pub(super) const CONFLICT_POLL: Duration = Duration::from_secs(2);
@@ -49,6 +49,9 @@ pub(super) async fn submit(run: &AgentRun, context: &Context) -> Result<Action, 
         let prepared = prepare(run, Extent::Whole, context).await?.ok();
         let began = began(&job, Timestamp::now());
         return accept(run, part, &job, began, submission(run, prepared.as_ref(), context), context).await;
+    }
+    if jobs::has_one_of_other_type(run, context).await? {
+        return follow::violated(run, Draft::of(run, Timestamp::now()), context).await;
     }
     if Defect::LooksElsewhere.is_planted() {
         let elsewhere = kube::Api::<JobView>::namespaced(context.client.clone(), "default");
@@ -108,17 +111,14 @@ async fn settle_lost(run: &AgentRun, lost: &Lost, context: &Context) -> Result<A
     let mut draft = Draft::of(run, Timestamp::now());
     match lost {
         Lost::Undecided => {
-            let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
-            if told != Some(reason::STATUS_LOST_IN_RESTORE) {
-                context.metrics.blocked(reason::STATUS_LOST_IN_RESTORE);
-            }
             draft.status_lost();
+            tell_blocked(run, draft, reason::STATUS_LOST_IN_RESTORE, context).await?;
         }
         Lost::Done(mark) => {
             draft.done_before(mark);
+            write(run, draft, context).await?;
         }
     }
-    write(run, draft, context).await?;
     Ok(Action::await_change())
 }
 
@@ -157,15 +157,26 @@ async fn start(run: &AgentRun, part: Part, prepared: &Prepared, context: &Contex
 
 async fn block(run: &AgentRun, limit: &Limit, context: &Context) -> Result<Action, Error> {
     debug!(namespace = run.namespace(), run = run.name_any(), limit = limit.description(), "waits");
-    let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
-    if told != Some(limit.reason()) {
-        context.metrics.blocked(limit.reason());
-    }
     let mut draft = Draft::of(run, Timestamp::now());
     draft.blocked(limit);
-    write(run, draft, context).await?;
+    tell_blocked(run, draft, limit.reason(), context).await?;
     // Admission wakes the run.
     Ok(Action::await_change())
+}
+
+/// Writes what a run waits for, and counts it once it is written: a refused write is repeated.
+async fn tell_blocked(
+    run: &AgentRun,
+    draft: Draft<'_>,
+    reason: &str,
+    context: &Context,
+) -> Result<(), Error> {
+    write(run, draft, context).await?;
+    let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
+    if told != Some(reason) {
+        context.metrics.blocked(reason);
+    }
+    Ok(())
 }
 
 /// Lets a run wait that has a key, while the database of keys cannot be asked. It is looked at again when
@@ -177,13 +188,9 @@ async fn await_store(run: &AgentRun, gate: Gate, context: &Context) -> Result<Ac
         // Nothing is said of what takes a moment.
         Gate::Opening => Ok(Action::await_change()),
         Gate::Closed => {
-            let told = run.status.as_ref().and_then(|status| status.reason.as_deref());
-            if told != Some(reason::IDEMPOTENCY_STORE_UNAVAILABLE) {
-                context.metrics.blocked(reason::IDEMPOTENCY_STORE_UNAVAILABLE);
-            }
             let mut draft = Draft::of(run, Timestamp::now());
             draft.store_unavailable();
-            write(run, draft, context).await?;
+            tell_blocked(run, draft, reason::IDEMPOTENCY_STORE_UNAVAILABLE, context).await?;
             Ok(Action::await_change())
         }
     }

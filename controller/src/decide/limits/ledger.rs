@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use crate::api::AgentRun;
 use crate::config::{Bounds, Limits};
 use crate::defects::Defect;
 
+use super::super::metadata::FINALIZER;
 use super::super::stage::Stage;
 use super::counts::Counts;
 use super::limit::{Limit, Scope};
@@ -101,18 +103,21 @@ impl Ledger {
         }
     }
 
-    /// Takes in a version of a run. `owns_job` tells whether a Job of the run is known, which counts as
-    /// started even while the status does not show it. Returns whether that changes anything.
-    pub fn observe(&mut self, run: &AgentRun, owns_job: bool, now: Timestamp) -> bool {
+    /// Takes in a version of a run. `unrecorded` tells when a Job of the run was made that its status does not show
+    /// yet, which counts as started. Returns whether that changes anything.
+    pub fn observe(&mut self, run: &AgentRun, unrecorded: Option<Timestamp>, now: Timestamp) -> bool {
         let position = Position::of(run);
         let scopes = Scopes::of(run);
         let stage = Stage::of(run);
         let started_at = run.status.as_ref().and_then(|status| status.started_at.as_ref());
-        if let Some(started_at) = started_at.filter(|_| stage != Stage::New) {
-            self.starts.add(&position.uid, &scopes, started_at.0, now);
+        let started_at = started_at.filter(|_| stage != Stage::New).map(|started_at| started_at.0);
+        if let Some(started_at) = started_at.or(unrecorded) {
+            self.starts.add(&position.uid, &scopes, started_at, now);
         }
         let before = self.runs.get(&position.uid).map(|entry| entry.state);
         let next = match stage {
+            // Its Jobs are gone, and what keeps the object is the business of somebody else.
+            _ if is_let_go(run) => None,
             Stage::Terminal => {
                 if before == Some(State::Admitted) && started_at.is_none() {
                     self.starts.cancel(&position.uid);
@@ -123,7 +128,7 @@ impl Ledger {
                 Some(State::Parked)
             }
             Stage::Accepted => Some(State::Started),
-            Stage::New if owns_job => Some(State::Started),
+            Stage::New if unrecorded.is_some() => Some(State::Started),
             Stage::New => match before {
                 // A slot is kept while its use is not visible: a Job may be there already.
                 Some(known) if known.is_in_flight() => Some(known),
@@ -371,6 +376,11 @@ impl Ledger {
         }
         self.runs.insert(position.uid.clone(), Entry { position, scopes, state });
     }
+}
+
+/// Whether the run is being deleted, and its Jobs were.
+fn is_let_go(run: &AgentRun) -> bool {
+    run.metadata.deletion_timestamp.is_some() && !run.finalizers().iter().any(|name| name == FINALIZER)
 }
 
 fn first_reached<const N: usize>(

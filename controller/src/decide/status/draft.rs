@@ -45,6 +45,11 @@ pub struct Submission {
     pub vcs_skipped: Option<String>,
 }
 
+/// The time as the API writes it.
+pub(super) fn whole_second(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
 /// A status on its way to be written.
 #[derive(Debug)]
 pub struct Draft<'a> {
@@ -57,8 +62,12 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Starts from the status that was read. Times are whole seconds, as everywhere in Kubernetes.
     pub fn of(run: &'a AgentRun, now: Timestamp) -> Self {
-        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Self { run, now: Time(now), status: run.status.clone().unwrap_or_default(), has_no_job: false }
+        Self {
+            run,
+            now: whole_second(now),
+            status: run.status.clone().unwrap_or_default(),
+            has_no_job: false,
+        }
     }
 
     /// Sets a condition; its transition time moves only with its status.

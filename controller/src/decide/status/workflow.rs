@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::api::{JobRef, JobView, WorkflowStatus, WorkflowStep, WorkflowStepStatus};
 
 use super::super::workflow::steps;
-use super::draft::{Draft, Failure};
+use super::draft::{Draft, Failure, whole_second};
 use super::{phase, reason, step_phase};
 
 /// How an attempt went wrong.
@@ -31,8 +31,10 @@ impl Draft<'_> {
         job: &JobView,
         began: Timestamp,
     ) -> &mut Self {
+        // The draft is as old as the pass, of which the making of the Job is a part.
+        let began = whole_second(began);
+        self.now = self.now.clone().max(began.clone());
         let now = self.now.clone();
-        let began = Time(began.min(now.0));
         let reference =
             JobRef { name: Some(job.name_any()), namespace: self.run.namespace(), uid: job.uid() };
         self.workflow_phase(step_phase::RUNNING);
@@ -78,7 +80,9 @@ impl Draft<'_> {
 
     /// The step is done, and with the last one the run.
     pub fn step_succeeded(&mut self, step: usize, at: Option<Time>) -> &mut Self {
-        let is_last = step + 1 >= steps(self.run).len();
+        // Steps that were added to the spec later are none of what was accepted, and those taken away are no more.
+        let accepted = self.workflow().steps.as_ref().map_or(0, Vec::len);
+        let is_last = step + 1 >= steps(self.run).len().min(accepted);
         self.step_ended(step, step_phase::SUCCEEDED, "", at.clone());
         if is_last {
             self.workflow_phase(step_phase::SUCCEEDED);
@@ -271,6 +275,34 @@ mod tests {
         assert_eq!(failed["workflow"]["phase"], "Failed");
         assert_eq!(failed["workflow"]["steps"][0]["phase"], "Failed");
         assert_eq!(failed["workflow"]["steps"][1]["phase"], "Pending");
+    }
+
+    /// [WF-03] The making of a Job is a part of the pass, and none of the time that its attempt has.
+    #[test]
+    fn an_attempt_begins_with_its_job_and_not_with_the_pass() {
+        let run = then(&new_run(), 0, |draft| {
+            draft.attempt_started(0, 1, &job("a1"), at(7));
+        });
+        let step = &status(&run)["workflow"]["steps"][0];
+        assert_eq!(step["startedAt"], json!(at(7).to_string()));
+        assert_eq!(step["lastTransitionTime"], json!(at(7).to_string()));
+    }
+
+    /// Where the spec may be edited, the steps that were accepted decide when a run is done.
+    #[rstest]
+    #[case::added(&["a", "b", "c"], 1)]
+    #[case::taken_away(&["a"], 0)]
+    fn a_run_ends_with_the_last_step_that_it_was_accepted_with(#[case] names: &[&str], #[case] last: usize) {
+        let mut run = started();
+        let steps: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+        run.spec.workflow.as_mut().unwrap().steps = serde_json::from_value(json!(steps)).unwrap();
+        for step in 0..=last {
+            assert_eq!(status(&run)["phase"], "Running");
+            run = then(&run, 3, |draft| {
+                draft.step_succeeded(step, Some(Time(at(2))));
+            });
+        }
+        assert_eq!(status(&run)["phase"], "Succeeded");
     }
 
     /// [WF-01] [LC-06]

@@ -97,6 +97,15 @@ async fn a_status_far_beyond_all_attempts_neither_costs_much_nor_hides_a_job() {
     assert!(asked.len() < 10);
 }
 
+/// A workflow of one step that has a minute, and a status that says when it was started.
+fn timed(started: &Value) -> AgentRun {
+    let spec = json!({
+        "runtime": {"type": "workflow"}, "workflow": {"steps": [{"name": "s", "timeoutSeconds": 60}]},
+    });
+    let step = json!({"name": "s", "phase": "Running", "attempt": 1, "startedAt": started});
+    run(&spec, &running(&json!({"workflow": {"steps": [step]}})))
+}
+
 /// [WF-03] The Job of an attempt that took too long is deleted before the status says so. A controller that was
 /// killed in between finds no Job.
 #[rstest]
@@ -108,17 +117,118 @@ async fn an_attempt_without_a_job_is_late_once_its_time_is_over(
     #[case] started: Value,
     #[case] reason: &str,
 ) {
-    let spec = json!({
-        "runtime": {"type": "workflow"}, "workflow": {"steps": [{"name": "s", "timeoutSeconds": 60}]},
-    });
-    let step = json!({"name": "s", "phase": "Running", "attempt": 1, "startedAt": started});
-    let run = run(&spec, &running(&json!({"workflow": {"steps": [step]}})));
     let (client, log) = api_server(|asked| match asked.line.split_once(' ').unwrap() {
         ("GET", _) => refusal(404, "NotFound"),
         _ => (200, asked.body.clone()),
     });
-    reconcile(run.into(), context(client, reflector::store().0, Settings::default())).await.unwrap();
+    let context = context(client, reflector::store().0, Settings::default());
+    reconcile(timed(&started).into(), context).await.unwrap();
+    assert_eq!(reasons(&log.lock().unwrap()), [reason]);
+}
+
+fn reasons(asked: &[Asked]) -> Vec<String> {
+    let writes = asked.iter().filter(|asked| asked.line.starts_with("PUT "));
+    writes.map(|write| write.body["status"]["reason"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Metadata of a Job that was deleted then and waits for its pods.
+fn deleted(at: &str) -> Value {
+    json!({"deletionTimestamp": at, "finalizers": ["foregroundDeletion"]})
+}
+
+fn failed(at: &str) -> Value {
+    let condition = json!({"type": "Failed", "status": "True", "reason": "R", "lastTransitionTime": at});
+    json!({"status": {"conditions": [condition]}})
+}
+
+/// [WF-03] [LC-18] At the deadline of 00:01:00 the cache says that the Job is active. What counts is what the API
+/// server says, and of a Job that was stopped for its time not even that.
+#[rstest]
+#[case::active(json!({}), "WorkflowStepTimedOut", 1)]
+#[case::ended_in_time(json!({"status": complete()}), "Completed", 0)]
+#[case::gone(json!(null), "WorkflowStepTimedOut", 0)]
+#[case::stopped(json!({"metadata": deleted("2026-01-01T00:01:00Z")}), "WorkflowStepTimedOut", 0)]
+#[case::stopped_and_failed(
+    json!([{"metadata": deleted("2026-01-01T00:01:00Z")}, failed("2026-01-01T00:01:30Z")]), "WorkflowStepTimedOut", 0,
+)]
+#[case::failed_and_removed(
+    json!([{"metadata": deleted("2026-01-01T00:01:30Z")}, failed("2026-01-01T00:01:00Z")]), "WorkflowStepFailed", 0,
+)]
+#[case::removed_and_failed_before(
+    json!([{"metadata": deleted("2026-01-01T00:00:30Z")}, failed("2026-01-01T00:00:40Z")]), "WorkflowStepFailed", 0,
+)]
+#[tokio::test]
+async fn what_the_api_server_says_decides_whether_an_attempt_is_late(
+    #[case] changes: Value,
+    #[case] reason: &str,
+    #[case] deletions: usize,
+) {
+    let name = "r-step-1-attempt-1";
+    let (jobs, mut writer) = reflector::store::<JobView>();
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(job(name, &json!({}))).unwrap()));
+    let read = (!changes.is_null()).then(|| {
+        let mut read = job(name, &json!({}));
+        read["metadata"]["resourceVersion"] = json!("10");
+        let changes = changes.as_array().cloned().unwrap_or_else(|| vec![changes.clone()]);
+        for change in &changes {
+            json_patch::merge(&mut read, change);
+        }
+        read
+    });
+    let (client, log) = api_server(move |asked| match asked.line.split_once(' ').unwrap() {
+        ("GET", _) => read.clone().map_or_else(|| refusal(404, "NotFound"), |read| (200, read)),
+        ("DELETE", _) => (200, json!({"apiVersion": "v1", "kind": "Status", "status": "Success"})),
+        _ => (200, asked.body.clone()),
+    });
+    let run = timed(&json!("2026-01-01T00:00:00Z"));
+    reconcile(run.into(), context(client, jobs, Settings::default())).await.unwrap();
     let asked = log.lock().unwrap().clone();
-    let write = asked.iter().find(|asked| asked.line.starts_with("PUT ")).unwrap();
-    assert_eq!(write.body["status"]["reason"], reason);
+    assert_eq!(reasons(&asked), [reason]);
+    let stopped: Vec<_> = asked.iter().filter(|asked| asked.line.starts_with("DELETE ")).collect();
+    assert_eq!(stopped.len(), deletions);
+    // A version that has changed meanwhile is left alone.
+    let precise = json!({"uid": "j", "resourceVersion": "10"});
+    assert!(stopped.iter().all(|stopped| stopped.body["preconditions"] == precise));
+}
+
+/// [WF-03] [LC-18] The Job has changed since it was read, so nothing is said of it yet.
+#[tokio::test]
+async fn an_attempt_that_may_have_ended_is_not_told_as_late() {
+    let name = "r-step-1-attempt-1";
+    let (jobs, mut writer) = reflector::store::<JobView>();
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(job(name, &json!({}))).unwrap()));
+    let (client, log) = api_server(move |asked| match asked.line.split_once(' ').unwrap() {
+        ("GET", _) => (200, job(name, &json!({}))),
+        ("DELETE", _) => refusal(409, "Conflict"),
+        _ => (200, asked.body.clone()),
+    });
+    let run = timed(&json!("2026-01-01T00:00:00Z"));
+    reconcile(run.into(), context(client, jobs, Settings::default())).await.unwrap();
+    assert_eq!(reasons(&log.lock().unwrap()), Vec::<String>::new());
+}
+
+/// [LC-04] Whatever type the run has by now, the Job that it was started with is deleted.
+#[rstest]
+#[case::recorded(json!({"phase": "Running", "runtimeRef": {"name": "r-job", "uid": "j"}}), workflow(), "r-job")]
+#[case::not_recorded(json!({}), workflow(), "r-job")]
+#[case::a_step(running(&json!({})), json!({}), "r-step-1-attempt-1")]
+#[case::a_step_not_recorded(json!({}), json!({}), "r-step-1-attempt-1")]
+#[tokio::test]
+async fn a_changed_type_hides_no_job(#[case] mut status: Value, #[case] spec: Value, #[case] name: &str) {
+    if status != json!({}) {
+        status["specHash"] = json!("another");
+    }
+    let (jobs, mut writer) = reflector::store::<JobView>();
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(job(name, &json!({}))).unwrap()));
+    let (client, log) = api_server(|asked| match asked.line.split_once(' ').unwrap() {
+        ("GET", _) => refusal(404, "NotFound"),
+        ("DELETE", _) => (200, json!({"apiVersion": "v1", "kind": "Status", "status": "Success"})),
+        _ => (200, asked.body.clone()),
+    });
+    let settings = Settings { immutability_enforced: true, ..Settings::default() };
+    reconcile(run(&spec, &status).into(), context(client, jobs, settings)).await.unwrap();
+    let asked = log.lock().unwrap().clone();
+    assert_eq!((reasons(&asked), deletions(&asked)), (vec!["SpecImmutableViolation".to_owned()], 1));
+    assert!(asked.iter().any(|asked| asked.line.starts_with("DELETE ") && asked.line.ends_with(name)));
+    assert!(!asked.iter().any(|asked| asked.line.starts_with("POST ")));
 }

@@ -165,7 +165,7 @@ impl Keys {
 
     fn take_in(&self, run: &AgentRun, jobs: &Store<JobView>) {
         if run.spec.idempotency_key.is_some() {
-            lock(&self.holders).observe(run, jobs::has_unrecorded(run, jobs));
+            lock(&self.holders).observe(run, jobs::unrecorded(run, jobs).is_some());
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use rstest::rstest;
 use serde_json::json;
 
 use crate::config::{Bounds, Concurrency};
@@ -64,7 +65,7 @@ fn names(advance: &Advance) -> Vec<&str> {
 
 fn observe(ledger: &mut Ledger, runs: impl IntoIterator<Item = AgentRun>) {
     for run in runs {
-        ledger.observe(&run, false, at(0));
+        ledger.observe(&run, None, at(0));
     }
 }
 
@@ -102,11 +103,25 @@ fn an_old_copy_of_an_admitted_run_does_not_free_its_slot() {
 fn running_runs_and_jobs_that_no_status_shows_count_after_a_restart() {
     let mut ledger =
         Ledger::new(Limits { concurrency: Concurrency { namespace: 2, ..lifted().concurrency }, ..lifted() });
-    ledger.observe(&running(1, 0), false, at(0));
-    ledger.observe(&run(2), true, at(0));
-    ledger.observe(&run(3), false, at(0));
+    ledger.observe(&running(1, 0), None, at(0));
+    ledger.observe(&run(2), Some(at(0)), at(0));
+    ledger.observe(&run(3), None, at(0));
     let (answer, _) = ledger.ask(&run(3), at(0));
     assert_eq!(answer, Answer::Wait(Limit::Concurrency { scope: Scope::Namespace, most: 2 }));
+}
+
+/// [LIM-04] [LIM-05] A kill between a Job and the status of its run hides no start.
+#[test]
+fn a_job_that_no_status_shows_counts_as_a_start_from_its_creation() {
+    let rate = Bounds { cluster: Some(1), ..Bounds::default() };
+    let mut ledger = Ledger::new(Limits { rate, ..lifted() });
+    ledger.observe(&run(1), Some(at(-20)), at(0));
+    ledger.observe(&run(2), None, at(0));
+    let expected = Limit::Rate { scope: Scope::Cluster, most: 1, free_at: at(40) };
+    assert_eq!(ledger.ask(&run(2), at(0)).0, Answer::Wait(expected));
+    // What the status says later is the same start.
+    ledger.observe(&running(1, -10), None, at(1));
+    assert_eq!(ledger.ask(&run(2), at(1)).0, Answer::Wait(expected));
 }
 
 /// [LIM-02] The reason that a run shows is that of the first limit it has reached.
@@ -188,9 +203,9 @@ fn a_run_behind_too_many_waiting_ones_is_outside_the_queue_until_it_drains() {
 fn a_rate_is_rebuilt_from_the_starts_that_are_on_record_and_tells_when_it_is_over() {
     let rate = Bounds { repository: Some(2), ..Bounds::default() };
     let mut ledger = Ledger::new(Limits { rate, ..lifted() });
-    ledger.observe(&running(1, -50), false, at(0));
-    ledger.observe(&finished(2), false, at(0));
-    ledger.observe(&run(3), false, at(0));
+    ledger.observe(&running(1, -50), None, at(0));
+    ledger.observe(&finished(2), None, at(0));
+    ledger.observe(&run(3), None, at(0));
     let (answer, advance) = ledger.ask(&run(3), at(0));
     let limit = Limit::Rate { scope: Scope::Repository, most: 2, free_at: at(10) };
     assert_eq!((answer, advance.again_at), (Answer::Wait(limit), Some(at(10))));
@@ -221,6 +236,25 @@ fn a_run_that_is_being_deleted_or_is_gone_leaves_the_queue() {
     ledger.forget(&run(1));
     ledger.retain(|position| position.name != "run-003");
     assert_eq!(names(&ledger.advance(at(0))), ["run-004"]);
+}
+
+/// [LIM-05] Without our finalizer nothing of it is at work any more, whoever keeps the object.
+#[rstest]
+#[case::admitted(run(1))]
+#[case::running(running(1, 0))]
+fn a_run_that_was_let_go_leaves_its_slot(#[case] before: AgentRun, #[values(true, false)] is_let_go: bool) {
+    let mut ledger =
+        Ledger::new(Limits { concurrency: Concurrency { cluster: 1, ..lifted().concurrency }, ..lifted() });
+    let with = |finalizers: &[&str]| {
+        let mut run = before.clone();
+        run.metadata.finalizers = Some(finalizers.iter().map(|&name| name.to_owned()).collect());
+        run
+    };
+    assert_eq!(ledger.ask(&with(&[FINALIZER]), at(0)).0, Answer::Start);
+    let mut leaving = with(if is_let_go { &["other"] } else { &["other", FINALIZER] });
+    leaving.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(0)));
+    observe(&mut ledger, [leaving]);
+    assert_eq!(ledger.ask(&run(2), at(0)).0 == Answer::Start, is_let_go);
 }
 
 /// [LIM-01] A copy that was changed meanwhile counts towards what it says now, not towards what was known.
@@ -321,7 +355,7 @@ impl Model {
 
     fn observe(&mut self, number: i64) {
         let version = self.version(number);
-        self.ledger.observe(&version, false, at(self.second));
+        self.ledger.observe(&version, None, at(self.second));
     }
 
     /// One of the runs that are so far.

@@ -293,7 +293,7 @@ pub(super) struct RunArgs {
     /// Write what was observed into the golden files instead of comparing with them
     #[arg(long)]
     pub(super) bless: bool,
-    /// Leave the namespaces of failed cases in the cluster
+    /// Leave the namespaces of cases that did not pass in the cluster
     #[arg(long)]
     pub(super) keep: bool,
 }

@@ -128,7 +128,7 @@ struct Claimed<'a> {
     features: Option<&'a [String]>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     unsupported: &'a [String],
-    /// What was added to the deadline of every `eventually`.
+    /// What was added to deadlines.
     slack_seconds: f64,
 }
 

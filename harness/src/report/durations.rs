@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::ReportError;
-use crate::event::CaseResult;
+use crate::event::{CaseResult, Verdict};
 use crate::scenario::Durations;
 
 /// A case as reports tell it.
@@ -35,12 +35,11 @@ pub fn durations(path: &Path) -> Result<Durations, ReportError> {
             if line.starts_with(r#"{"result":"#) {
                 let Ended { result } =
                     serde_json::from_str(line).map_err(|error| unreadable(error.to_string()))?;
-                if !result.elapsed.is_zero() {
-                    found.add(&result.id.to_string(), result.elapsed);
-                }
+                let has_passed = matches!(result.verdict, Verdict::Passed);
+                add(&mut found, &result.id.to_string(), has_passed, result.elapsed);
             } else if line.starts_with(r#"{"name":"#) {
-                let case = serde_json::from_str(line).map_err(|error| unreadable(error.to_string()))?;
-                add(&mut found, &case);
+                let case: Case = serde_json::from_str(line).map_err(|error| unreadable(error.to_string()))?;
+                case.add_to(&mut found);
             }
         }
     } else {
@@ -52,23 +51,32 @@ pub fn durations(path: &Path) -> Result<Durations, ReportError> {
         let cases: Vec<Case> =
             serde_json::from_value(cases).map_err(|error| unreadable(error.to_string()))?;
         for case in &cases {
-            add(&mut found, case);
+            case.add_to(&mut found);
         }
     }
     Ok(found)
 }
 
-fn add(found: &mut Durations, case: &Case) {
-    let duration = Duration::try_from_secs_f64(case.seconds).unwrap_or_default();
-    if case.verdict != "skipped" && !duration.is_zero() {
-        found.add(&case.name, duration);
+impl Case {
+    fn add_to(&self, found: &mut Durations) {
+        if self.verdict != "skipped" {
+            let elapsed = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
+            add(found, &self.name, self.verdict == "passed", elapsed);
+        }
+    }
+}
+
+/// A case that was never begun took no time, but one that passed took less than reports tell apart from none.
+fn add(found: &mut Durations, name: &str, has_passed: bool, elapsed: Duration) {
+    if has_passed || !elapsed.is_zero() {
+        found.add(name, elapsed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{CaseId, RunEnd, Verdict};
+    use crate::event::{CaseId, RunEnd};
     use crate::record::RecordWriter;
     use crate::report::fixture::{self, Run, failed, passed, skipped};
     use crate::report::write_all;
@@ -85,6 +93,27 @@ mod tests {
         for file in ["report.yaml", "cases.ndjson"] {
             assert_eq!(durations(&folder.path().join(file)).unwrap(), expected, "{file}");
         }
+    }
+
+    /// Rendering a chart takes less than the thousandths of a second that reports tell.
+    #[test]
+    fn a_case_that_took_next_to_nothing_is_known_and_one_that_never_began_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let case = |name: &str, verdict: &str, seconds: f64| {
+            format!(r#"{{"name":"{name}","verdict":"{verdict}","seconds":{seconds}}}"#)
+        };
+        let cases = [
+            case("instant", "passed", 0.0),
+            case("ended", "inconclusive", 0.2),
+            case("never-began", "inconclusive", 0.0),
+            case("skipped", "skipped", 0.0),
+        ];
+        let path = folder.path().join("cases.ndjson");
+        std::fs::write(&path, cases.join("\n")).unwrap();
+        let mut expected = Durations::default();
+        expected.add("instant", Duration::ZERO);
+        expected.add("ended", Duration::from_millis(200));
+        assert_eq!(durations(&path).unwrap(), expected);
     }
 
     #[test]

@@ -17,13 +17,14 @@ pub struct ParseError(pub Box<Diagnostic>);
 
 /// Parses all documents of a source; documents that hold only comments are left out.
 pub fn parse_documents(source: &Arc<Source>) -> Result<Vec<Node>, ParseError> {
-    let documents: Vec<Spanned<Raw>> = from_multiple_with_options(source.text(), kubectl_options())
+    let documents: Vec<Spanned<Raw>> = from_multiple_with_options(source.text(), scalar_options())
         .map_err(|error| ParseError(Box::new(syntax_error(source, &error))))?;
     Ok(documents.into_iter().map(|raw| raw_to_node(source, raw)).collect())
 }
 
-/// The reading of scalars that `kubectl` has, so that a fixture means the same to both.
-fn kubectl_options() -> Options {
+/// `0644` is octal, as it is for `kubectl`. Only `true` and `false` are booleans, also where `kubectl` takes more words
+/// for them: `on` is a key of scenarios, and a name like `no` is no decision.
+fn scalar_options() -> Options {
     options! { strict_booleans: true, legacy_octal_numbers: true }
 }
 
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_read_as_kubectl_reads_them() {
+    fn numbers_may_be_octal_and_only_two_words_are_booleans() {
         let documents = parse("{a: 0644, b: on, c: 'yes', d: 1e3, e: null, f: true, g: 600, h: ~}");
         assert_eq!(
             documents[0].to_json(),

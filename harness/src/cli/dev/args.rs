@@ -30,7 +30,7 @@ pub(in crate::cli) struct DevArgs {
     /// How many cases run at the same time
     #[arg(short, long, value_name = "N", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
-    /// Leave the namespaces of failed cases in the cluster
+    /// Leave the namespaces of cases that did not pass in the cluster
     #[arg(long)]
     pub(super) keep: bool,
 }

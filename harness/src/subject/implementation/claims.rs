@@ -14,7 +14,8 @@ pub const MOST_SLACK: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Slack {
-    /// Added to the deadline of every `eventually`, for example `5s`; at most 10 s. It stands in the report.
+    /// Added to the deadlines of `eventually`, `http` and the fence, and of the waits for an object that a step acts on and for
+    /// the request of a fault. For example `5s`; at most 10 s. It stands in the report.
     #[serde(deserialize_with = "at_most")]
     #[schemars(with = "String")]
     pub within: Duration,

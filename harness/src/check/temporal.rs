@@ -406,15 +406,16 @@ impl<'a> ClaimJudge<'a> {
     }
 }
 
-/// Why a judgement that is still open when nothing more is waited for says nothing: what was waited for may have been
-/// there while a watch was interrupted.
+/// Why a judgement that something did not come says nothing: what was waited for may have been there while a watch
+/// was interrupted, before its object was deleted too.
 pub fn missed(
     judged: &Judgement,
     assertion: &Assertion,
     history: &[Arc<Entry>],
     bindings: &Bindings,
 ) -> Option<String> {
-    matches!(judged, Judgement::NotYet).then(|| interrupted(assertion, history, bindings)).flatten()
+    let did_not_come = matches!(judged, Judgement::NotYet | Judgement::Impossible);
+    did_not_come.then(|| interrupted(assertion, history, bindings)).flatten()
 }
 
 /// The first interruption of a watch that the assertion depends on.
@@ -439,7 +440,9 @@ fn interrupted(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Binding
         Target::Object { alias } => kind_of(alias).into_iter().collect(),
         Target::Resources { api_version, kind, of, .. } => {
             let owner = of.as_deref().and_then(kind_of);
-            std::iter::once(format!("{api_version}/{kind}")).chain(owner).collect()
+            // What owns the object may itself be owned by way of a Job.
+            let between = of.is_some().then(|| "batch/v1/Job".to_owned());
+            std::iter::once(format!("{api_version}/{kind}")).chain(owner).chain(between).collect()
         }
         Target::Requests { .. } | Target::Log | Target::Rendered { .. } => Vec::new(),
     };

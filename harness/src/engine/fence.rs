@@ -16,7 +16,7 @@ use super::api::request;
 use super::case::{CaseRun, Stop};
 use super::cluster_scope::Place;
 use super::wait::Wait;
-use crate::check::{Judgement, explain, judge};
+use crate::check::{Judgement, explain, judge, missed};
 use crate::cluster::audit::MARK;
 use crate::record::{Change, Entry, OWNER_LABEL, ObjectVersion, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, BoundObject, Claim, Condition, Operator, Target};
@@ -53,6 +53,9 @@ impl CaseRun<'_> {
             if !matches!(judged, Judgement::Holds) {
                 self.still_answered().await?;
                 let history = self.record.snapshot();
+                if let Some(reason) = missed(&judged, &assertion, &history, &bindings) {
+                    return Err(Stop::Inconclusive(reason));
+                }
                 let mut failure = explain(&assertion, &history, begin, &bindings, Some(within));
                 failure.claim = format!("the subject goes on processing objects (fence): {}", failure.claim);
                 return Err(Stop::Failed(Box::new(failure)));

@@ -79,6 +79,7 @@ impl Kinds {
                 Target::Resources { api_version, kind, of, .. } => {
                     kinds.insert((api_version, kind));
                     kinds.extend(of.as_ref().map(|_| JOB));
+                    aliases.extend(of.clone());
                 }
                 Target::Requests { .. } | Target::Log | Target::Rendered { .. } => {}
             }

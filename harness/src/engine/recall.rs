@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::replay::verdict_again;
 use crate::check::{Failure, History, timeline, trail};
-use crate::event::{CaseId, CaseInfo, CaseResult, Event, RunEnd, Verdict};
+use crate::event::{CaseId, CaseInfo, CaseResult, Event, Verdict};
 use crate::record::{End, Entry, Observation, Recording};
 use crate::scenario::suite::Suite;
 use crate::yaml::{Location, Source};
@@ -30,12 +30,8 @@ pub fn recall(recording: &Recording, suite: Option<&Suite>) -> Vec<Event> {
             events.extend(reconstructed(case, history, suite).map(finished));
         }
     }
-    let RunEnd { elapsed, interrupted } = recording.end.unwrap_or(RunEnd {
-        elapsed: Duration::ZERO,
-        // Older versions wrote no end.
-        interrupted: !recording.results.is_empty() || recording.cases.is_empty(),
-    });
-    events.push(Event::RunFinished { elapsed, interrupted });
+    let elapsed = recording.end.map_or(Duration::ZERO, |end| end.elapsed);
+    events.push(Event::RunFinished { elapsed, interrupted: recording.is_interrupted() });
     events
 }
 
@@ -168,7 +164,7 @@ mod tests {
             result("one", Verdict::Passed),
             result("three", Verdict::Skipped { reason: "needs a node".to_owned() }),
         ];
-        let end = RunEnd { elapsed: Duration::from_secs(7), interrupted: false };
+        let end = crate::event::RunEnd { elapsed: Duration::from_secs(7), interrupted: false };
         let recording = Recording { results: results.clone(), end: Some(end), ..recording() };
         let mut live = Aggregate::default();
         live.apply(&Event::RunStarted(Box::new(recording.run.clone())));

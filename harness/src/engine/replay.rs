@@ -24,26 +24,37 @@ use crate::scenario::{Filter, PlannedCase, golden};
 use crate::yaml::{Location, Source};
 
 /// Judges every selected case of the suite that the record holds; verdicts go to `events`, with a note for
-/// each that is not that of the run.
+/// each that is not that of the run. A case of the run that left no entries keeps what the run said of it, and a
+/// run that did not come to its end has none here either.
 pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &EventSink) {
     let begin = std::time::Instant::now();
-    let selected: Vec<&PlannedCase> = filter.select(suite.cases());
+    let unchanged = suite.digest() == recording.run.suite_digest;
+    let selected: Vec<PlannedCase> = filter
+        .select(suite.cases())
+        .into_iter()
+        .map(|case| if unchanged { as_judged(case, &recording.run.cases) } else { case.clone() })
+        .collect();
     let runs = runs(recording);
     let recorded: Vec<(&PlannedCase, CaseId, &[Arc<Entry>])> = selected
         .iter()
         .flat_map(|case| {
             let runs = runs.get(case.id.to_string().as_str()).into_iter().flatten();
-            runs.map(|(number, history)| (*case, case.id.repeated(*number), *history))
+            runs.map(move |(number, history)| (case, case.id.repeated(*number), *history))
         })
         .collect();
-    let known = selected.iter().filter(|case| runs.contains_key(case.id.to_string().as_str())).count();
-    let unchanged = suite.digest() == recording.run.suite_digest;
+    let without_entries = without_entries(&selected, recording);
+    let is_known = |case: &&PlannedCase| {
+        runs.contains_key(case.id.to_string().as_str())
+            || without_entries.iter().any(|(info, _)| info.id.first() == case.id)
+    };
+    let known = selected.iter().filter(is_known).count();
+    let infos = recorded.iter().map(|(case, id, _)| CaseInfo { id: id.clone(), ..case.info() });
     events.send(Event::RunStarted(Box::new(RunInfo {
         suite: suite.name().to_owned(),
         suite_digest: suite.digest().to_owned(),
         goldens: golden::texts(recorded.iter().map(|(case, ..)| *case)),
         requirements: suite.requirements().to_vec(),
-        cases: recorded.iter().map(|(case, id, _)| CaseInfo { id: id.clone(), ..case.info() }).collect(),
+        cases: infos.chain(without_entries.iter().map(|(info, _)| (*info).clone())).collect(),
         // Nobody has run what the suite says now, or all of what it says.
         filtered: recording.run.filtered
             || !unchanged
@@ -82,7 +93,52 @@ pub fn replay(suite: &Suite, filter: &Filter, recording: &Recording, events: &Ev
             timeline: timeline(history),
         })));
     }
-    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: false });
+    for (_, result) in without_entries {
+        events.send(Event::CaseFinished(Box::new(result)));
+    }
+    let interrupted = recording.is_interrupted();
+    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted });
+}
+
+/// The case with those standing invariants that the run judged it on: what the implementation does not claim, or the
+/// cluster could not show, was no matter of it.
+fn as_judged(case: &PlannedCase, cases: &[CaseInfo]) -> PlannedCase {
+    let mut judged = case.clone();
+    if let Some(info) = cases.iter().find(|info| info.id.first() == case.id.first()) {
+        judged.retain_invariants(|invariant| {
+            invariant.standing.as_ref().is_some_and(|standing| info.invariants.contains(&standing.id))
+        });
+    }
+    judged
+}
+
+/// What the run said of selected cases that left no entries: they were skipped, could not begin, or their turn never
+/// came. Records of older versions do not tell these from each other.
+fn without_entries<'a>(
+    selected: &[PlannedCase],
+    recording: &'a Recording,
+) -> Vec<(&'a CaseInfo, CaseResult)> {
+    if recording.results.is_empty() {
+        return Vec::new();
+    }
+    let selected: BTreeSet<CaseId> = selected.iter().map(|case| case.id.first()).collect();
+    let cases = recording.run.cases.iter();
+    cases
+        .filter(|info| selected.contains(&info.id.first()))
+        .filter(|info| !recording.cases.contains_key(&info.id.to_string()))
+        .map(|info| {
+            let told = recording.results.iter().find(|result| result.id == info.id);
+            let unknown = || CaseResult {
+                id: info.id.clone(),
+                verdict: inconclusive("the run ended before the case began"),
+                elapsed: Duration::ZERO,
+                namespace: String::new(),
+                timeline: Vec::new(),
+                history: None,
+            };
+            (info, told.cloned().unwrap_or_else(unknown))
+        })
+        .collect()
 }
 
 /// The verdict of one recorded run of a case by its present claims, and how long it took.

@@ -109,8 +109,12 @@ impl CaseRun<'_> {
                 if let Some(reason) = missed(&judged, &assertion, &history, &bindings) {
                     return Err(Stop::Inconclusive(reason));
                 }
-                if matches!(judged, Judgement::NotYet) {
-                    self.still_answered().await?;
+                if matches!(judged, Judgement::NotYet)
+                    && let Err(stop) = self.still_answered().await
+                {
+                    // The claim did not decide this, so nobody who judges the record again may take it to have.
+                    self.judged = None;
+                    return Err(stop);
                 }
                 let waits = matches!(wait, Wait::Claimed(_));
                 let waited = waits.then(|| tenths(begin.elapsed()));

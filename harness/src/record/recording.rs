@@ -88,6 +88,13 @@ struct Line {
 }
 
 impl Recording {
+    /// Whether the run did not come to its end: it was stopped, or killed before it could say so.
+    pub fn is_interrupted(&self) -> bool {
+        // Older versions wrote neither results nor an end.
+        let is_older = self.results.is_empty() && !self.cases.is_empty();
+        self.end.map_or(!is_older, |end| end.interrupted)
+    }
+
     /// Reads the record that a run wrote as `events.ndjson`.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         let failed = |source| RecordingError::Read { path: path.to_owned(), source };

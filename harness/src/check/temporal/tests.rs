@@ -256,6 +256,30 @@ fn what_is_waited_for_may_have_been_in_a_gap(#[case] kind: &str, #[case] is_inte
     }
 }
 
+/// The deletion settles that it never comes, not that it never came.
+#[rstest]
+#[case::of_the_kind("v1/Run", true)]
+#[case::of_another_kind("v1/Pod", false)]
+fn what_was_deleted_may_have_been_right_in_a_gap(#[case] kind: &str, #[case] is_interrupted: bool) {
+    let history =
+        History::default().added("Run/r", 1, &phase("x")).gap(kind).deleted("Run/r", 3, &phase("x"));
+    let target = Target::Object { alias: "run".to_owned() };
+    let assertion = eventually(matches(target, &phase("y")));
+    let judged = judged(&assertion, &history);
+    assert_eq!(judged, Judgement::Impossible);
+    assert_eq!(missed(&judged, &assertion, &history.0, &bindings()).is_some(), is_interrupted);
+}
+
+/// A Pod belongs to a run by way of its Job.
+#[rstest]
+#[case::of_an_owner(Some("run"), true)]
+#[case::of_nobody(None, false)]
+fn a_gap_between_an_object_and_its_owner_counts(#[case] of: Option<&str>, #[case] inconclusive: bool) {
+    let history = History::default().added("Run/r", 1, &json!({})).gap("batch/v1/Job");
+    let never = assertion(Operator::Never(matches(resources(of, &[]), &phase("y"))));
+    assert_eq!(matches!(judged(&never, &history), Judgement::Inconclusive(_)), inconclusive);
+}
+
 #[test]
 fn rendered_objects_are_judged_like_one_version() {
     let target = || Target::Rendered { of: "chart".into(), kind: "Service".into(), name: Some("s".into()) };

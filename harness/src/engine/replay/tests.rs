@@ -378,3 +378,92 @@ fn a_repeated_suite_is_the_same_suite_and_names_select_every_run() {
         assert_eq!(ids, ["s", "s#2", "s#3"]);
     }
 }
+
+/// What a replay told: verdicts by case, and whether the run was interrupted.
+fn told(suite: &Suite, recording: &Recording) -> (Vec<String>, bool) {
+    let (sink, mut receiver) = EventSink::channel();
+    replay(suite, &Filter::default(), recording, &sink);
+    let (mut planned, mut verdicts, mut ended) = (Vec::new(), Vec::new(), None);
+    while let Ok(event) = receiver.try_recv() {
+        match event {
+            Event::RunStarted(run) => planned.extend(run.cases.into_iter().map(|case| case.id)),
+            Event::CaseFinished(result) => {
+                assert!(planned.contains(&result.id), "{} was not planned", result.id);
+                verdicts.push(format!("{} {}", result.id, word(&result.verdict)));
+            }
+            Event::RunFinished { interrupted, .. } => ended = Some(interrupted),
+            _ => {}
+        }
+    }
+    (verdicts, ended.expect("the replay ends"))
+}
+
+fn two_scenarios(second: &str) -> Suite {
+    let folder = folder(&format!("{}---\n{second}", scenario("s", CREATE, EVENTUALLY, &[NEVER])));
+    Suite::load(folder.path()).unwrap_or_else(|error| panic!("{:#?}", error.diagnostics))
+}
+
+/// A run of both scenarios, the second of which left no entries and this result.
+fn with_one_missing(suite: &Suite, second: Option<Verdict>) -> Recording {
+    let mut recording = recording(Run::Passed);
+    recording.run.cases = suite.cases().iter().map(PlannedCase::info).collect();
+    let result = |case: &CaseInfo, verdict| CaseResult {
+        id: case.id.clone(),
+        verdict,
+        elapsed: Duration::ZERO,
+        namespace: String::new(),
+        timeline: Vec::new(),
+        history: None,
+    };
+    recording.results.push(result(&recording.run.cases[0], Verdict::Passed));
+    recording.results.extend(second.map(|verdict| result(&recording.run.cases[1], verdict)));
+    recording
+}
+
+#[rstest]
+#[case::never_begun(None, "inconclusive")]
+#[case::without_a_cluster(Some(inconclusive("no cluster")), "inconclusive")]
+#[case::skipped(Some(Verdict::Skipped { reason: "no".to_owned() }), "skipped")]
+fn a_case_without_entries_keeps_what_the_run_said_of_it(
+    #[case] result: Option<Verdict>,
+    #[case] expected: &str,
+) {
+    let suite = two_scenarios(&scenario("t", CREATE, EVENTUALLY, &[NEVER]));
+    let (verdicts, _) = told(&suite, &with_one_missing(&suite, result));
+    assert_eq!(verdicts, ["s passed".to_owned(), format!("t {expected}")]);
+}
+
+#[rstest]
+#[case::ended(Some(false), false)]
+#[case::stopped(Some(true), true)]
+#[case::killed(None, true)]
+fn a_run_that_did_not_end_has_no_end_when_it_is_judged_again(
+    #[case] end: Option<bool>,
+    #[case] expected: bool,
+) {
+    let suite = two_scenarios(&scenario("t", CREATE, EVENTUALLY, &[NEVER]));
+    let mut recording = with_one_missing(&suite, None);
+    recording.end = end.map(|interrupted| crate::event::RunEnd { elapsed: Duration::ZERO, interrupted });
+    assert_eq!(told(&suite, &recording).1, expected);
+}
+
+/// An implementation that does not claim the requirement was not judged on it, and is not when it is judged again.
+#[rstest]
+#[case::judged(&["A-01"], "failed")]
+#[case::left_out(&[], "passed")]
+fn only_invariants_that_the_run_judged_are_judged_again(#[case] invariants: &[&str], #[case] expected: &str) {
+    let folder = folder(&scenario("s", CREATE, EVENTUALLY, &[NEVER]));
+    let never = "never: {resource: {apiVersion: v1, kind: ConfigMap}, cel: \"self.data.phase == 'bad'\"}";
+    let path = folder.path().join("suite.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("r.yaml", &format!("r.yaml, invariants: [{{id: A-01, {never}}}]"));
+    std::fs::write(path, text).unwrap();
+    let suite = Suite::load(folder.path()).unwrap_or_else(|error| panic!("{:#?}", error.diagnostics));
+    let mut recording = recording(Run::Passed);
+    recording.run.suite_digest = suite.digest().to_owned();
+    let info = suite.cases()[0].info();
+    assert_eq!(info.invariants, ["A-01"]);
+    let invariants = invariants.iter().map(|id| (*id).to_owned()).collect();
+    recording.run.cases = vec![CaseInfo { invariants, ..info }];
+    assert_eq!(told(&suite, &recording).0, [format!("s {expected}")]);
+}

@@ -103,7 +103,7 @@ impl Attempt<'_> {
         // Seen now at the latest, also if a crash kept an earlier pass from seeing it before it ended.
         draft.attempt_observed(self.step, self.number, &job);
         if was_stopped(deadline, &job) {
-            return self.was_late(draft).await;
+            return self.end_late(draft).await;
         }
         match Outcome::of(&job) {
             Outcome::Active if is_late => self.time_out(draft, &job).await,
@@ -157,10 +157,10 @@ impl Attempt<'_> {
     /// The Job is deleted first, so that two attempts never run side by side.
     async fn time_out(&self, draft: Draft<'_>, job: &JobView) -> Result<Action, Error> {
         jobs::stop(self.run, job, self.context).await?;
-        self.was_late(draft).await
+        self.end_late(draft).await
     }
 
-    async fn was_late(&self, draft: Draft<'_>) -> Result<Action, Error> {
+    async fn end_late(&self, draft: Draft<'_>) -> Result<Action, Error> {
         let failure = AttemptFailure {
             reason: reason::WORKFLOW_STEP_TIMED_OUT,
             message: format!("attempt {} took longer than its timeoutSeconds", self.number),
@@ -178,7 +178,7 @@ impl Attempt<'_> {
         let uid = self.run.uid().unwrap_or_default();
         let missing = self.context.missing_for(&uid);
         if !is_restored(self.run) && was_late(deadline, missing, now) {
-            let action = self.was_late(draft).await?;
+            let action = self.end_late(draft).await?;
             self.context.not_missing(&uid);
             return Ok(action);
         }

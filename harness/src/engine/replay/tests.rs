@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::check::Rules;
-use crate::record::{Change, ObjectVersion, Record, RecordWriter};
+use crate::record::{Change, ObjectVersion, Observation, Record, RecordWriter};
 use crate::report::fixture;
 use crate::scenario::assertion::BoundObject;
 use crate::scenario::suite::LoadOptions;

@@ -61,6 +61,12 @@ impl Pulse {
         }
     }
 
+    /// As if this were lost now.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, time: Duration) {
+        self.lost.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     fn lost(&self) -> Duration {
         Duration::from_millis(self.lost.load(Ordering::Relaxed))
     }
@@ -94,6 +100,20 @@ impl Patience<'_> {
         let lost = self.pulse.lost().saturating_sub(self.lost_before);
         self.begin + self.within + lost.min(self.within * (AT_MOST - 1))
     }
+
+    /// What is to be said of a wait in vain if more time was lost than its deadline moves by: nobody knows then what
+    /// would have come on a machine that has time.
+    pub fn excuse(&self) -> Option<String> {
+        let lost = self.pulse.lost().saturating_sub(self.lost_before);
+        let is_excused = !self.within.is_zero() && lost > self.within * (AT_MOST - 1);
+        is_excused.then(|| {
+            format!(
+                "the machine is too busy to tell: of {:.1} s that were waited, {:.1} s went into late answers of the API server",
+                self.begin.elapsed().as_secs_f32(),
+                lost.as_secs_f32()
+            )
+        })
+    }
 }
 
 #[cfg(test)]
@@ -107,14 +127,26 @@ mod tests {
     #[tokio::test]
     async fn a_deadline_moves_by_the_time_lost_since_and_not_without_end() {
         let pulse = pulse();
-        pulse.lost.store(9_000, Ordering::Relaxed);
+        pulse.lose(Duration::from_secs(9));
         let patience = pulse.patience(Duration::from_secs(5));
         let first = patience.deadline();
         assert_eq!(first, patience.begin + Duration::from_secs(5));
-        pulse.lost.store(11_000, Ordering::Relaxed);
+        pulse.lose(Duration::from_secs(2));
         assert_eq!(patience.deadline() - first, Duration::from_secs(2));
-        pulse.lost.store(99_000, Ordering::Relaxed);
+        pulse.lose(Duration::from_secs(88));
         assert_eq!(patience.deadline() - first, Duration::from_secs(15));
+    }
+
+    #[tokio::test]
+    async fn a_wait_is_excused_if_more_was_lost_than_its_deadline_moves_by() {
+        let pulse = pulse();
+        let patience = pulse.patience(Duration::from_secs(5));
+        let without = pulse.patience(Duration::ZERO);
+        pulse.lose(Duration::from_secs(15));
+        assert_eq!(patience.excuse(), None);
+        pulse.lose(Duration::from_millis(1));
+        assert!(patience.excuse().is_some());
+        assert_eq!(without.excuse(), None, "it did not wait");
     }
 
     #[tokio::test]
@@ -122,7 +154,7 @@ mod tests {
         let pulse = pulse();
         let ten = Duration::from_millis(10);
         let late = async {
-            pulse.lost.store(400, Ordering::Relaxed);
+            pulse.lose(40 * ten);
             tokio::time::sleep(2 * ten).await;
         };
         assert_eq!(pulse.wait(ten, late).await, Ok(()));
@@ -134,7 +166,7 @@ mod tests {
     async fn what_has_no_time_is_given_none() {
         let pulse = pulse();
         let patience = pulse.patience(Duration::ZERO);
-        pulse.lost.store(9_000, Ordering::Relaxed);
+        pulse.lose(Duration::from_secs(9));
         assert_eq!(patience.deadline(), patience.begin);
     }
 }

@@ -147,13 +147,8 @@ impl<'a> CaseRun<'a> {
     pub(super) async fn judge(&mut self) -> Verdict {
         self.record.append(Observation::CaseStarted { namespace: self.namespace.clone() });
         let limit = limit(&self.placed.case, self.run.slack);
-        let outcome = match tokio::time::timeout(limit, self.perform()).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => Err(Stop::Inconclusive(format!(
-                "the case did not end within its deadline of {} s",
-                limit.as_secs()
-            ))),
-        };
+        let pulse = Arc::clone(&self.run.pulse);
+        let outcome = in_time(&pulse, limit, Box::pin(self.perform())).await;
         let crash = self.crash();
         self.by_claims &= crash.is_none();
         match (outcome, crash) {
@@ -414,6 +409,22 @@ fn first_crash(history: &[Arc<Entry>]) -> Option<String> {
     })
 }
 
+/// Performs a case within its deadline, which moves by the time that is lost to a busy machine as those of its waits
+/// do: these could not last as long as they may otherwise.
+async fn in_time(
+    pulse: &Pulse,
+    limit: Duration,
+    performed: impl Future<Output = Result<(), Stop>>,
+) -> Result<(), Stop> {
+    pulse.wait(limit, performed).await.unwrap_or_else(|waited| {
+        Err(Stop::Inconclusive(format!(
+            "the case did not end within its deadline of {} s; {} s were waited",
+            limit.as_secs(),
+            waited.as_secs()
+        )))
+    })
+}
+
 /// How long a case may take: what every wait may take longer, all of them together may, too.
 fn limit(case: &PlannedCase, slack: Duration) -> Duration {
     case.timeout + slack * case.waits()
@@ -447,6 +458,20 @@ mod tests {
         assert_eq!(first_crash(&history(&stopped)), None);
         let crashed = [("ready", false), ("ended with code 1", true), ("ready", false)];
         assert_eq!(first_crash(&history(&crashed)).as_deref(), Some("ended with code 1"));
+    }
+
+    #[tokio::test]
+    async fn the_deadline_of_a_case_moves_by_the_time_that_is_lost() {
+        let answer = tower::service_fn(|_request: http::Request<kube::client::Body>| async {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
+        });
+        let pulse = Pulse::start(Client::new(answer, "default"));
+        let begin = std::time::Instant::now();
+        let ended = in_time(&pulse, Duration::from_millis(600), std::future::pending()).await;
+        // Each of the two answers that came meanwhile was late by a tenth of a second.
+        assert!(begin.elapsed() >= Duration::from_millis(700), "{:?}", begin.elapsed());
+        assert!(matches!(ended, Err(Stop::Inconclusive(_))), "{ended:?}");
     }
 
     #[test]

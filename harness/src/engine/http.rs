@@ -49,6 +49,9 @@ impl CaseRun<'_> {
             match objection {
                 None => return Ok(()),
                 Some(objection) if over => {
+                    if let Some(excuse) = patience.excuse() {
+                        return Err(Stop::Inconclusive(excuse));
+                    }
                     let claim = format!(
                         "GET {} answers {} within {} s",
                         http.path,

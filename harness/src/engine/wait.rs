@@ -48,7 +48,7 @@ impl Wait {
 
 impl CaseRun<'_> {
     /// Judges the record now and with every new entry until it is decided or the time is over, not counting
-    /// what is lost because the cluster is late.
+    /// what is lost because the cluster is late. Where too much was lost nothing is known.
     pub(super) async fn wait_for(
         &self,
         wait: Wait,
@@ -71,7 +71,11 @@ impl CaseRun<'_> {
                     match changed {
                         Ok(Ok(())) => {}
                         Err(_elapsed) if !is_over => {}
-                        _ => return Ok(judgement(&self.record.snapshot())),
+                        _ => {
+                            let judged = judgement(&self.record.snapshot());
+                            let excuse = patience.excuse().filter(|_| matches!(judged, Judgement::NotYet));
+                            return excuse.map_or(Ok(judged), |excuse| Err(Stop::Inconclusive(excuse)));
+                        }
                     }
                 }
             }
@@ -218,9 +222,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_eventually_fails_only_after_the_slack() {
+        let slack = Duration::from_millis(900);
+        let begin = Instant::now();
+        let stop = settings_are_awaited_in_vain(slack, Duration::ZERO).await;
+        assert!(matches!(stop, Stop::Failed(_)), "{stop:?}");
+        assert!(begin.elapsed() >= slack, "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test]
+    async fn nothing_fails_on_a_machine_that_is_too_busy_to_tell() {
+        let stop = settings_are_awaited_in_vain(Duration::ZERO, Duration::from_mins(1)).await;
+        assert!(matches!(&stop, Stop::Inconclusive(reason) if reason.contains("too busy")), "{stop:?}");
+    }
+
+    /// How an `eventually` ends for which nothing comes, while this time is lost.
+    async fn settings_are_awaited_in_vain(slack: Duration, lost: Duration) -> Stop {
         let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/patient");
         let case = Suite::load(&suite).unwrap().cases()[0].clone();
-        let slack = Duration::from_millis(900);
         let client = client();
         let run = RunContext {
             run_id: "run".to_owned(),
@@ -260,9 +278,13 @@ mod tests {
             latest: Arc::default(),
         };
         running.bindings.objects.insert("settings".to_owned(), settings);
-        let begin = Instant::now();
-        let stop = running.assert(&claim).await.unwrap_err();
-        assert!(matches!(stop, Stop::Failed(_)), "{stop:?}");
-        assert!(begin.elapsed() >= slack, "{:?}", begin.elapsed());
+        let pulse = Arc::clone(&run.pulse);
+        let losing = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            pulse.lose(lost);
+        };
+        let (asserted, ()) = tokio::join!(running.assert(&claim), losing);
+        assert_eq!(running.judged.is_some(), lost.is_zero(), "what was lost decides, or the claim");
+        asserted.unwrap_err()
     }
 }

@@ -55,6 +55,11 @@ pub(super) fn compare(report: &Statement, judged: &Statement) -> Vec<Disagreemen
     if report.result != judged.result {
         found.push(Disagreement::new("the verdict", &report.result, &judged.result));
     }
+    if report.interrupted != judged.interrupted {
+        let word =
+            |statement: &Statement| if statement.interrupted { "interrupted" } else { "came to its end" };
+        found.push(Disagreement::new("the run", word(report), word(judged)));
+    }
     found.extend(values("the number of cases", &report.statistics, &judged.statistics));
     found.extend(values("what was tested", &report.run, &judged.run));
     found

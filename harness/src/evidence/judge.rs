@@ -92,7 +92,8 @@ fn again(suite: &Suite, recording: &Recording, report: &Statement) -> (Aggregate
     let mut run = Aggregate::default();
     run.apply(&Event::RunStarted(Box::new(recording.run.clone())));
     let mut judged = 0;
-    let mut elapsed = std::time::Duration::ZERO;
+    // The replay always ends, and says of the run what the record does.
+    let mut ended = (std::time::Duration::ZERO, true);
     while let Ok(event) = receiver.try_recv() {
         match &event {
             Event::CaseFinished(result) => {
@@ -100,7 +101,7 @@ fn again(suite: &Suite, recording: &Recording, report: &Statement) -> (Aggregate
                 judged += usize::from(recording.cases.contains_key(&result.id.to_string()));
                 run.apply(&event);
             }
-            Event::RunFinished { elapsed: took, .. } => elapsed = *took,
+            Event::RunFinished { elapsed, interrupted } => ended = (*elapsed, *interrupted),
             _ => {}
         }
     }
@@ -121,6 +122,7 @@ fn again(suite: &Suite, recording: &Recording, report: &Statement) -> (Aggregate
             history: None,
         })));
     }
-    run.apply(&Event::RunFinished { elapsed, interrupted: report.interrupted });
+    let (elapsed, interrupted) = ended;
+    run.apply(&Event::RunFinished { elapsed, interrupted });
     (run, judged)
 }

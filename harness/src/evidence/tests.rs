@@ -246,6 +246,16 @@ fn an_edited_result_is_told() {
 }
 
 #[test]
+fn a_run_that_was_cut_short_is_told_by_its_record() {
+    let bytes = Ran::new().pack().unwrap();
+    let path = format!("run/{RECORD_FILE}");
+    let cut = |record: &str| record.replace("\"interrupted\":false", "\"interrupted\":true");
+    let told = told(&forged(&bytes, &path, cut));
+    let line = "the run: came to its end in the report, interrupted by the record";
+    assert!(told.iter().any(|told| told == line), "{told:?}");
+}
+
+#[test]
 fn a_case_that_was_cut_out_of_the_report_is_told() {
     let bytes = Ran::new().pack().unwrap();
     let hidden = forged(&bytes, &report_path(), |report| report.replace("name: breaks", "name: holds"));

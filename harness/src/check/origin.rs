@@ -18,18 +18,28 @@ use crate::scenario::assertion::MadeBy;
 pub(super) struct Written<'a>(BTreeSet<(&'a str, u64)>);
 
 impl<'a> Written<'a> {
-    /// All of them, as the record tells.
+    /// All of them, as the record tells. A version that was there before the step is whoever's it was: the step
+    /// changed nothing, and the API server answered with what it had.
     pub(super) fn of(history: &'a [Arc<Entry>]) -> Self {
         let mut written = BTreeSet::new();
+        let (mut before, mut meanwhile) = (BTreeSet::new(), Vec::new());
         for entry in history {
             match &entry.observation {
-                Observation::Bound { object, .. } => {
-                    written.extend(
-                        resource_version(&object.latest).map(|version| (object.uid.as_str(), version)),
-                    );
+                Observation::StepStarted { .. } => before.extend(meanwhile.drain(..)),
+                Observation::Object(version) => {
+                    meanwhile.push((version.uid.as_str(), version.resource_version));
                 }
-                Observation::Written { uid, resource_version, .. } => {
-                    written.insert((uid.as_str(), *resource_version));
+                Observation::Bound { object, .. } => {
+                    let version =
+                        resource_version(&object.latest).map(|version| (object.uid.as_str(), version));
+                    written.extend(version.filter(|version| !before.contains(version)));
+                }
+                Observation::Written { uid, resource_version, restored } => {
+                    let version = (uid.as_str(), *resource_version);
+                    // A restore goes on beside the steps that follow.
+                    if *restored || !before.contains(&version) {
+                        written.insert(version);
+                    }
                 }
                 _ => {}
             }
@@ -122,6 +132,32 @@ mod tests {
 
     fn uids(history: &[Arc<Entry>]) -> BTreeSet<String> {
         super::super::select::objects(history).map(|(_, version)| version.uid.clone()).collect()
+    }
+
+    #[test]
+    fn a_step_that_changes_nothing_wrote_nothing() {
+        let step = |index| Observation::StepStarted {
+            index,
+            summary: String::new(),
+            assertion: false,
+            digest: String::new(),
+        };
+        let history = History::default()
+            .push(step(0))
+            .added("Job/a#changed", 1, &phase("x"))
+            .push(bound("changed", "1"))
+            .added("Job/b#kept", 2, &phase("x"))
+            .added("Job/c#applied", 3, &phase("x"))
+            .added("Job/d#restored", 4, &phase("x"))
+            .push(step(1))
+            .modified("Job/a#changed", 5, &phase("y"))
+            .push(written("changed", 5, false))
+            .push(written("kept", 2, false))
+            .push(bound("applied", "3"))
+            .push(written("restored", 4, true))
+            .0;
+        let expected = BTreeSet::from([("changed", 1), ("changed", 5), ("restored", 4)]);
+        assert_eq!(Written::of(&history).0, expected);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub struct ScenarioSpec {
     /// conformance.
     #[serde(default)]
     pub focus: bool,
-    /// Deadline of each case, 60 s unless told, of a machine that has time; passing it is *inconclusive*.
+    /// Deadline of each case, 3 min unless told, of a machine that has time; passing it is *inconclusive*.
     #[serde(default)]
     pub timeout: Option<Located<String>>,
     /// What is there before the first step.

@@ -21,8 +21,8 @@ use crate::diagnostic::Diagnostic;
 use crate::event::{CaseId, RequirementInfo};
 use crate::yaml::{Location, Node, Source, decode};
 
-/// The deadline of a case unless told.
-const CASE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The deadline of a case unless told: far beyond what its waits need, which have deadlines of their own.
+const CASE_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// What stands for the URL of a case's own database until its server runs.
 const DATABASE: &str = "postgres://";

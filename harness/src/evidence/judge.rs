@@ -7,6 +7,7 @@ use super::error::EvidenceError;
 use super::manifest::RUN_FOLDER;
 use super::open::Bundle;
 use super::pack::sha256;
+use super::suite;
 use crate::engine;
 use crate::event::{CaseResult, Event, EventSink, RunInfo, Verdict};
 use crate::record::{RECORD_FILE, Recording};
@@ -43,14 +44,7 @@ pub fn judge(bundle: &Bundle) -> Result<Judged, EvidenceError> {
     let (run, cases) = again(&suite, &recording, &report);
     let statement = Statement::of(&run)?;
     let mut disagreements = compare(&report, &statement);
-    if suite.digest() != recording.run.suite_digest {
-        disagreements.push(Disagreement {
-            about: "the digest of the suite".to_owned(),
-            reported: recording.run.suite_digest.clone(),
-            judged: suite.digest().to_owned(),
-            reason: Some("the packed suite is not that of the run".to_owned()),
-        });
-    }
+    disagreements.extend(suite::other_suite(&suite, &recording.run));
     disagreements.extend(other_implementation(bundle, &recording.run));
     let recorded = |name: &str| recording.cases.contains_key(name);
     let skipped = report.cases.iter().filter(|case| is_skipped(&case.verdict) && !recorded(&case.name));
@@ -73,7 +67,7 @@ fn is_skipped(verdict: &str) -> bool {
 }
 
 /// Writes the entries as files; their paths were checked when the archive was unpacked.
-fn lay_out(bundle: &Bundle, folder: &Path) -> std::io::Result<()> {
+pub(super) fn lay_out(bundle: &Bundle, folder: &Path) -> std::io::Result<()> {
     for (path, content) in &bundle.files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {

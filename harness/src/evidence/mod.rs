@@ -10,7 +10,7 @@
 //!
 //! The container is that of [`crate::archive`]. Digests find damage; they do not stop somebody who computes
 //! all of them anew. Such a person still has to change the record, because verdicts are not believed but
-//! judged again. Who must not be able to change the record either signs the digest file.
+//! judged again, and what there was to be judged is taken from the suite. Who must not be able to change the record either signs the digest file.
 //!
 //! Not here: cases that were skipped left no record, so they are taken from the report and counted.
 
@@ -20,6 +20,7 @@ mod judge;
 mod manifest;
 mod open;
 mod pack;
+mod suite;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -77,6 +77,7 @@ impl Ran {
             let (id, elapsed, namespace) = (case.id.clone(), Duration::from_secs(1), "ns".to_owned());
             let (timeline, history) = (Vec::new(), None);
             let result = CaseResult { id, verdict, elapsed, namespace, timeline, history };
+            writer.result(&result);
             run.apply(&Event::CaseFinished(Box::new(result)));
         }
         run.apply(&Event::RunFinished { elapsed: Duration::from_secs(2), interrupted: false });
@@ -273,6 +274,96 @@ fn a_passed_case_without_a_record_is_told() {
     });
     let told = told(&without);
     assert!(told[0].starts_with("case holds: passed in the report, inconclusive by the record"), "{told:?}");
+}
+
+/// The bundle of a forger who changes the record, and makes the report say what is judged by it then.
+fn forged_with_its_report(change: impl Fn(&str) -> String) -> Bundle {
+    let bytes = Ran::new().pack().unwrap();
+    let bundle = forged(&bytes, &format!("run/{RECORD_FILE}"), change);
+    let folder = tempfile::tempdir().unwrap();
+    judge::lay_out(&bundle, folder.path()).unwrap();
+    let recording = crate::record::Recording::read(&folder.path().join("run").join(RECORD_FILE)).unwrap();
+    let suite = Suite::load(&folder.path().join(&bundle.manifest.suite.root)).unwrap();
+    let mut run = Aggregate::default();
+    for event in crate::engine::recall(&recording, Some(&suite)) {
+        run.apply(&event);
+    }
+    report::write_all(folder.path(), &run, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let report = std::fs::read_to_string(folder.path().join(REPORT_FILE)).unwrap();
+    forged(&sealed(bundle), &report_path(), |_| report)
+}
+
+/// The lines of a record with other values; a line without one is left out.
+fn relined(record: &str, mut change: impl FnMut(&mut serde_json::Value) -> bool) -> String {
+    let lines = record.lines().map(|line| serde_json::from_str(line).unwrap());
+    let kept = lines.filter_map(|mut line: serde_json::Value| change(&mut line).then(|| line.to_string()));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+fn is_about(line: &serde_json::Value, case: &str) -> bool {
+    line["case"] == case || line["result"]["id"]["scenario"] == case
+}
+
+#[test]
+fn a_failure_that_the_record_calls_passed_is_judged_all_the_same() {
+    let bundle = forged_with_its_report(|record| {
+        relined(record, |line| {
+            if line["observation"]["caseFinished"].is_object() && is_about(line, "breaks") {
+                line["observation"]["caseFinished"] = json!({"end": "passed", "byClaims": false});
+            } else if line["result"].is_object() && is_about(line, "breaks") {
+                line["result"]["verdict"] = json!("passed");
+            }
+            true
+        })
+    });
+    let told = told(&bundle);
+    assert!(told[0].starts_with("case breaks: passed in the report, failed by the record"), "{told:?}");
+}
+
+#[test]
+fn a_passed_result_without_entries_is_not_believed() {
+    let bundle = forged_with_its_report(|record| {
+        relined(record, |line| {
+            if line["result"].is_object() && is_about(line, "breaks") {
+                line["result"]["verdict"] = json!("passed");
+            }
+            line["result"].is_object() || !is_about(line, "breaks")
+        })
+    });
+    let told = told(&bundle);
+    assert!(told[0].starts_with("case breaks: passed in the report, inconclusive by the record"), "{told:?}");
+}
+
+#[test]
+fn a_case_that_was_cut_out_of_record_and_report_is_told() {
+    let bundle = forged_with_its_report(|record| {
+        relined(record, |line| {
+            if let Some(cases) = line["run"]["cases"].as_array_mut() {
+                cases.retain(|case| case["id"]["scenario"] != "breaks");
+            }
+            !is_about(line, "breaks")
+        })
+    });
+    let told = told(&bundle);
+    let expected = "case breaks: no case of the run in the report, a case of the suite by the record (the record calls the run whole and does not have the case)";
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn other_requirements_than_those_of_the_suite_are_told() {
+    let may = forged_with_its_report(|record| record.replacen("\"level\":\"MUST\"", "\"level\":\"MAY\"", 1));
+    assert!(told(&may)[0].starts_with("the requirements: other ones"), "{:?}", told(&may));
+    let nothing = forged_with_its_report(|record| {
+        relined(record, |line| {
+            let cases = line["run"]["cases"].as_array_mut();
+            let failed = cases.into_iter().flatten().find(|case| case["id"]["scenario"] == "breaks");
+            if let Some(failed) = failed {
+                failed["requirements"] = json!([]);
+            }
+            true
+        })
+    });
+    assert!(told(&nothing)[0].starts_with("case breaks: as the record has it"), "{:?}", told(&nothing));
 }
 
 #[test]

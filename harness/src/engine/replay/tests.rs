@@ -424,6 +424,7 @@ fn with_one_missing(suite: &Suite, second: Option<Verdict>) -> Recording {
 #[case::never_begun(None, "inconclusive")]
 #[case::without_a_cluster(Some(inconclusive("no cluster")), "inconclusive")]
 #[case::skipped(Some(Verdict::Skipped { reason: "no".to_owned() }), "skipped")]
+#[case::passed_without_a_trace(Some(Verdict::Passed), "inconclusive")]
 fn a_case_without_entries_keeps_what_the_run_said_of_it(
     #[case] result: Option<Verdict>,
     #[case] expected: &str,

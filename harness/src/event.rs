@@ -64,7 +64,7 @@ pub enum Event {
     RunFinished {
         /// Wall time from start to end.
         elapsed: Duration,
-        /// Whether somebody interrupted it.
+        /// Whether it was ended before all its cases had: by somebody, by its deadline, or with its cluster.
         interrupted: bool,
     },
 }
@@ -181,7 +181,7 @@ pub struct HostInfo {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Claims {
-    /// Features that it claims, `core` among them; `None` claims all.
+    /// Features that it claims, `core` among them; null claims all.
     pub features: Option<Vec<String>>,
     /// Settings and requirements that it does not support.
     pub unsupported: Vec<String>,
@@ -358,7 +358,7 @@ pub enum Verdict {
 pub struct RunEnd {
     /// From the start to the last verdict.
     pub elapsed: Duration,
-    /// Whether somebody interrupted it.
+    /// Whether it was ended before all its cases had: by somebody, by its deadline, or with its cluster.
     pub interrupted: bool,
 }
 

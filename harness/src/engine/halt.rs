@@ -35,9 +35,9 @@ impl Halt {
         std::future::pending().await
     }
 
-    /// Whether somebody else than the clock gave the order.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.token.is_cancelled() && !self.late.is_cancelled()
+    /// Whether the order was given, by whomever: what has not ended by then is not judged.
+    pub(super) fn is_given(&self) -> bool {
+        self.token.is_cancelled()
     }
 
     /// What is said of a case that it cut short, or that it kept from beginning.
@@ -60,14 +60,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_clock_gives_the_order_and_is_no_interruption() {
+    async fn the_clock_gives_the_order() {
         let halt = Halt::new(&CancellationToken::new(), Some(Duration::from_millis(20)));
         let (events, _heard) = EventSink::channel();
         tokio::select! {
             never = halt.watch(&events) => match never {},
             () = halt.token.cancelled() => {}
         }
-        assert!(!halt.is_interrupted());
+        assert!(halt.is_given());
         assert_eq!(halt.reason(false), "not run: deadline of 20ms passed");
         assert_eq!(halt.reason(true), "cut short: deadline of 20ms passed");
     }
@@ -76,9 +76,9 @@ mod tests {
     fn a_signal_before_the_deadline_is_an_interruption() {
         let cancel = CancellationToken::new();
         let halt = Halt::new(&cancel, Some(Duration::from_mins(10)));
-        assert!(!halt.is_interrupted());
+        assert!(!halt.is_given());
         cancel.cancel();
-        assert!(halt.is_interrupted());
+        assert!(halt.is_given());
         assert_eq!(halt.reason(false), "the run was interrupted");
     }
 }

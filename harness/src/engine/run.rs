@@ -69,11 +69,16 @@ pub async fn run(request: Request, events: EventSink, cancel: CancellationToken)
         outcome = Box::pin(judge(&request, &events, &halt)) => outcome,
         never = halt.watch(&events) => match never {},
     };
-    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted: halt.is_interrupted() });
+    let (interrupted, outcome) = match outcome {
+        Ok(interrupted) => (interrupted, Ok(())),
+        Err(error) => (halt.is_given(), Err(error)),
+    };
+    events.send(Event::RunFinished { elapsed: begin.elapsed(), interrupted });
     outcome
 }
 
-async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(), EngineError> {
+/// Whether it was ended before all its cases had.
+async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<bool, EngineError> {
     let begin = Instant::now();
     let run_id = new_run_id();
     let implementation = request.implementation.as_ref();
@@ -81,7 +86,7 @@ async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(),
     let first = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
     if first.runnable() == 0 {
         run_nothing(&first, events);
-        return Ok(());
+        return Ok(false);
     }
     let preparing = async {
         match request.implementation.clone() {
@@ -92,7 +97,7 @@ async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(),
     };
     let prepared = tokio::select! {
         prepared = preparing => prepared?,
-        () = halt.token.cancelled() => return Ok(()),
+        () = halt.token.cancelled() => return Ok(true),
     };
     let abilities = prepared.abilities();
     let plan = Plan::new(&request.suite, &request.filter, &run_id, abilities, implementation);
@@ -103,7 +108,7 @@ async fn judge(request: &Request, events: &EventSink, halt: &Halt) -> Result<(),
         lost = prepared.cluster.lost() => {
             events.trouble(format!("the cluster was lost: {lost}"));
             halt.token.cancel();
-            Ok(())
+            Ok(true)
         }
     };
     prepared.cluster.stop().await?;
@@ -192,7 +197,7 @@ async fn on_cluster(
     halt: &Halt,
     (prepared, plan, info): (&Prepared, &Plan, &RunInfo),
     begin: Instant,
-) -> Result<(), EngineError> {
+) -> Result<bool, EngineError> {
     let client = &prepared.client;
     let run_id = &info.run_id;
     let stage = Stage::open(prepared, plan, request.suite.fence(), run_id).await?;
@@ -235,17 +240,19 @@ async fn on_cluster(
     };
     let load = Load::start(&request.load, client, run_id).await?;
     runner.all(plan).await;
+    // What is ordered from here on keeps no case from its end.
+    let interrupted = halt.is_given();
     for done in load.stop(tidy).await {
         events.note(format!("beside the cases: {done}"));
     }
     if tidy {
         stage.tidy(client, run_id, events).await;
     }
-    let end = RunEnd { elapsed: begin.elapsed(), interrupted: halt.is_interrupted() };
-    match record_path {
-        Some(path) => writer.finish(end).map_err(|source| EngineError::Record { path, source }),
-        None => Ok(()),
+    if let Some(path) = record_path {
+        let end = RunEnd { elapsed: begin.elapsed(), interrupted };
+        writer.finish(end).map_err(|source| EngineError::Record { path, source })?;
     }
+    Ok(interrupted)
 }
 
 /// Eight hexadecimal digits that no other run has: from the process, the clock and an address.

@@ -110,7 +110,9 @@ impl Definitions {
 
     fn row(&self, name: &str, required: bool, schema: &Value) -> String {
         let mark = if required { " *" } else { "" };
-        format!("| `{name}`{mark} | {} | {} |\n", self.value(schema), cell(&self.meaning(schema)))
+        // What may be left out may be null, too; of what is always there it has to be said.
+        let null = if required && may_be_null(schema) { ", or null" } else { "" };
+        format!("| `{name}`{mark} | {}{null} | {} |\n", self.value(schema), cell(&self.meaning(schema)))
     }
 
     /// The fields of a definition; of one with alternatives these, with the fields that stand in them.
@@ -230,6 +232,12 @@ fn plain(schema: &Value) -> &Value {
         Some(rest) if rest.len() == 1 => plain(rest[0]),
         _ => schema,
     }
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten().map(|it| &it["type"]);
+    let types = schema["type"].as_array().into_iter().flatten();
+    alternatives.chain(types).any(|it| it == "null")
 }
 
 /// The elements of a list, or the schema itself.

@@ -147,6 +147,12 @@ impl<'a> Selection<'a> {
         for version in self.versions.iter().filter(|version| !later(version)) {
             current.insert(version.uid, *version);
         }
+        // What was no longer selected by then is not current, whatever it was before.
+        for left in self.unselected.iter().filter(|version| !later(version)) {
+            if current.get(&left.uid).is_some_and(|it| it.resource_version < left.resource_version) {
+                current.remove(&left.uid);
+            }
+        }
         let current = current.into_values().filter(|version| version.change != Change::Deleted);
         let mut window: Vec<_> = current.chain(self.versions.iter().copied().filter(later)).collect();
         window.sort_by_key(|version| version.resource_version);

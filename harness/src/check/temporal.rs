@@ -11,7 +11,7 @@ use super::golden;
 use super::matching::Pattern;
 use super::origin;
 use super::select::{Selection, State, Uid, bound, deletion};
-use crate::record::{Change, Entry, Observation};
+use crate::record::{Change, Entry, LOG, Observation};
 use crate::scenario::assertion::{Assertion, Bindings, Claim, Condition, Operator, Target};
 
 /// What a history says about an assertion. Only [`Judgement::Holds`] lets a scenario pass; what `NotYet`
@@ -373,7 +373,9 @@ impl<'a> ClaimJudge<'a> {
 
     /// Whether everything that is said about the content holds; nothing said holds.
     pub(super) fn content(&self, object: &Value) -> Result<bool, String> {
-        if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(object)) {
+        if let Some(pattern) = &self.pattern
+            && !pattern.matches(object)?
+        {
             return Ok(false);
         }
         if self.golden.as_ref().is_some_and(|expected| !golden::equal(expected, object)) {
@@ -444,12 +446,14 @@ fn interrupted(assertion: &Assertion, history: &[Arc<Entry>], bindings: &Binding
             let between = of.is_some().then(|| "batch/v1/Job".to_owned());
             std::iter::once(format!("{api_version}/{kind}")).chain(owner).chain(between).collect()
         }
-        Target::Requests { .. } | Target::Log | Target::Rendered { .. } => Vec::new(),
+        Target::Log => vec![LOG.to_owned()],
+        Target::Requests { .. } | Target::Rendered { .. } => Vec::new(),
     };
     let kinds: Vec<String> = claims.iter().flat_map(watched_by).collect();
     history.iter().find_map(|entry| match &entry.observation {
         Observation::Gap { kind, reason } if kinds.contains(kind) => {
-            Some(format!("the watch of {kind} was interrupted, versions may be missing: {reason}"))
+            let lost = if kind == LOG { "lines" } else { "versions" };
+            Some(format!("the watch of {kind} was interrupted, {lost} may be missing: {reason}"))
         }
         _ => None,
     })

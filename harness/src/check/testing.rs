@@ -63,6 +63,11 @@ impl History {
         self.push(Observation::Request(Request { id: id.to_owned(), request }))
     }
 
+    /// A line of the controller's log.
+    pub(super) fn log(self, line: &str) -> Self {
+        self.push(Observation::Log { line: line.into() })
+    }
+
     pub(super) fn gap(self, kind: &str) -> Self {
         self.push(Observation::Gap { kind: kind.into(), reason: "too old".into() })
     }

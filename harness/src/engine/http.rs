@@ -78,7 +78,7 @@ impl CaseRun<'_> {
         let mut answers = Vec::new();
         let mut objections = Vec::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
-            match ask(endpoint, http, pattern).await {
+            match ask(endpoint, http, pattern).await.map_err(Stop::Inconclusive)? {
                 (Some(answer), objection) => {
                     answers.push((format!("GET {} of replica {}", http.path, index + 1), answer));
                     objections.extend(objection);
@@ -104,19 +104,42 @@ impl CaseRun<'_> {
     }
 }
 
-/// The answer, if there is one, and what is wrong with it.
-async fn ask(endpoint: &Endpoint, http: &Http, pattern: Option<&Pattern>) -> (Option<Answer>, Objection) {
-    match endpoint.get(&http.path).await {
+/// The answer, if there is one, and what is wrong with it; the error tells what is wrong with the claim itself.
+async fn ask(
+    endpoint: &Endpoint,
+    http: &Http,
+    pattern: Option<&Pattern>,
+) -> Result<(Option<Answer>, Objection), String> {
+    Ok(match endpoint.get(&http.path).await {
         Ok(answer) => {
-            let objection = objection(&answer, http, pattern);
+            let objection = objection(&answer, http, pattern)?;
             (Some(answer), objection)
         }
         Err(SubjectError::NoAnswer { message, .. }) => (None, Some(format!("no answer: {message}"))),
         Err(error) => (None, Some(error.to_string())),
-    }
+    })
 }
 
-fn objection(answer: &Answer, http: &Http, pattern: Option<&Pattern>) -> Objection {
+fn objection(answer: &Answer, http: &Http, pattern: Option<&Pattern>) -> Result<Objection, String> {
+    if let Some(text) = text_objection(answer, http) {
+        return Ok(Some(text));
+    }
+    let Some(pattern) = pattern else { return Ok(None) };
+    let value = match serde_json::from_str::<Value>(&answer.body) {
+        Err(error) => return Ok(Some(format!("{answer} is no JSON: {error}"))),
+        Ok(value) => value,
+    };
+    if pattern.matches(&value)? {
+        return Ok(None);
+    }
+    Ok(pattern
+        .mismatches(&value)
+        .first()
+        .map(|mismatch| format!("{}: expected {}, is {}", mismatch.path, mismatch.expected, mismatch.actual)))
+}
+
+/// What is wrong with the answer as a text.
+fn text_objection(answer: &Answer, http: &Http) -> Objection {
     let body = &answer.body;
     if answer.status != http.status {
         return Some(answer.to_string());
@@ -130,13 +153,7 @@ fn objection(answer: &Answer, http: &Http, pattern: Option<&Pattern>) -> Objecti
     if let Some(wanted) = http.finds.as_ref().filter(|wanted| !wanted.is_match(body)) {
         return Some(format!("nothing like `{wanted}` is found in {answer}"));
     }
-    let pattern = pattern?;
-    match serde_json::from_str::<Value>(body) {
-        Err(error) => Some(format!("{answer} is no JSON: {error}")),
-        Ok(value) => pattern.mismatches(&value).first().map(|mismatch| {
-            format!("{}: expected {}, is {}", mismatch.path, mismatch.expected, mismatch.actual)
-        }),
-    }
+    None
 }
 
 #[cfg(test)]
@@ -184,14 +201,14 @@ mod tests {
         #[case] expected: bool,
     ) {
         let answer = Answer { status: 200, body: r#"{"status": "ok"}"#.to_owned() };
-        let objection = objection(&answer, &http, pattern.as_ref());
+        let objection = objection(&answer, &http, pattern.as_ref()).unwrap();
         assert_eq!(objection.is_none(), expected, "{objection:?}");
     }
 
     #[test]
     fn what_is_no_json_never_matches() {
         let answer = Answer { status: 200, body: "ok".to_owned() };
-        let objection = objection(&answer, &http(), Some(&pattern(&json!({}))));
+        let objection = objection(&answer, &http(), Some(&pattern(&json!({})))).unwrap();
         assert!(objection.unwrap().contains("is no JSON"));
     }
 }

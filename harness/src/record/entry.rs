@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::assertion::BoundObject;
 
+/// What a gap in the log of the subject is one of.
+pub const LOG: &str = "log";
+
 /// One thing that was observed, and when.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -132,7 +135,7 @@ pub enum Observation {
     },
     /// A watch was interrupted; versions between the last one and the next one may be missing.
     Gap {
-        /// `apiVersion/Kind` of the watch.
+        /// `apiVersion/Kind` of the watch; `log` where the log of a container broke off.
         kind: String,
         /// Why.
         reason: String,

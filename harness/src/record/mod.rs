@@ -9,7 +9,7 @@ mod recording;
 mod requests;
 mod watch;
 
-pub use entry::{Change, End, Entry, ObjectVersion, Observation, Request};
+pub use entry::{Change, End, Entry, LOG, ObjectVersion, Observation, Request};
 pub use log::{RECORD_FILE, Record, RecordWriter, record_schema};
 pub use recording::{Recording, RecordingError};
 pub use requests::RequestHub;

@@ -1,6 +1,7 @@
 //! Follows the pods of one Deployment: their logs, and containers that end by themselves.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -13,7 +14,10 @@ use super::context::LogSink;
 use super::exits::{Exits, Wanted};
 use super::log_tail::LogTail;
 use super::pod_status::last_end;
-use crate::record::Observation;
+use crate::record::{LOG, Observation};
+
+/// By when the status of a pod tells that a container ended whose log did.
+const ENDED_BY: Duration = Duration::from_secs(3);
 
 /// A running watch; dropping it ends it.
 #[derive(Debug)]
@@ -100,15 +104,24 @@ impl Follower {
         if !started || !self.followed.insert(key) {
             return;
         }
-        let (api, name, container) = (self.api.clone(), pod.name_any(), container.name.clone());
+        let followed = Followed {
+            api: self.api.clone(),
+            pod: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+            container: container.name.clone(),
+            restarts: container.restart_count,
+        };
         let (log, tail) = (LogSink::clone(&self.log), self.tail.clone());
         self.logs.spawn(async move {
-            let parameters = LogParams { follow: true, container: Some(container), ..LogParams::default() };
-            let Ok(stream) = api.log_stream(&name, &parameters).await else { return };
-            let mut lines = stream.lines();
-            while let Ok(Some(line)) = lines.try_next().await {
+            let broke_off = followed.read(|line| {
                 tail.push(&line);
                 log(Observation::Log { line: line.into() });
+            });
+            let reason = broke_off.await.err().unwrap_or_else(|| "it ended".to_owned());
+            // Its end is known a little later than its log ends.
+            tokio::time::sleep(ENDED_BY).await;
+            if followed.still_runs().await {
+                log(Observation::Gap { kind: LOG.to_owned(), reason });
             }
         });
     }
@@ -123,5 +136,47 @@ impl Follower {
             let what = format!("container `{}` of pod `{}` {how}", container.name, pod.name_any());
             self.exits.ended(what, &self.wanted);
         }
+    }
+}
+
+/// One run of a container, whose log is read.
+struct Followed {
+    api: Api<Pod>,
+    pod: String,
+    uid: String,
+    container: String,
+    restarts: i32,
+}
+
+impl Followed {
+    /// Reads the log line by line until it ends; the error tells why it could not be read any further.
+    async fn read(&self, mut each: impl FnMut(String)) -> Result<(), String> {
+        let container = Some(self.container.clone());
+        let parameters = LogParams { follow: true, container, ..LogParams::default() };
+        let stream = self.api.log_stream(&self.pod, &parameters).await;
+        let mut stream = std::pin::pin!(stream.map_err(|error| error.to_string())?);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = stream.read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
+            if length == 0 {
+                return Ok(());
+            }
+            let text = String::from_utf8_lossy(&line);
+            each(text.trim_end_matches(['\r', '\n']).to_owned());
+        }
+    }
+
+    /// Whether this run of the container goes on, although its log does not.
+    async fn still_runs(&self) -> bool {
+        let Ok(Some(pod)) = self.api.get_opt(&self.pod).await else { return false };
+        let is_same = pod.uid().as_ref() == Some(&self.uid) && pod.metadata.deletion_timestamp.is_none();
+        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        let runs = |status: &ContainerStatus| {
+            status.name == self.container
+                && status.restart_count == self.restarts
+                && status.state.as_ref().is_some_and(|state| state.running.is_some())
+        };
+        is_same && statuses.into_iter().flatten().any(runs)
     }
 }

@@ -1,10 +1,12 @@
 //! Patterns against objects.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use super::pattern::{Keyed, Pattern, Rule, value_eq};
 use crate::check::path::{Path, Segment, element_has};
-use crate::scenario::expression::Expression;
+use crate::scenario::expression::{EvaluationError, Expression};
 
 /// One place at which an object is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,29 +20,37 @@ pub struct Mismatch {
 }
 
 impl Pattern {
-    /// Whether the object is as expected; no paths or texts are made for the answer.
-    pub fn matches(&self, object: &Value) -> bool {
-        let mut walk = Walk { path: Path::root(), found: None, failed: false };
-        walk.rule(&self.rule, Some(object));
-        !walk.failed
+    /// Whether the object is as expected; no paths or texts are made for the answer. The error tells what is wrong
+    /// with an expression in the pattern itself: `$not` and `never` would make an answer of it.
+    pub fn matches(&self, object: &Value) -> Result<bool, String> {
+        let wrong = OnceCell::new();
+        let holds = Walk::of(None, &wrong).holds(&self.rule, Some(object));
+        wrong.into_inner().map_or(Ok(holds), Err)
     }
 
     /// Every place at which the object is not as expected, in the order in which they are written.
     pub fn mismatches(&self, object: &Value) -> Vec<Mismatch> {
-        let mut walk = Walk { path: Path::root(), found: Some(Vec::new()), failed: false };
+        let wrong = OnceCell::new();
+        let mut walk = Walk::of(Some(Vec::new()), &wrong);
         walk.rule(&self.rule, Some(object));
         walk.found.unwrap_or_default()
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     path: Path,
     /// `None` if only the answer matters.
     found: Option<Vec<Mismatch>>,
     failed: bool,
+    /// What is wrong with the first expression that gives no answer.
+    wrong: &'a OnceCell<String>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn of(found: Option<Vec<Mismatch>>, wrong: &'a OnceCell<String>) -> Self {
+        Self { path: Path::root(), found, failed: false, wrong }
+    }
+
     fn rule(&mut self, rule: &Rule, actual: Option<&Value>) {
         if self.failed && self.found.is_none() {
             return;
@@ -67,7 +77,7 @@ impl Walk {
             Rule::Contains(rules) => match actual {
                 Some(Value::Array(items)) => {
                     for wanted in rules {
-                        if !items.iter().any(|item| holds(wanted, Some(item))) {
+                        if !items.iter().any(|item| self.holds(wanted, Some(item))) {
                             self.report(|| format!("an element: {wanted}"), actual);
                         }
                     }
@@ -78,12 +88,12 @@ impl Walk {
                 Some(Ok(value)) => self.rule(content, Some(&value)),
                 _ => self.mismatch(rule, actual),
             },
-            Rule::Cel(expression) => match cel(expression, actual) {
+            Rule::Cel(expression) => match self.cel(expression, actual) {
                 Ok(()) => {}
                 Err(reason) => self.report(|| format!("{}{reason}", expression.text()), actual),
             },
             _ => {
-                if !holds_itself(rule, actual) {
+                if !self.holds_itself(rule, actual) {
                     self.mismatch(rule, actual);
                 }
             }
@@ -180,47 +190,62 @@ impl Walk {
             });
         }
     }
-}
 
-fn holds(rule: &Rule, actual: Option<&Value>) -> bool {
-    let mut walk = Walk { path: Path::root(), found: None, failed: false };
-    walk.rule(rule, actual);
-    !walk.failed
-}
+    fn holds(&self, rule: &Rule, actual: Option<&Value>) -> bool {
+        let mut walk = Walk::of(None, self.wrong);
+        walk.rule(rule, actual);
+        !walk.failed
+    }
 
-/// Rules whose failure is one mismatch at the place itself.
-fn holds_itself(rule: &Rule, actual: Option<&Value>) -> bool {
-    let present = actual.filter(|value| !value.is_null());
-    let items = || present.and_then(Value::as_array).map(Vec::as_slice);
-    let count = |items: &[Value], of: &Rule| items.iter().filter(|item| holds(of, Some(item))).count();
-    match rule {
-        Rule::Scalar(expected) => actual.is_some_and(|actual| value_eq(expected, actual)),
-        Rule::Equals(expected) => match actual {
-            Some(actual) => value_eq(expected, actual),
-            None => expected.is_null(),
-        },
-        Rule::Absent => present.is_none(),
-        Rule::Present => present.is_some(),
-        Rule::Not(rule) => !holds(rule, actual),
-        Rule::Matches(regex) => present.and_then(Value::as_str).is_some_and(|text| regex.is_match(text)),
-        Rule::Any(of) => items().is_some_and(|items| count(items, of) > 0),
-        Rule::None(of) => present.is_none() || items().is_some_and(|items| count(items, of) == 0),
-        Rule::Exactly(wanted, of) => match items() {
-            Some(items) => u64::try_from(count(items, of)).is_ok_and(|count| count == *wanted),
-            None => *wanted == 0 && present.is_none(),
-        },
-        Rule::Length(wanted) => match present {
-            None => *wanted == 0,
-            Some(value) => length(value).and_then(|length| u64::try_from(length).ok()) == Some(*wanted),
-        },
-        Rule::OneOf(rules) => rules.iter().any(|rule| holds(rule, actual)),
-        Rule::Map(_)
-        | Rule::Keyed { .. }
-        | Rule::Ordered(_)
-        | Rule::All(_)
-        | Rule::Contains(_)
-        | Rule::Json(_)
-        | Rule::Cel(_) => holds(rule, actual),
+    /// Rules whose failure is one mismatch at the place itself.
+    fn holds_itself(&self, rule: &Rule, actual: Option<&Value>) -> bool {
+        let present = actual.filter(|value| !value.is_null());
+        let items = || present.and_then(Value::as_array).map(Vec::as_slice);
+        let count =
+            |items: &[Value], of: &Rule| items.iter().filter(|item| self.holds(of, Some(item))).count();
+        match rule {
+            Rule::Scalar(expected) => actual.is_some_and(|actual| value_eq(expected, actual)),
+            Rule::Equals(expected) => match actual {
+                Some(actual) => value_eq(expected, actual),
+                None => expected.is_null(),
+            },
+            Rule::Absent => present.is_none(),
+            Rule::Present => present.is_some(),
+            Rule::Not(rule) => !self.holds(rule, actual),
+            Rule::Matches(regex) => present.and_then(Value::as_str).is_some_and(|text| regex.is_match(text)),
+            Rule::Any(of) => items().is_some_and(|items| count(items, of) > 0),
+            Rule::None(of) => present.is_none() || items().is_some_and(|items| count(items, of) == 0),
+            Rule::Exactly(wanted, of) => match items() {
+                Some(items) => u64::try_from(count(items, of)).is_ok_and(|count| count == *wanted),
+                None => *wanted == 0 && present.is_none(),
+            },
+            Rule::Length(wanted) => match present {
+                None => *wanted == 0,
+                Some(value) => length(value).and_then(|length| u64::try_from(length).ok()) == Some(*wanted),
+            },
+            Rule::OneOf(rules) => rules.iter().any(|rule| self.holds(rule, actual)),
+            Rule::Map(_)
+            | Rule::Keyed { .. }
+            | Rule::Ordered(_)
+            | Rule::All(_)
+            | Rule::Contains(_)
+            | Rule::Json(_)
+            | Rule::Cel(_) => self.holds(rule, actual),
+        }
+    }
+
+    /// Whether the expression is `true` of the value, else why not, as an addition to its text.
+    fn cel(&self, expression: &Expression, actual: Option<&Value>) -> Result<(), String> {
+        let Some(actual) = actual else { return Err(String::new()) };
+        let (reason, wrong) = match expression.evaluate(&[("self", actual)]) {
+            Ok(Value::Bool(true)) => return Ok(()),
+            Ok(Value::Bool(false)) => return Err(String::new()),
+            Err(error @ EvaluationError::Data { .. }) => return Err(format!(" ({error})")),
+            Ok(other) => (format!("is {other}"), format!("is {other}, not true or false")),
+            Err(error) => (error.to_string(), error.to_string()),
+        };
+        self.wrong.get_or_init(|| format!("{}: `{}`: {wrong}", expression.location(), expression.text()));
+        Err(format!(" ({reason})"))
     }
 }
 
@@ -230,16 +255,5 @@ fn length(value: &Value) -> Option<usize> {
         Value::Object(map) => Some(map.len()),
         Value::String(text) => Some(text.chars().count()),
         _ => None,
-    }
-}
-
-/// Whether the expression is `true` of the value, else why not, as an addition to its text.
-fn cel(expression: &Expression, actual: Option<&Value>) -> Result<(), String> {
-    let Some(actual) = actual else { return Err(String::new()) };
-    match expression.evaluate(&[("self", actual)]) {
-        Ok(Value::Bool(true)) => Ok(()),
-        Ok(Value::Bool(false)) => Err(String::new()),
-        Ok(other) => Err(format!(" (is {other})")),
-        Err(error) => Err(format!(" ({error})")),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Judgement, judge, missed};
 use crate::check::testing::*;
-use crate::record::Observation;
+use crate::record::{LOG, Observation};
 use crate::scenario::assertion::{Assertion, MadeBy, Operator, Standing, Target};
 
 fn judged(assertion: &Assertion, history: &History) -> Judgement {
@@ -41,6 +41,20 @@ fn eventually_takes_the_version_that_was_current_when_the_window_began() {
     let history = run(&["Running"]);
     let assertion = eventually(matches(object("run"), &phase("Running")));
     assert_eq!(judge(&assertion, &history.0, 99, &bindings()), Judgement::Holds);
+}
+
+#[rstest]
+#[case::after_the_window_began(2, Judgement::Holds)]
+#[case::before(3, Judgement::NotYet)]
+fn what_lost_its_labels_is_not_current(#[case] window: u64, #[case] expected: Judgement) {
+    let leads = json!({"metadata": {"labels": {"role": "leader"}}});
+    let history = History::default()
+        .added("Job/other", 1, &json!({}))
+        .added("Job/a", 2, &leads)
+        .modified("Job/a", 3, &json!({}))
+        .modified("Job/other", 4, &json!({}));
+    let assertion = eventually(exists(resources(None, &[("role", "leader")]), true));
+    assert_eq!(judge(&assertion, &history.0, window, &bindings()), expected);
 }
 
 #[test]
@@ -240,6 +254,20 @@ fn a_gap_leaves_nothing_proved(#[case] kind: &str, #[case] inconclusive: bool) {
     let never = |name| assertion(Operator::Never(matches(jobs(), &phase(name))));
     assert_eq!(matches!(judged(&never("y"), &history), Judgement::Inconclusive(_)), inconclusive);
     assert_eq!(judged(&never("x"), &history), Judgement::Violated);
+}
+
+#[rstest]
+#[case::of_the_log(LOG, true)]
+#[case::of_a_watch("v1/Job", false)]
+fn a_log_that_broke_off_leaves_nothing_proved(#[case] kind: &str, #[case] inconclusive: bool) {
+    let history = History::default().log("all is well").gap(kind);
+    let says = |text: &str| matches(Target::Log, &json!({"$matches": text}));
+    let never = judged(&assertion(Operator::Never(says("panicked"))), &history);
+    assert_eq!(matches!(never, Judgement::Inconclusive(_)), inconclusive);
+    let awaited = eventually(says("panicked"));
+    let open = judged(&awaited, &history);
+    assert_eq!(missed(&open, &awaited, &history.0, &bindings()).is_some(), inconclusive);
+    assert_eq!(judged(&assertion(Operator::Never(says("well"))), &history), Judgement::Violated);
 }
 
 /// While it is waited for the judgement stays open; that it was interrupted matters at the deadline.

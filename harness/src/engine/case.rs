@@ -36,6 +36,9 @@ use crate::scenario::suite::Fence;
 use crate::subject::{LogSink, ReleaseSpec, Subject, SubjectContext, SubjectError};
 use crate::yaml::{Location, Node};
 
+/// What fails where the subject never started: nothing that its case is about was tried.
+pub(super) const STARTS: &str = "the subject installs, starts and becomes ready";
+
 /// What all cases of a run have in common.
 #[derive(Clone)]
 pub(super) struct RunContext {
@@ -265,7 +268,7 @@ impl<'a> CaseRun<'a> {
             Some(faults) => Subject::start(&faults.between(context), release, log).await,
             None => Subject::start(context, release, log).await,
         };
-        let subject = Arc::new(started.map_err(|error| self.subject_trouble(&error, &at))?);
+        let subject = Arc::new(started.map_err(|error| self.trouble(STARTS, &error, &at))?);
         if let Some(faults) = &mut faults {
             faults.kill_on_demand(&subject);
         }
@@ -274,15 +277,14 @@ impl<'a> CaseRun<'a> {
         Ok(())
     }
 
-    /// A verdict from an error of the subject: its own faults are failures.
+    /// A verdict from an error of the subject in a step: its own faults are failures.
     pub(super) fn subject_trouble(&self, error: &SubjectError, at: &Location) -> Stop {
+        self.trouble("the subject starts, becomes ready and ends when it is asked to", error, at)
+    }
+
+    fn trouble(&self, claim: &str, error: &SubjectError, at: &Location) -> Stop {
         if error.is_subject_fault() {
-            self.refused(
-                "the subject installs, starts, becomes ready and ends when it is asked to",
-                "the subject",
-                &error.to_string(),
-                at,
-            )
+            self.refused(claim, "the subject", &error.to_string(), at)
         } else {
             Stop::Inconclusive(chain(error))
         }
@@ -302,8 +304,7 @@ impl<'a> CaseRun<'a> {
     /// The verdict of a case whose shared subject could not be started.
     pub(super) fn never_started(&self, is_subject_fault: bool, reason: String) -> Verdict {
         let verdict = if is_subject_fault {
-            let claim = "the subject installs, starts, becomes ready and ends when it is asked to";
-            Verdict::Failed(self.failure(claim, "the subject", &reason, &self.beginning()))
+            Verdict::Failed(self.failure(STARTS, "the subject", &reason, &self.beginning()))
         } else {
             Verdict::Inconclusive { reason }
         };

@@ -2,12 +2,14 @@
 //!
 //! That some case fails is not enough. A requirement is noticed by what is about it: a standing invariant by being
 //! broken itself, in whatever case; any other by a case that names it and fails by a claim of its own, since the
-//! invariants that the same case is judged on say nothing about it.
+//! invariants that the same case is judged on say nothing about it. A case whose subject never started says nothing
+//! of a requirement, either: nothing was tried.
 
 use std::collections::BTreeSet;
 
 use super::proof::{BrokenClaim, Missed, Noticed};
 use crate::check::Failure;
+use crate::engine::case::STARTS;
 use crate::event::{CaseId, CaseResult, Verdict};
 use crate::scenario::PlannedCase;
 
@@ -94,6 +96,9 @@ impl Sought {
         match verdict {
             Verdict::Failed(failure) => match self.claim_in(failure) {
                 Some(claim) => self.noticed = Some(broken(claim)),
+                None if failure.claim == STARTS => {
+                    self.trouble = Some(format!("{case}: not true that {STARTS}: {}", failure.nearest));
+                }
                 None => {
                     self.otherwise.get_or_insert_with(|| broken(&failure.claim));
                 }
@@ -111,7 +116,8 @@ impl Sought {
             return of_it.map(|broken| broken.claim.as_str());
         }
         // Invariants are judged last, so a case that fails by one has no claim of its own that does not hold.
-        let is_own = failure.broken.iter().all(|broken| broken.claim != failure.claim);
+        let is_own =
+            failure.claim != STARTS && failure.broken.iter().all(|broken| broken.claim != failure.claim);
         is_own.then_some(failure.claim.as_str())
     }
 }
@@ -242,6 +248,23 @@ mod tests {
         assert_eq!(open.missed[0].trouble.as_deref(), Some("b: no cluster"));
         let sure = proof(sought(&["A-1", "B-1"]), vec![("a", Verdict::Passed), ("b", trouble())]);
         assert_eq!(sure.outcome, Outcome::Survived, "the cases of A-1 were judged");
+    }
+
+    #[test]
+    fn a_subject_that_never_starts_is_no_notice_of_what_was_to_be_tried() {
+        let never_started = |broken: &[&str]| {
+            let Verdict::Failed(mut failure) = failure(true, broken) else { unreachable!() };
+            failure.claim = STARTS.to_owned();
+            Verdict::Failed(failure)
+        };
+        let open = proof(sought(&["A-1"]), vec![("a", never_started(&[])), ("both", never_started(&[]))]);
+        assert_eq!(open.outcome, Outcome::Inconclusive);
+        assert!(open.missed[0].trouble.as_ref().is_some_and(|said| said.starts_with("both: not true")));
+        let judged = proof(sought(&["A-1"]), vec![("a", never_started(&[])), ("both", failure(true, &[]))]);
+        assert_eq!(judged.outcome, Outcome::Killed);
+        // What its start left is there, and an invariant is about all of it.
+        let standing = proof(sought(&["INV-01"]), vec![("a", never_started(&["INV-01"]))]);
+        assert_eq!(standing.outcome, Outcome::Killed);
     }
 
     #[test]

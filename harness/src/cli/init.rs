@@ -36,7 +36,9 @@ pub(super) fn init(args: &InitArgs, console: Console) -> u8 {
     }
     let told = if let Some(file) = &args.implementation {
         let shown = file.display();
-        format!("wrote a template to `{shown}`; next:\n  hallmark lint --implementation {shown}")
+        format!(
+            "wrote a template to `{shown}`; next:\n  hallmark lint path/to/suite --implementation {shown}"
+        )
     } else {
         let shown = args.path.display();
         format!(

@@ -34,7 +34,7 @@ pub(crate) fn digest_of_manifest(manifest: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{digest, to_canonical};
 
@@ -44,6 +44,14 @@ mod tests {
         let other = json!({"a": {"c": 1.5, "d": "é"}, "b": [{"x": null, "y": 1}]});
         assert_eq!(to_canonical(&one), to_canonical(&other));
         assert_eq!(to_canonical(&one), r#"{"a":{"c":1.5,"d":"é"},"b":[{"x":null,"y":1}]}"#.as_bytes());
+    }
+
+    /// Guards the feature `float_roundtrip` of `serde_json`, as far as it can: a dependency of tests has it, too.
+    #[test]
+    fn a_number_stays_the_number_that_it_was() {
+        let text = r#"{"share":0.23000000000000007}"#;
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(to_canonical(&value), text.as_bytes());
     }
 
     #[test]

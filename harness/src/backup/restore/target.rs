@@ -76,7 +76,7 @@ pub(super) async fn look<'a>(
             }
             continue;
         }
-        if kind.role >= Role::Config && !target.serves(api, kind, checked, definitions).await? {
+        if kind.role >= Role::Config && !target.serves(api, kind, &objects, checked, definitions).await? {
             target.add(kind, &objects, &HashMap::new());
             continue;
         }
@@ -174,6 +174,7 @@ impl<'a> Target<'a> {
         &mut self,
         api: &ObjectApi,
         kind: &Kind,
+        objects: &[&Stored],
         checked: &Checked,
         definitions: bool,
     ) -> Result<bool, RestoreError> {
@@ -186,7 +187,8 @@ impl<'a> Target<'a> {
             return Ok(false);
         }
         let live = api.get(&Kind::definition(), None, &resource).await?.unwrap_or_default();
-        if let Some(reason) = unfit(kind, &live) {
+        let have_status = objects.iter().any(|object| object.value.get("status").is_some());
+        if let Some(reason) = unfit(kind, have_status, &live) {
             self.findings.push(Finding::OtherKind { resource, reason });
             return Ok(false);
         }
@@ -201,24 +203,37 @@ fn is_established(live: &Value) -> bool {
 }
 
 /// Why objects of the archive do not fit a definition of the target.
-fn unfit(kind: &Kind, live: &Value) -> Option<String> {
+///
+/// A status subresource on one side only makes no difference to objects that have no status. Others would be left
+/// without theirs: a create ignores it where the target has the subresource, and where it has none nothing answers
+/// the request that writes it.
+fn unfit(kind: &Kind, have_status: bool, live: &Value) -> Option<String> {
     let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let scope = if kind.namespaced { "Namespaced" } else { "Cluster" };
     let versions = live.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-    let served = versions.filter(|version| version.get("served") == Some(&Value::Bool(true)));
-    let mut names = served.filter_map(|version| version.get("name")?.as_str());
-    if !names.any(|name| name == kind.version) {
+    let mut served = versions.filter(|version| version.get("served") == Some(&Value::Bool(true)));
+    let named = |version: &&Value| version.get("name").and_then(Value::as_str) == Some(&kind.version);
+    let Some(version) = served.find(named) else {
         return Some(format!("version {} of the archive is not served", kind.version));
-    }
+    };
     if text("/spec/names/kind") != kind.kind || text("/spec/scope") != scope {
         let (kind, scope) = (text("/spec/names/kind"), text("/spec/scope"));
         return Some(format!("the target has kind {kind} with scope {scope}"));
+    }
+    let subresource = version.pointer("/subresources/status").is_some();
+    if have_status && subresource != kind.status {
+        let (target, source) = if subresource { ("a", "none") } else { ("no", "one") };
+        return Some(format!(
+            "version {} has {target} status subresource in the target, and {source} in the archive",
+            kind.version
+        ));
     }
     None
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
@@ -242,11 +257,36 @@ mod tests {
     fn a_definition_fits_if_it_serves_the_version_with_the_same_scope() {
         let mut live = fixture::definition("Run", "runs");
         let kind = Kind::of_definition(&live, &[]).unwrap();
-        assert_eq!(unfit(&kind, &live), None);
+        assert_eq!(unfit(&kind, true, &live), None);
         live["spec"]["scope"] = json!("Cluster");
-        assert!(unfit(&kind, &live).unwrap().contains("scope Cluster"));
+        assert!(unfit(&kind, true, &live).unwrap().contains("scope Cluster"));
         live["spec"]["versions"][0]["served"] = json!(false);
-        assert!(unfit(&kind, &live).unwrap().contains("v1"));
+        assert!(unfit(&kind, true, &live).unwrap().contains("v1"));
+    }
+
+    #[rstest]
+    #[case::target_has_none(true, false, true, Some("has no status subresource in the target"))]
+    #[case::only_target_has_one(false, true, true, Some("has a status subresource in the target"))]
+    #[case::nothing_to_lose(true, false, false, None)]
+    #[case::nothing_to_drop(false, true, false, None)]
+    #[case::part_of_the_object_on_both_sides(false, false, true, None)]
+    fn a_status_is_written_where_the_archive_has_it(
+        #[case] source: bool,
+        #[case] target: bool,
+        #[case] have_status: bool,
+        #[case] reason: Option<&str>,
+    ) {
+        let definition = |status: bool| {
+            let mut definition = fixture::definition("Run", "runs");
+            if !status {
+                definition["spec"]["versions"][0]["subresources"] = json!({});
+            }
+            definition
+        };
+        let kind = Kind::of_definition(&definition(source), &[]).unwrap();
+        let found = unfit(&kind, have_status, &definition(target));
+        assert_eq!(found.is_some(), reason.is_some(), "{found:?}");
+        assert!(reason.is_none_or(|reason| found.unwrap_or_default().contains(reason)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) fn inspect(bytes: &[u8], last: &[String], limits: Limits) -> Result<I
         undecided: BTreeMap::new(),
         jobs_again: Vec::new(),
         plan: None,
-        required_secrets: required_secrets(objects.iter().map(|object| &object.value)),
+        required_secrets: required_secrets(objects.iter().map(|object| &object.value), true),
         terminating: Vec::new(),
         warnings: vec![Warning {
             about: "an archive of Velero".to_owned(),

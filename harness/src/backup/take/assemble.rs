@@ -110,7 +110,7 @@ pub(in crate::backup) fn assemble(collected: &Collected) -> std::io::Result<Asse
         kinds,
         entries,
         definitions,
-        required_secrets: required_secrets(portable.values().map(|(value, _object)| value)),
+        required_secrets: required_secrets(portable.values().map(|(value, _object)| value), true),
         terminating,
         rewritten: vec![REWRITTEN.to_owned()],
         idempotency_store: collected.idempotency_store.clone(),
@@ -154,8 +154,11 @@ fn choose(collected: &Collected) -> Chosen<'_> {
     let referred: HashSet<(&str, String)> = chosen
         .objects
         .iter()
-        .filter_map(|object| Some((namespace(object.live)?, references::of(object.live).config_maps)))
-        .flat_map(|(namespace, names)| names.into_keys().map(move |name| (namespace, name)))
+        .filter_map(|object| Some((namespace(object.live)?, references::of(object.live))))
+        .flat_map(|(namespace, found)| {
+            let names = found.config_maps.into_keys().chain(found.optional_config_maps);
+            names.map(move |name| (namespace, name))
+        })
         .collect();
     let wanted = |object: &ObjectOf<'_>| {
         let of_user = !OF_OTHERS.contains(&name(object.live))
@@ -275,14 +278,22 @@ fn kind_record(list: &KindList, objects: &[ObjectOf<'_>]) -> KindRecord {
     record
 }
 
-/// The Secrets that the objects refer to, each with all keys and the number of referrers.
+/// The Secrets that the objects refer to, each with all keys and the number of referrers; those that only projected
+/// volumes name are left out on request.
 pub(in crate::backup) fn required_secrets<'a>(
     objects: impl IntoIterator<Item = &'a Value>,
+    projected: bool,
 ) -> Vec<RequiredSecret> {
     let mut needed: BTreeMap<(String, String), (BTreeSet<String>, usize)> = BTreeMap::new();
     for object in objects.into_iter().filter(|_object| !Defect::SecretsNotListed.is_planted()) {
         let Some(namespace) = namespace(object) else { continue };
-        for (name, keys) in references::of(object).secrets {
+        let mut found = references::of(object);
+        if projected {
+            for (name, keys) in found.projected_secrets {
+                found.secrets.entry(name).or_default().extend(keys);
+            }
+        }
+        for (name, keys) in found.secrets {
             let (all, referrers) = needed.entry((namespace.to_owned(), name)).or_default();
             all.extend(keys);
             *referrers += 1;
@@ -405,5 +416,14 @@ mod tests {
         let terminating = assembled.manifest.terminating;
         assert_eq!(terminating.len(), 6, "the namespace, an Agent and four runs: {terminating:?}");
         assert!(terminating.iter().all(|gone| !gone.path.contains("others")), "{terminating:?}");
+    }
+
+    #[test]
+    fn a_config_map_that_may_be_missing_is_archived_where_it_is() {
+        let mut collected = fixture::collected();
+        let agents = &mut list(&mut collected, Role::Config).items;
+        agents[0]["spec"] = json!({"volumes": [{"configMap": {"name": "unrelated", "optional": true}}]});
+        let archived = paths(&collected);
+        assert!(archived.iter().any(|path| path.ends_with("/unrelated.json")), "{archived:?}");
     }
 }

@@ -8,7 +8,7 @@ use crate::archive::{Limits, VerifyError, digest_of_manifest, pack, unpack};
 use crate::backup::fixture::{self, line};
 use crate::backup::portable::without_rewritten;
 use crate::backup::take::assemble;
-use crate::backup::{digest, to_canonical};
+use crate::backup::{RequiredSecret, digest, to_canonical};
 
 type Entries = Vec<(String, Vec<u8>)>;
 
@@ -18,7 +18,11 @@ fn check(bytes: &[u8]) -> Result<Checked, VerifyError> {
 
 /// What stands in the sound archive.
 fn entries() -> Entries {
-    let unpacked = unpack(&fixture::archive(), Limits::default()).unwrap();
+    entries_of(&fixture::archive())
+}
+
+fn entries_of(archive: &[u8]) -> Entries {
+    let unpacked = unpack(archive, Limits::default()).unwrap();
     unpacked.into_iter().map(|entry| (entry.path, entry.content)).collect()
 }
 
@@ -35,12 +39,15 @@ fn repacked(change: impl FnOnce(&mut Entries)) -> Result<Checked, VerifyError> {
 
 /// Changes the manifest and gives it a fitting digest of its own.
 fn with_manifest(change: impl FnOnce(&mut Value)) -> Result<Checked, VerifyError> {
-    repacked(|entries| {
-        let mut manifest: Value = serde_json::from_slice(&entries[0].1).unwrap();
-        change(&mut manifest);
-        manifest["manifestDigest"] = digest_of_manifest(&manifest).into();
-        entries[0].1 = to_canonical(&manifest);
-    })
+    check(&packed(&edited(entries(), change)))
+}
+
+fn edited(mut entries: Entries, change: impl FnOnce(&mut Value)) -> Entries {
+    let mut manifest: Value = serde_json::from_slice(&entries[0].1).unwrap();
+    change(&mut manifest);
+    manifest["manifestDigest"] = digest_of_manifest(&manifest).into();
+    entries[0].1 = to_canonical(&manifest);
+    entries
 }
 
 fn position(entries: &Entries, part: &str) -> usize {
@@ -187,6 +194,20 @@ fn an_edited_manifest_with_fitting_digests_is_refused(#[case] pointer: &str, #[c
     let edit = |manifest: &mut Value| *manifest.pointer_mut(pointer).unwrap() = value.clone();
     let error = with_manifest(edit);
     assert!(error.is_err(), "{error:?}");
+}
+
+#[test]
+fn an_archive_from_before_secrets_of_projected_volumes_were_listed_is_sound() {
+    let mut collected = fixture::collected();
+    let agents = collected.lists.iter_mut().find(|list| list.kind.plural == "agents").unwrap();
+    agents.items[0]["spec"]["projected"] = json!({"sources": [{"secret": {"name": "mounted"}}]});
+    let bytes = assemble(&collected).unwrap().bytes;
+    let names = |secrets: &[RequiredSecret]| secrets.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&check(&bytes).unwrap().manifest.required_secrets), ["mounted", "token"]);
+    let older = edited(entries_of(&bytes), |manifest| {
+        manifest["requiredSecrets"].as_array_mut().unwrap().remove(0);
+    });
+    assert_eq!(names(&check(&packed(&older)).unwrap().manifest.required_secrets), ["token"]);
 }
 
 #[test]

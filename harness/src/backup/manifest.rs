@@ -193,7 +193,7 @@ pub struct RequiredSecret {
     pub referrers: usize,
 }
 
-/// An object that was being deleted.
+/// An object that was being deleted, or that only such objects own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terminating {
@@ -201,7 +201,7 @@ pub struct Terminating {
     pub path: String,
     /// Its uid.
     pub uid: String,
-    /// Since when; that of its namespace if only the namespace is being deleted.
+    /// Since when; that of its namespace or owner if only they are being deleted, and empty if its owner is gone.
     pub deletion_timestamp: String,
 }
 

@@ -15,7 +15,7 @@ use crate::backup::manifest::{
 };
 use crate::backup::object_path::ObjectPath;
 use crate::backup::phase::phase;
-use crate::backup::portable::{REWRITTEN, Strip};
+use crate::backup::portable::{Owner, REWRITTEN, Strip};
 use crate::backup::references;
 use crate::backup::restore::HOLD;
 
@@ -149,6 +149,8 @@ fn choose(collected: &Collected) -> Chosen<'_> {
     for object in custom {
         chosen.place(object, &dying);
     }
+    let custom = collected.lists.iter().map(|list| &list.kind).filter(|kind| kind.role >= Role::Config);
+    chosen.set_aside_orphans(&custom.collect::<Vec<_>>());
     let namespaces: BTreeSet<&str> =
         chosen.objects.iter().filter_map(|object| namespace(object.live)).collect();
     let referred: HashSet<(&str, String)> = chosen
@@ -199,6 +201,46 @@ impl<'a> Chosen<'a> {
                 deletion_timestamp: since.to_owned(),
             }),
             _ => self.objects.push(object),
+        }
+    }
+
+    /// Sets aside what waits for the garbage collector: objects whose owners, all of archived kinds, are being
+    /// deleted or gone, and what such objects own. Without owners they would come back to stay, and be executed.
+    fn set_aside_orphans(&mut self, kinds: &[&Kind]) {
+        loop {
+            let objects = std::mem::take(&mut self.objects);
+            let live: HashSet<&str> =
+                objects.iter().map(|object| text(object.live, "/metadata/uid")).collect();
+            let is_dead = |owner: &Value| {
+                let Owner { group, kind, name: _ } = Owner::of(owner);
+                let archived = kinds.iter().any(|archived| archived.group == group && archived.kind == kind);
+                archived && !live.contains(text(owner, "/uid"))
+            };
+            let orphaned = |object: &ObjectOf<'_>| {
+                let owners = object.live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+                owners.is_some_and(|owners| !owners.is_empty() && owners.iter().all(is_dead))
+            };
+            let (orphans, rest): (Vec<_>, Vec<_>) = objects.into_iter().partition(orphaned);
+            self.objects = rest;
+            if orphans.is_empty() {
+                return;
+            }
+            let orphans: Vec<_> = orphans.iter().map(|orphan| self.orphan(orphan)).collect();
+            self.terminating.extend(orphans);
+        }
+    }
+
+    /// Told with the time of the first owner that is known to be deleted.
+    fn orphan(&self, object: &ObjectOf<'_>) -> Terminating {
+        let owners = object.live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let since = owners.into_iter().flatten().find_map(|owner| {
+            let owner = self.terminating.iter().find(|gone| gone.uid == text(owner, "/uid"))?;
+            Some(owner.deletion_timestamp.clone())
+        });
+        Terminating {
+            path: path_of(object.kind, object.live),
+            uid: text(object.live, "/metadata/uid").to_owned(),
+            deletion_timestamp: since.unwrap_or_default(),
         }
     }
 }
@@ -416,6 +458,43 @@ mod tests {
         let terminating = assembled.manifest.terminating;
         assert_eq!(terminating.len(), 6, "the namespace, an Agent and four runs: {terminating:?}");
         assert!(terminating.iter().all(|gone| !gone.path.contains("others")), "{terminating:?}");
+    }
+
+    fn own(run: &mut Value, owners: &[(&str, &str)]) {
+        let reference = |(kind, uid): &(&str, &str)| {
+            let name = uid.trim_start_matches("u-");
+            json!({"apiVersion": "example.dev/v1", "kind": kind, "name": name, "uid": uid})
+        };
+        run["metadata"]["ownerReferences"] = owners.iter().map(reference).collect();
+    }
+
+    #[test]
+    fn what_only_the_deleted_own_goes_with_them() {
+        let mut collected = fixture::collected();
+        let runs = &mut list(&mut collected, Role::Run).items;
+        for name in ["gone-with-owner", "foreign", "shared"] {
+            runs.push(fixture::run(name, "Pending"));
+        }
+        runs[0]["metadata"]["deletionTimestamp"] = json!("2026-01-03T00:00:00Z");
+        own(&mut runs[1], &[("Run", "u-succeeded")]);
+        own(&mut runs[2], &[("Run", "u-failed")]);
+        own(&mut runs[4], &[("Run", "u-vanished")]);
+        own(&mut runs[5], &[("Schedule", "u-schedule")]);
+        own(&mut runs[6], &[("Run", "u-succeeded"), ("Agent", "u-agent")]);
+        let manifest = assemble(&collected).unwrap().manifest;
+        let name = |path: &str| path.rsplit('/').next().unwrap().trim_end_matches(".json").to_owned();
+        let of_runs = manifest.entries.iter().filter(|entry| entry.path.contains("/runs.example.dev/"));
+        let archived: Vec<_> = of_runs.map(|entry| name(&entry.path)).collect();
+        assert_eq!(archived, ["foreign", "pending", "shared"], "an owner that may live keeps what it owns");
+        let since = |gone: &Terminating| (name(&gone.path), gone.deletion_timestamp.clone());
+        let told: Vec<_> = manifest.terminating.iter().map(since).collect();
+        let expected = [
+            ("failed", "2026-01-03T00:00:00Z"),
+            ("gone-with-owner", ""),
+            ("running", "2026-01-03T00:00:00Z"),
+            ("succeeded", "2026-01-03T00:00:00Z"),
+        ];
+        assert_eq!(told, expected.map(|(name, since)| (name.to_owned(), since.to_owned())));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! What keeps a restore from beginning.
+//! What keeps a restore from beginning, or from going on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hallmark::backup::{
     self, Checked, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
@@ -317,4 +320,43 @@ pub(crate) async fn two_restores_do_not_run_at_the_same_time(bed: &Bed) {
     };
     assert_eq!(report.outcome, Outcome::Completed);
     assert_eq!(bed.content().await, before);
+}
+
+/// [DR-X08] One restore looks while another one writes: what it saw is not what it meets.
+pub(crate) async fn what_is_written_before_the_lock_is_taken_is_seen(bed: &Bed) {
+    bed.populate().await;
+    let (_report, first) = bed.backup("before-an-edit").await;
+    let edit = Patch::Merge(json!({"spec": {"parameters": {"stage": "third"}}}));
+    bed.api("AgentRun", "team-a").patch("won", &PatchParams::default(), &edit).await.unwrap();
+    let (_report, second) = bed.backup("after-an-edit").await;
+    bed.clear().await;
+    bed.secrets().await;
+    let trying = Arc::new(AtomicBool::new(false));
+    let looking = Disturbance::new({
+        let trying = trying.clone();
+        move |seen| {
+            let tries = seen.uri.contains("dryRun=All");
+            trying.fetch_or(tries, Ordering::SeqCst);
+            if tries { Fate::Wait } else { Fate::Pass }
+        }
+    });
+    let (client, options) = (bed.disturbed(&looking), Bed::options());
+    let meanwhile = async {
+        bed.until("objects are tried", async || trying.load(Ordering::SeqCst)).await;
+        let report = restore(bed, &first, &options).await.unwrap();
+        assert_eq!(report.outcome, Outcome::Completed);
+        let versions = bed.versions().await;
+        looking.resume();
+        versions
+    };
+    let (outcome, versions) =
+        tokio::join!(backup::restore(client, &second, &options, &bed.events), meanwhile);
+    let error = outcome.unwrap_err();
+    let RestoreError::Refused(findings) = error else { panic!("{error:?}") };
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let text = findings[0].to_string();
+    assert!(text.starts_with("agentruns.agents.proompteng.ai team-a/won exists and differs in"), "{text}");
+    assert_eq!((looking.writes(), bed.versions().await), (0, versions));
+    let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
+    assert_eq!(locks.get_opt("hallmark-restore").await.unwrap(), None, "the lock was given back");
 }

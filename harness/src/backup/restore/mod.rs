@@ -121,12 +121,33 @@ pub async fn restore(
     }
     let mut lock = lock::acquire(&api, settings).await?;
     let stages = Stages { api: &api, options, events };
+    let restored = async {
+        let mut target = look_again(&api, checked, options, &target).await?;
+        stages.run(&mut target, report).await
+    };
     let outcome = tokio::select! {
         lost = lock.keep(settings) => return Err(lost),
-        outcome = stages.run(&mut target, report) => outcome,
+        outcome = restored => outcome,
     };
     lock.release().await;
     outcome.map(RestoreReport::judged)
+}
+
+/// The target under the lock: another restore may have ended after the first look.
+async fn look_again<'a>(
+    api: &ObjectApi,
+    checked: &'a Checked,
+    options: &RestoreOptions,
+    before: &Target<'_>,
+) -> Result<Target<'a>, RestoreError> {
+    let mut target = target::look(api, checked, options.definitions).await?;
+    target.findings.extend(preflight::conflicts(&target.steps, options.existing));
+    if !target.findings.is_empty() {
+        return Err(RestoreError::Refused(target.findings));
+    }
+    // Objects whose definition came in between have not been tried yet.
+    target.served.retain(|resource| before.served.contains(resource));
+    Ok(target)
 }
 
 /// What is known before anything is written.

@@ -72,7 +72,7 @@ impl Target<'_> {
 }
 
 /// Objects of the target that are others than those of the archive.
-fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
+pub(super) fn conflicts(steps: &[Step<'_>], existing: Existing) -> Vec<Finding> {
     let finding = |step: &Step<'_>| {
         let object = step.stored.path.describe();
         match &step.action {

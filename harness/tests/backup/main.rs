@@ -90,6 +90,7 @@ fn main() -> ExitCode {
         preflights::obstacles_are_named_before_anything_is_written,
         preflights::what_nobody_may_look_at_is_told,
         preflights::a_leader_without_hold_is_not_overtaken,
+        preflights::a_hold_that_goes_while_runs_are_restored_stops_them,
         preflights::stricter_definitions_refuse_before_anything_is_written,
         preflights::two_restores_do_not_run_at_the_same_time,
         preflights::what_is_written_before_the_lock_is_taken_is_seen,

@@ -1,7 +1,7 @@
 //! What keeps a restore from beginning, or from going on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hallmark::backup::{
     self, Checked, Finding, LeaderGuard, Outcome, RestoreError, RestoreOptions, RestoreReport,
@@ -222,6 +222,65 @@ pub(crate) async fn a_leader_without_hold_is_not_overtaken(bed: &Bed) {
     assert!(begin.elapsed().as_secs() >= 3, "a new hold is given time to be seen");
     maps.delete("agents-restore-hold", &DeleteParams::default()).await.unwrap();
     leases.delete("agents-controller-leader", &DeleteParams::default()).await.unwrap();
+}
+
+/// [DR-R02] Runs that are being written are finished, and no other is begun.
+pub(crate) async fn a_hold_that_goes_while_runs_are_restored_stops_them(bed: &Bed) {
+    bed.populate().await;
+    let before = bed.content().await;
+    let (_report, checked) = bed.backup("released").await;
+    let maps: Api<ConfigMap> = Api::namespaced(bed.admin(), "default");
+    let hold = json!({"metadata": {"name": "agents-restore-hold"}});
+    let hold: ConfigMap = serde_json::from_value(hold).unwrap();
+    let guard = LeaderGuard {
+        namespace: Some("default".to_owned()),
+        seen: std::time::Duration::ZERO,
+        ..LeaderGuard::default()
+    };
+    let options = RestoreOptions {
+        guard,
+        workers: std::num::NonZeroUsize::MIN,
+        lock_duration: std::time::Duration::from_secs(30),
+        ..Bed::options()
+    };
+    // Once the runs after the third are slow, and once all of them are there before anybody looks again.
+    for slow in [true, false] {
+        bed.clear().await;
+        bed.secrets().await;
+        maps.create(&PostParams::default(), &hold).await.unwrap();
+        let (created, asked) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+        let released = Disturbance::new({
+            let (maps, asked) = (maps.clone(), asked.clone());
+            move |seen| {
+                let posts = seen.write > 0 && seen.method == "POST" && seen.uri.contains("/agentruns");
+                let number = created.fetch_add(usize::from(posts), Ordering::SeqCst) + usize::from(posts);
+                if posts && number == 3 {
+                    tokio::task::block_in_place(|| {
+                        let release =
+                            async { maps.delete("agents-restore-hold", &DeleteParams::default()).await };
+                        tokio::runtime::Handle::current().block_on(release).unwrap();
+                    });
+                }
+                let asks = number >= 3 && seen.uri.contains("agents-restore-hold");
+                asked.fetch_or(asks, Ordering::SeqCst);
+                if slow && posts && number > 3 { Fate::Wait } else { Fate::Pass }
+            }
+        });
+        let client = bed.disturbed(&released);
+        let resume = async {
+            bed.until("the hold is looked for again", async || asked.load(Ordering::SeqCst)).await;
+            released.resume();
+        };
+        let (outcome, ()) = tokio::join!(backup::restore(client, &checked, &options, &bed.events), resume);
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, RestoreError::HoldLost(_)), "{error:?}");
+        let mut runs = bed.content().await;
+        runs.retain(|place, _run| place.starts_with("AgentRun "));
+        assert!(runs.len() >= 4 && !(slow && runs.len() == 14), "{:?}", runs.keys());
+        for (place, run) in runs {
+            assert_eq!(run, before[&place], "{place}");
+        }
+    }
 }
 
 /// [DR-R07] [DR-R08] [DR-R09]

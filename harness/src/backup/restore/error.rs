@@ -35,7 +35,7 @@ pub enum RestoreError {
         lease: String,
     },
     /// A controller began to lead, or the hold was released, while objects were restored.
-    #[error("stopped before the runs were restored: {0}")]
+    #[error("a controller may act before all runs are restored: {0}")]
     HoldLost(Finding),
     /// A kind is not served.
     #[error("{what} within {waited:?}; last seen: {last}")]

@@ -1,6 +1,8 @@
 //! The writes of a restore, from definitions to the comparison at the end.
 
 use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backon::{ConstantBuilder, Retryable as _};
@@ -28,6 +30,9 @@ use crate::event::EventSink;
 /// Between two questions whether a new kind is served: nothing tells when its endpoint is up.
 const SERVED: ConstantBuilder =
     ConstantBuilder::new().with_delay(Duration::from_millis(50)).without_max_times();
+
+/// Between two looks whether the controller is held still, while runs are written.
+const HELD: Duration = Duration::from_secs(2);
 
 /// What one restore works with.
 #[derive(Debug)]
@@ -168,6 +173,8 @@ impl Stages<'_> {
     }
 
     /// Writes the objects; returns the paths of those that are new.
+    ///
+    /// From the first runs on the controller must be held until all of them have their status.
     async fn objects<'a>(
         &self,
         target: &Target<'a>,
@@ -177,21 +184,42 @@ impl Stages<'_> {
         let mut written = HashSet::new();
         let mut guarded = false;
         for wave in waves(&target.steps) {
-            if wave.role == Role::Run && !guarded {
-                guarded = true;
-                if let Some(finding) = guard::unheld(self.api, &self.options.guard).await?.pop() {
-                    return Err(RestoreError::HoldLost(finding));
-                }
+            guarded |= wave.role == Role::Run;
+            if guarded {
+                self.held().await?;
             }
-            self.wave(&writer, wave, report, &mut written).await?;
+            self.wave(&writer, wave, guarded, report, &mut written).await?;
+        }
+        if guarded {
+            self.held().await?;
         }
         Ok(written)
     }
 
+    async fn held(&self) -> Result<(), RestoreError> {
+        match guard::unheld(self.api, &self.options.guard).await?.pop() {
+            Some(finding) => Err(RestoreError::HoldLost(finding)),
+            None => Ok(()),
+        }
+    }
+
+    /// Comes back when it is no longer known that the controller is held.
+    async fn released(&self) -> RestoreError {
+        loop {
+            tokio::time::sleep(HELD).await;
+            if let Err(error) = self.held().await {
+                return error;
+            }
+        }
+    }
+
+    /// Writes what is in the wave. When a guarded one loses its hold, what was begun is finished: a run without its
+    /// status is what nobody may see.
     async fn wave<'a>(
         &self,
         writer: &Writer<'_>,
         wave: Wave<'a, '_>,
+        guarded: bool,
         report: &mut RestoreReport,
         written: &mut HashSet<&'a str>,
     ) -> Result<(), RestoreError> {
@@ -202,11 +230,24 @@ impl Stages<'_> {
         let (begin, number) = (Instant::now(), wave.steps.len());
         let workers = self.options.workers.get();
         let mut unanswered = 0;
+        let ended = AtomicBool::new(false);
         let mut outcomes = futures::stream::iter(wave.steps)
+            .take_while(|_step| std::future::ready(!ended.load(Ordering::Relaxed)))
             .map(|step| async move { (step, writer.write(step).await) })
             .buffer_unordered(workers)
             .enumerate();
-        while let Some((done, (step, outcome))) = outcomes.next().await {
+        let mut released = pin!(self.released());
+        let mut lost = None;
+        loop {
+            let next = tokio::select! {
+                error = &mut released, if guarded && lost.is_none() => {
+                    ended.store(true, Ordering::Relaxed);
+                    lost = Some(error);
+                    continue;
+                }
+                next = outcomes.next() => next,
+            };
+            let Some((done, (step, outcome))) = next else { break };
             if done % 50 == 0 {
                 self.events.progress(phase, format!("{done} of {number}"));
             }
@@ -247,7 +288,7 @@ impl Stages<'_> {
             }
         }
         self.events.progress_done(phase, begin.elapsed());
-        Ok(())
+        lost.map_or(Ok(()), Err)
     }
 
     /// Reads everything that was written again and compares it with the archive.

@@ -94,6 +94,7 @@ fn main() -> ExitCode {
         preflights::stricter_definitions_refuse_before_anything_is_written,
         preflights::two_restores_do_not_run_at_the_same_time,
         preflights::what_is_written_before_the_lock_is_taken_is_seen,
+        preflights::a_lock_that_is_renewed_by_another_clock_is_not_taken,
         interruptions::a_restore_cut_off_after_any_write_is_finished_by_the_next,
         interruptions::a_killed_process_is_finished_by_the_next,
         interruptions::trouble_with_any_write_changes_nothing_in_the_end,

@@ -419,3 +419,37 @@ pub(crate) async fn what_is_written_before_the_lock_is_taken_is_seen(bed: &Bed) 
     let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
     assert_eq!(locks.get_opt("hallmark-restore").await.unwrap(), None, "the lock was given back");
 }
+
+/// [DR-X08] By the clock of this machine the lock is long over; the one that renews it has another clock.
+pub(crate) async fn a_lock_that_is_renewed_by_another_clock_is_not_taken(bed: &Bed) {
+    bed.populate().await;
+    let (_report, checked) = bed.backup("clocks").await;
+    bed.clear().await;
+    bed.secrets().await;
+    let locks: Api<Lease> = Api::namespaced(bed.admin(), "default");
+    let lease = json!({
+        "metadata": {"name": "hallmark-restore"},
+        "spec": {
+            "holderIdentity": "elsewhere", "leaseDurationSeconds": 2,
+            "renewTime": "2026-01-01T00:00:00.000000Z",
+        },
+    });
+    locks.create(&PostParams::default(), &serde_json::from_value(lease).unwrap()).await.unwrap();
+    let renew = async {
+        for second in 1..60 {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            let time = json!({"spec": {"renewTime": format!("2026-01-01T00:00:{second:02}.000000Z")}});
+            locks.patch("hallmark-restore", &PatchParams::default(), &Patch::Merge(time)).await.unwrap();
+        }
+    };
+    let (options, versions) = (Bed::options(), bed.versions().await);
+    let error = tokio::select! {
+        outcome = restore(bed, &checked, &options) => outcome.unwrap_err(),
+        () = renew => panic!("nothing came of the restore"),
+    };
+    assert!(matches!(&error, RestoreError::Locked { holder, .. } if holder == "elsewhere"), "{error:?}");
+    assert_eq!(bed.versions().await, versions);
+    // Now nobody renews it.
+    let report = restore(bed, &checked, &options).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Completed);
+}

@@ -42,7 +42,7 @@ pub(super) async fn check(api: &ObjectApi, settings: LockSettings<'_>) -> Result
     }
 }
 
-/// Takes the lock, also from a holder that has not renewed it in time.
+/// Takes the lock, also from a holder that does not renew it any more.
 pub(super) async fn acquire<'a>(
     api: &'a ObjectApi,
     settings: LockSettings<'_>,
@@ -80,6 +80,17 @@ async fn take_over(
     if let Some(error) = held(&live, settings) {
         return Err(error);
     }
+    if let Some(over) = holder(&live) {
+        // Over by the clock of this machine, and the holder's may be another: over is what nobody renews.
+        tokio::time::sleep(over.duration).await;
+        let Some(again) = api.get(&lease(), Some(settings.namespace), NAME).await? else {
+            return Ok(api.create(&lease(), wanted, false).await?);
+        };
+        if let Some(held) = renewed(&live, &again) {
+            return Err(held.locked(settings));
+        }
+        live = again;
+    }
     if let Some(spec) = live.get_mut("spec") {
         *spec = wanted.get("spec").cloned().unwrap_or_default();
     }
@@ -93,32 +104,48 @@ async fn take_over(
     }
 }
 
-/// The error that names the holder of the lock, unless its time is over.
+/// The error that names the holder of the lock, unless its time is over by the clock of this machine.
 fn held(live: &Value, settings: LockSettings<'_>) -> Option<RestoreError> {
-    let Held { holder, age, duration } = holder(live).filter(|_| !Defect::LockIgnored.is_planted())?;
-    let lease = format!("{}/{NAME}", settings.namespace);
-    Some(RestoreError::Locked { holder, lease, age, duration })
+    let held = holder(live).filter(|held| held.age <= held.duration)?;
+    Some(held.locked(settings))
+}
+
+/// Who holds the Lease, if anybody wrote it between two looks.
+fn renewed(before: &Value, after: &Value) -> Option<Held> {
+    let version = |lease: &Value| lease.pointer("/metadata/resourceVersion").cloned();
+    let held = holder(after).filter(|_| version(before) != version(after))?;
+    Some(Held { age: held.age.min(held.duration), ..held })
 }
 
 /// Who holds a Lease.
 #[derive(Debug, PartialEq, Eq)]
 struct Held {
     holder: String,
-    /// Since it was renewed.
+    /// Since it was renewed, by the clock of this machine.
     age: Duration,
     duration: Duration,
 }
 
-/// Who holds the Lease by the clock of this machine; `None` if nobody does or its time is over.
+impl Held {
+    fn locked(self, settings: LockSettings<'_>) -> RestoreError {
+        let Self { holder, age, duration } = self;
+        RestoreError::Locked { holder, lease: format!("{}/{NAME}", settings.namespace), age, duration }
+    }
+}
+
+/// Who holds the Lease or held it last; `None` if it was given back.
 fn holder(lease: &Value) -> Option<Held> {
     let text = |field: &str| lease.get("spec")?.get(field)?.as_str();
     let holder = text("holderIdentity").filter(|holder| !holder.is_empty())?.to_owned();
-    let renewed: Timestamp = text("renewTime")?.parse().ok()?;
-    let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or_default();
+    if Defect::LockIgnored.is_planted() {
+        return None;
+    }
+    let renewed = text("renewTime").and_then(|time| time.parse::<Timestamp>().ok());
     // A clock that is ahead must not make a held lock look free.
-    let age = Duration::try_from(Timestamp::now().duration_since(renewed)).unwrap_or_default();
-    let duration = Duration::from_secs(seconds);
-    (age <= duration).then_some(Held { holder, age, duration })
+    let since = |renewed| Duration::try_from(Timestamp::now().duration_since(renewed)).unwrap_or_default();
+    let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or_default();
+    let age = renewed.map_or(Duration::MAX, since);
+    Some(Held { holder, age, duration: Duration::from_secs(seconds) })
 }
 
 fn now() -> String {
@@ -182,11 +209,32 @@ mod tests {
 
     #[test]
     fn a_lease_is_held_until_its_time_is_over() {
-        assert_eq!(holder(&lease_of("a", 3)).unwrap().holder, "a");
-        assert_eq!(holder(&lease_of("a", -3)).unwrap().holder, "a", "a clock that is ahead");
-        assert_eq!(holder(&lease_of("a", 30)), None);
-        assert_eq!(holder(&lease_of("", 3)), None);
-        assert_eq!(holder(&json!({})), None);
+        let settings = LockSettings { namespace: "default", duration: Duration::from_secs(15) };
+        let is_held = |lease: &Value| held(lease, settings).is_some();
+        assert!(is_held(&lease_of("a", 3)));
+        assert!(is_held(&lease_of("a", -3)), "a clock that is ahead");
+        assert!(!is_held(&lease_of("a", 30)));
+        assert!(!is_held(&lease_of("", 3)));
+        assert!(!is_held(&json!({})));
+    }
+
+    #[test]
+    fn a_lease_that_changes_is_held_whatever_time_it_tells() {
+        let at = |version: &str, holder: &str| {
+            let mut lease = lease_of(holder, 3600);
+            lease["metadata"] = json!({"resourceVersion": version});
+            lease
+        };
+        let seen = at("1", "a");
+        assert_eq!(renewed(&seen, &seen), None);
+        let held = renewed(&seen, &at("2", "a")).unwrap();
+        assert_eq!(
+            (held.holder.as_str(), held.age),
+            ("a", Duration::from_secs(15)),
+            "no older than the look"
+        );
+        assert_eq!(renewed(&seen, &at("2", "b")).unwrap().holder, "b");
+        assert_eq!(renewed(&seen, &at("2", "")), None, "it was given back");
     }
 
     #[test]

@@ -24,7 +24,7 @@ const REQUEST: Duration = Duration::from_secs(30);
 pub(super) const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
 
 /// Who writes, in managedFields.
-const MANAGER: &str = "hallmark-restore";
+pub(super) const MANAGER: &str = "hallmark-restore";
 
 /// A request that did not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,8 @@ use hallmark::backup::{self, Checked, Outcome, RestoreError, RestoreOptions, Res
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -185,6 +186,37 @@ pub(crate) async fn a_run_whose_status_is_refused_is_named_and_the_others_are_re
     expected.remove("AgentRun team-a won");
     assert_eq!(content, expected);
 
+    let again = restore(bed, &checked).await;
+    assert_eq!((again.outcome, again.created, again.completed), (Outcome::Completed, 0, 1));
+    assert_eq!(bed.content().await, before);
+}
+
+/// [DR-R12] A status that the API server fills in is not taken for one that somebody wrote.
+pub(crate) async fn a_default_status_does_not_keep_a_restore_unfinished(bed: &Bed) {
+    bed.populate().await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(bed.admin());
+    let of_runs = "agentruns.agents.proompteng.ai";
+    let default = json!([{
+        "op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/status/default",
+        "value": {"phase": "Pending"},
+    }]);
+    let default = Patch::<CustomResourceDefinition>::Json(serde_json::from_value(default).unwrap());
+    definitions.patch(of_runs, &PatchParams::default(), &default).await.unwrap();
+    bed.until("the default is served", async || {
+        let queued = bed.api("AgentRun", "team-a").get("queued").await.unwrap();
+        queued.data.pointer("/status/phase") == Some(&json!("Pending"))
+    })
+    .await;
+    let before = bed.content().await;
+    let (_report, checked) = bed.backup("default-status").await;
+    start_over(bed).await;
+    let one = Disturbance::new(|seen| {
+        let status = seen.method == http::Method::PUT && seen.uri.contains("team-a/agentruns/won/status");
+        if status { Fate::Refuse(422) } else { Fate::Pass }
+    });
+    let client = bed.disturbed(&one);
+    let report = backup::restore(client, &checked, &Bed::options(), &bed.events).await.unwrap();
+    assert_eq!(report.failed.len(), 1, "{:?}", report.failed);
     let again = restore(bed, &checked).await;
     assert_eq!((again.outcome, again.created, again.completed), (Outcome::Completed, 0, 1));
     assert_eq!(bed.content().await, before);

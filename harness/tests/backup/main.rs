@@ -105,6 +105,7 @@ fn main() -> ExitCode {
         object_stores::of_two_backups_of_one_name_one_is_published,
         object_stores::trouble_with_a_store_names_what_to_look_at,
         interruptions::a_run_whose_status_is_refused_is_named_and_the_others_are_restored,
+        interruptions::a_default_status_does_not_keep_a_restore_unfinished,
     ];
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::backup::api::MANAGER;
 use crate::backup::defects::Defect;
 use crate::backup::kind::{Kind, Role};
 use crate::backup::portable::{Owner, Strip, differences, status_for};
@@ -15,7 +16,8 @@ const NAMED: usize = 4;
 pub(super) enum Action {
     /// It does not exist.
     Create,
-    /// It exists without its status: an interrupted restore made it. Holds the live object.
+    /// It exists without its status, but for one that the API server filled in: an interrupted restore made it.
+    /// Holds the live object.
     WriteStatus(Box<Value>),
     /// It is there as it is in the archive.
     Unchanged,
@@ -60,13 +62,39 @@ pub(super) fn judge(kind: &Kind, stored: &Stored, live: Option<&Value>) -> Actio
     if let Value::Object(fields) = &mut without_status {
         fields.shift_remove("status");
     }
-    if kind.status && found == without_status && Defect::InterruptedStaysUnfinished.is_planted() {
+    let unfinished = kind.status
+        && (found == without_status
+            || (wanted.get("status").is_some() && is_left_over(live) && holds(&found, &without_status)));
+    if unfinished && Defect::InterruptedStaysUnfinished.is_planted() {
         return Action::Unchanged;
     }
-    if kind.status && found == without_status {
+    if unfinished {
         return Action::WriteStatus(Box::new(live.clone()));
     }
     Action::Conflict { differences }
+}
+
+/// Whether a restore made the object and nobody has written its status: what stands there then was filled in by the
+/// API server.
+fn is_left_over(live: &Value) -> bool {
+    let entries = || live.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let is = |entry: &Value, field: &str, text: &str| entry.get(field).and_then(Value::as_str) == Some(text);
+    let made = |entry: &Value| is(entry, "manager", MANAGER) && entry.get("subresource").is_none();
+    entries().any(made) && !entries().any(|entry| is(entry, "subresource", "status"))
+}
+
+/// Whether everything that is wanted was found, beside fields that the API server may have filled in.
+fn holds(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| found.get(key).is_some_and(|found| holds(found, wanted)))
+        }
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len()
+                && found.iter().zip(wanted).all(|(found, wanted)| holds(found, wanted))
+        }
+        _ => found == wanted,
+    }
 }
 
 /// The live object in the form of the archive.
@@ -163,6 +191,56 @@ mod tests {
             None => drop(live.as_object_mut().unwrap().shift_remove("status")),
         });
         assert!(matches!(action, Action::WriteStatus(_)), "{action:?}");
+    }
+
+    /// Managers of an object, each with the subresource that it wrote.
+    fn managed(entries: &[(&str, Option<&str>)]) -> Value {
+        let entry = |(manager, subresource): &(&str, Option<&str>)| match subresource {
+            Some(subresource) => json!({"manager": manager, "subresource": subresource}),
+            None => json!({"manager": manager}),
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    /// As an interrupted restore leaves it where the API server fills in fields.
+    fn filled_in(live: &mut Value) {
+        live["metadata"]["managedFields"] = managed(&[("hallmark-restore", None)]);
+        live["spec"]["agentRef"]["added"] = json!("by the server");
+        live["status"] = json!({"phase": "Pending"});
+    }
+
+    #[test]
+    fn an_object_without_its_status_gets_it_whatever_the_server_filled_in() {
+        let action = judged(filled_in);
+        assert!(matches!(action, Action::WriteStatus(_)), "{action:?}");
+    }
+
+    #[rstest]
+    #[case::made_by_another(managed(&[("kubectl", None)]))]
+    #[case::status_of_another(managed(&[("hallmark-restore", None), ("controller", Some("status"))]))]
+    #[case::only_the_status_of_a_restore(managed(&[("kubectl", None), ("hallmark-restore", Some("status"))]))]
+    #[case::not_told(Value::Null)]
+    fn an_object_that_no_interrupted_restore_left_keeps_its_status(#[case] managers: Value) {
+        let action = judged(|live| {
+            filled_in(live);
+            live["metadata"]["managedFields"] = managers;
+        });
+        assert!(matches!(action, Action::Conflict { .. }), "{action:?}");
+    }
+
+    #[rstest]
+    #[case::value("/spec/agentRef/name", json!("other"))]
+    #[case::missing("/spec/agentRef", json!({}))]
+    #[case::list("/spec/secrets", json!(["token", "other"]))]
+    fn an_object_that_differs_from_the_archive_is_left_by_no_restore(
+        #[case] pointer: &str,
+        #[case] value: Value,
+    ) {
+        let action = judged(|live| {
+            filled_in(live);
+            *live.pointer_mut(pointer).unwrap() = value;
+        });
+        assert!(matches!(action, Action::Conflict { .. }), "{action:?}");
     }
 
     #[rstest]
